@@ -1,0 +1,54 @@
+"""brimful: train Keras models on data that does not fit in memory, at the speed of data that does."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from brimful.errors import (
+    ArgumentError,
+    BrimfulError,
+    DependencyError,
+    LabelError,
+    MalformedFileError,
+    MemoryBudgetError,
+    ReadError,
+    RunExistsError,
+    SourceError,
+    SourceNotFoundError,
+    StateError,
+    UnknownKeyError,
+)
+
+if TYPE_CHECKING:
+    from brimful.dataset import Source, scan
+    from brimful.training.train import train
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ArgumentError",
+    "BrimfulError",
+    "DependencyError",
+    "LabelError",
+    "MalformedFileError",
+    "MemoryBudgetError",
+    "ReadError",
+    "RunExistsError",
+    "Source",
+    "SourceError",
+    "SourceNotFoundError",
+    "StateError",
+    "UnknownKeyError",
+    "scan",
+    "train",
+]
+
+# Imported at their first use: pyarrow and keras take a while, and `brimful --help` needs neither.
+_LAZY = {"Source": "brimful.dataset", "scan": "brimful.dataset", "train": "brimful.training.train"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'brimful' has no attribute {name!r}")
+    value = getattr(import_module(_LAZY[name]), name)
+    globals()[name] = value
+    return value

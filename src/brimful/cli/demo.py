@@ -1,0 +1,92 @@
+"""brimful demo: the whole story on data of its own, from files to a trained and checked model."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+from xxhash import xxh3_64_hexdigest
+
+from brimful.cli.console import Screen, screen_options
+from brimful.cli.digits import Images, embedded, mnist
+from brimful.cli.story import STORY, WHY, StoryFigures, disk_bytes, write_tree
+from brimful.cli.train import TrainingPlan, run_training
+from brimful.dataset import scan
+from brimful.training.report import EpochReport
+
+
+@click.command()
+@click.option("--workdir", default="brimful-demo", show_default=True, metavar="DIR", help="Where its files go.")
+@click.option("--mnist", "mnist_path", type=click.Path(exists=True, path_type=Path), metavar="PATH", help="MNIST to use: mnist.npz, Kaggle's train.csv or idx files.")
+@click.option("--samples", type=click.IntRange(min=10), default=42_000, show_default=True, metavar="N", help="How many files.")
+@click.option("--epochs", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option("--model", type=click.Choice(list(STORY)), default="lenet", show_default=True)
+@click.option("--method", type=click.Choice(["fit", "train_on_batch"]), default="fit", show_default=True)
+@screen_options
+def demo(
+    workdir: str,
+    mnist_path: Path | None,
+    samples: int,
+    epochs: int,
+    model: str,
+    method: Literal["fit", "train_on_batch"],
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """Write one text file a sample, thousands of them, and train on them from disk."""
+    screen = Screen(as_json, quiet)
+    screen.say("Making the images ..." if mnist_path is None else f"Reading {mnist_path} ...")
+    images = mnist(mnist_path, samples) if mnist_path else embedded(samples)
+    screen.say(f"The data: {images.origin}")
+    folder = _tree(Path(workdir), images, screen)
+    with screen.counting(f"listing {folder}:") as count:
+        source = scan(folder, progress=count)
+    figures = STORY[model]
+    plan = TrainingPlan(
+        run=str(_free_run(Path(workdir) / "runs", model)),
+        model=model,
+        epochs=epochs,
+        batch_size=figures.batch_size,
+        group=images.group,
+        method=method,
+    )
+    reports, document = run_training(source, plan, screen)
+    _compare(figures, reports[-1], document, screen)
+    screen.say(f"{WHY}" + ("" if mnist_path else " And its digits were MNIST's, these are scikit-learn's."))
+    screen.say(f"The files are in {folder}, the model is in {plan.run}/model.keras.")
+    screen.result({**document, "data": str(folder), "origin": images.origin})
+
+
+def _tree(workdir: Path, images: Images, screen: Screen) -> Path:
+    """The story's tree of these images: written, or still there from an earlier demo."""
+    content = xxh3_64_hexdigest(images.pixels.tobytes() + images.labels.tobytes())
+    folder = workdir / f"{'digits' if images.group else 'mnist'}-{len(images)}-{content[:8]}" / "data"
+    if folder.exists():
+        screen.say(f"{folder} is there from an earlier demo.")
+        return folder
+    screen.say(f"Writing {len(images):,} files, {disk_bytes(len(images)) / 1e6:,.0f} MB, into {folder}")
+    with screen.bar("writing", len(images)) as progress:
+        write_tree(folder, images, progress)
+    return folder
+
+
+def _free_run(folder: Path, model: str) -> Path:
+    numbers = (number for number in range(1, 1_000_000) if not (folder / f"{model}-{number:03d}").exists())
+    return folder / f"{model}-{next(numbers):03d}"
+
+
+def _compare(story: StoryFigures, report: EpochReport, document: dict[str, Any], screen: Screen) -> None:
+    """The story's figures beside this run's."""
+    samples, seen = document["training_samples"], report.distinct_samples
+    rows = [
+        ("training samples", f"{story.samples:,}", f"{samples:,}"),
+        ("of them ever seen", f"{story.distinct_samples:,}", f"{seen:,}"),
+        ("share seen", f"{story.distinct_samples / story.samples:.1%}", f"{seen / samples:.1%}"),
+        ("test accuracy", f"{story.test_accuracy:.2%}", f"{(report.test or {}).get('accuracy', 0):.2%}"),
+        ("epochs", str(story.epochs), str(report.epoch)),
+        ("batch size", f"{story.batch_size:,}", f"{story.batch_size:,}"),
+        ("labels joined by", "position in a listing", "key"),
+        ("shuffled", "never again", "every epoch"),
+        ("last, partial batch", "dropped", "trained on"),
+        ("waited for data", "not known", f"{report.wait_share:.1%} of the time"),
+    ]
+    screen.table("The story and this run", ("", "the story, on MNIST", "this run"), rows)

@@ -1,0 +1,66 @@
+"""Main: the group of commands, and what becomes of an error.
+
+Exit codes: 0 done, 1 the data, store or run is bad, 2 the command line is wrong, 130 interrupted.
+"""
+
+import sys
+
+import click
+
+import brimful
+from brimful.cli.demo import demo
+from brimful.cli.train import train
+from brimful.errors import BrimfulError
+
+BAD_DATA = 1
+INTERRUPTED = 130
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(brimful.__version__, prog_name="brimful")
+def cli() -> None:
+    """Train Keras models on data that does not fit in memory.
+
+    Point it at a folder of text files, one a sample, and train: every sample exactly once an epoch,
+    really shuffled, in bounded memory.
+    """
+
+
+cli.add_command(demo)
+cli.add_command(train)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: The command line without the program's name; by default the process's own.
+
+    Returns:
+        The exit code.
+    """
+    try:
+        with cli.make_context("brimful", sys.argv[1:] if arguments is None else arguments) as context:
+            try:
+                cli.invoke(context)
+            except BrimfulError as error:
+                if context.meta.get("brimful.debug"):
+                    raise
+                click.secho(f"error: {error.message}", fg="red", err=True)
+                if error.hint:
+                    click.secho(f"hint: {error.hint}", err=True)
+                return BAD_DATA
+        return 0
+    except click.exceptions.Exit as ending:
+        return ending.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        return INTERRUPTED
+
+
+def entry() -> None:
+    """The `brimful` program."""
+    sys.exit(main())

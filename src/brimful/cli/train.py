@@ -1,0 +1,211 @@
+"""brimful train: from a folder to a trained model."""
+
+import resource
+import sys
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import click
+import numpy as np
+
+from brimful.cli.console import Screen, screen_options
+from brimful.dataset import Source, scan
+from brimful.feed.budget import parse_bytes
+from brimful.training.backend import choose_backend, tune_tensorflow
+from brimful.training.report import EpochReport
+
+if TYPE_CHECKING:
+    from brimful.training.batches import Batches
+
+RATE_FROM = 256  # samples read to estimate how fast the others will be
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """What to train, on what and how: the options of the command."""
+
+    run: str
+    model: str = "lenet"
+    epochs: int = 5
+    batch_size: int = 512
+    test: float = 0.1
+    group: str | None = None
+    split_seed: int = 0
+    seed: int = 0
+    memory: str = "1GB"
+    method: Literal["fit", "train_on_batch"] = "fit"
+
+
+class Shape(click.ParamType[tuple[int, ...]]):
+    """A shape on the command line: 28,28,1."""
+
+    name = "shape"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """Turn "28,28,1" into (28, 28, 1)."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            shape = tuple(int(part) for part in value.split(","))
+        except ValueError:
+            shape = ()
+        if not shape or min(shape) < 1:
+            self.fail(f"expected positive numbers between commas, like 28,28,1, not {value!r}", param, ctx)
+        return shape
+
+
+@click.command()
+@click.argument("data")
+@click.option("--run", required=True, metavar="DIR", help="Folder for the model, its log and configuration; new or empty.")
+@click.option("--labels", metavar="FILE|folders", help="Label table, or `folders`.  [default: found by itself]")
+@click.option("--shape", type=Shape(), metavar="28,28,1", help="Shape of a sample.  [default: as in the files]")
+@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Draw N samples, to try first.")
+@click.option("--model", default="lenet", show_default=True, metavar="NAME", help="lenet, lenet-wide or package.module:function.")
+@click.option("--epochs", type=click.IntRange(min=1), default=5, show_default=True)
+@click.option("--batch-size", type=click.IntRange(min=1), default=512, show_default=True)
+@click.option("--test", type=click.FloatRange(0, 1, max_open=True), default=0.1, show_default=True, help="Fraction to test on; 0 for none.")
+@click.option("--group", metavar="REGEX", help="What in a key belongs together, on one side of the split.")
+@click.option("--split-seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True)
+@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of shuffle, weights and dropout.")
+@click.option("--memory", default="1GB", show_default=True, help="What each of training and test data may hold in memory.")
+@click.option("--method", type=click.Choice(["fit", "train_on_batch"]), default="fit", show_default=True)
+@click.option("--no-pack", is_flag=True, help="Train from the raw files, as this version always does.")
+@screen_options
+def train(
+    data: str,
+    labels: str | None,
+    shape: tuple[int, ...] | None,
+    limit: int | None,
+    no_pack: bool,
+    as_json: bool,
+    quiet: bool,
+    **options: Any,
+) -> None:
+    """Train a model on DATA, a folder with one text file a sample."""
+    screen = Screen(as_json, quiet)
+    plan = TrainingPlan(**options)
+    parse_bytes(plan.memory)
+    with screen.counting(f"listing {data}:") as count:
+        source = scan(data, labels=labels, shape=shape, limit=limit, progress=count)
+    reports, document = run_training(source, plan, screen)
+    screen.table(
+        f"{plan.run}",
+        ("epoch", "train accuracy", "test loss", "test accuracy", "samples", "distinct", "wait"),
+        [epoch_row(report) for report in reports],
+    )
+    screen.say(f"The model is in {plan.run}/model.keras.")
+    screen.result(document)
+
+
+def run_training(source: Source, plan: TrainingPlan, screen: Screen) -> tuple[list[EpochReport], dict[str, Any]]:
+    """Show the plan, train, and sum up.
+
+    Args:
+        source: The data.
+        plan: What to do with them.
+        screen: Where to show it.
+
+    Returns:
+        A report for every epoch, and the document for `--json`.
+    """
+    screen.say(repr(source), "bold")
+    for fact in source.facts:
+        screen.say(f"  {fact}")
+    screen.findings(source.findings)
+    training, test = _sides(source, plan)
+    _say_plan(training, test, plan, screen)
+
+    tune_tensorflow()
+    choose_backend()
+    import keras  # seconds, so after the plan is on the screen
+
+    from brimful.training.models import find_model
+    from brimful.training.train import check_labels
+    from brimful.training.train import train as train_model
+
+    batches = training.batches(plan.batch_size, seed=plan.seed, memory=plan.memory)
+    validation = test.batches(plan.batch_size, shuffle=False, memory=plan.memory) if test else None
+    check_labels(batches)
+    _say_reading_time(batches, screen)
+    keras.utils.set_random_seed(plan.seed)
+    model = find_model(plan.model)(source.schema.inputs.shape, _outputs(source))
+    observer = screen.observer()
+    try:
+        reports = train_model(
+            model,
+            batches,
+            run=plan.run,
+            epochs=plan.epochs,
+            validation=validation,
+            method=plan.method,
+            observer=observer,
+            config={"model": plan.model, "seed": plan.seed, "test": plan.test, "group": plan.group, "split_seed": plan.split_seed},
+        )
+    finally:
+        observer.close()
+    return reports, {
+        "run": plan.run,
+        "samples": len(source),
+        "training_samples": len(training),
+        "test_samples": len(test) if test else 0,
+        "backend": keras.backend.backend(),
+        "parameters": model.count_params(),
+        "epochs": [report.as_dict() for report in reports],
+        "peak_rss_bytes": peak_rss_bytes(),
+        "resumed_from": None,
+    }
+
+
+def epoch_row(report: EpochReport) -> tuple[str, ...]:
+    """The cells of an epoch in the table at the end."""
+    test = report.test or {}
+    return (
+        str(report.epoch),
+        _figure(report.train.get("accuracy"), ".2%"),
+        _figure(test.get("loss"), ".4f"),
+        _figure(test.get("accuracy"), ".2%"),
+        f"{report.samples:,}",
+        f"{report.distinct_samples:,}",
+        f"{report.wait_share:.1%}",
+    )
+
+
+def peak_rss_bytes() -> int:
+    """The most memory that this process has had resident."""
+    unit = 1 if sys.platform == "darwin" else 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def _figure(value: float | None, form: str) -> str:
+    return "-" if value is None else format(value, form)
+
+
+def _sides(source: Source, plan: TrainingPlan) -> tuple[Source, Source | None]:
+    if not plan.test:
+        return source, None
+    training, test = source.split(test=plan.test, group=plan.group, split_seed=plan.split_seed)
+    return training, test
+
+
+def _say_plan(training: Source, test: Source | None, plan: TrainingPlan, screen: Screen) -> None:
+    sides = f"{len(training):,} to train on" + (f", {len(test):,} to test on" if test else "")
+    screen.say(f"  {sides}; {plan.epochs} epochs in batches of {plan.batch_size:,}, memory {plan.memory}")
+
+
+def _say_reading_time(batches: "Batches", screen: Screen) -> None:
+    """Say about how long it takes to read an epoch: timed on the first samples, with one thread."""
+    rows = np.arange(min(RATE_FROM, len(batches.feed.rows)))
+    began = time.perf_counter()
+    batches.feed.reader.read(rows)
+    seconds = (time.perf_counter() - began) / len(rows) * len(batches.feed.rows)
+    threads = batches.feed.budget.threads
+    screen.say(f"  reading an epoch takes about {seconds:.1f} s of one thread; {threads} threads read ahead")
+
+
+def _outputs(source: Source) -> int:
+    """Outputs of the model: classes, or the target's columns."""
+    schema = source.schema
+    return schema.num_classes or (schema.target.size if schema.target else 0)

@@ -1,0 +1,333 @@
+"""Source: raw data as the user has it, and its views. The nouns that `import brimful` offers."""
+
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brimful.errors import ArgumentError, LabelError, SourceError, UnknownKeyError
+from brimful.feed.feed import Feed, Last, Rows
+from brimful.keys import hash_keys
+from brimful.order.split import WHOLE, Interval, cut
+from brimful.schema import Schema
+from brimful.sources.base import Finding, Progress, Reader
+from brimful.sources.indexable import Indexable, RandomAccess
+from brimful.sources.scan import scan_tree
+
+if TYPE_CHECKING:
+    from brimful.training.batches import Batches
+
+Group = str | Callable[[str], str]
+"""What the group of a key is: a regular expression whose match is the group, or a function."""
+
+DTYPES = ("float16", "float32", "float64")
+PIECE = 65_536  # keys held as Python strings at a time
+
+
+def scan(
+    path: str | os.PathLike[str] | RandomAccess,
+    *,
+    labels: str | os.PathLike[str] | None = None,
+    shape: Sequence[int] | None = None,
+    dtype: str = "float32",
+    on_bad: str = "raise",
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> "Source":
+    """Look at raw data: list its samples, join their labels by key, infer what they are like.
+
+    Nothing is written, and of a folder only 256 files are read.
+
+    Args:
+        path: A folder with one text file a sample; or any object with `len` and `[i] -> (x, y)`.
+        labels: The label table; or `"folders"` for the name of the folder that a file lies in. By
+            default `target.csv`, `labels.csv` or the like in the folder; where there is none,
+            the folders' names if there are several.
+        shape: Shape to give to each sample, like `(28, 28, 1)`. By default as the files have it.
+        dtype: What `x` is delivered in, "float16", "float32" or "float64".
+        on_bad: `"raise"`: a bad sample is an error when it is met.
+        limit: Draw this many samples, to try first. The same ones every time.
+        progress: Called with the number of files listed so far.
+
+    Returns:
+        The source.
+
+    Raises:
+        SourceError: There are no samples there, or no labels that fit, or they have no common shape.
+        ArgumentError: An argument is wrong.
+    """
+    if dtype not in DTYPES:
+        raise ArgumentError(f"Expected `dtype` as one of {', '.join(DTYPES)}. Received: dtype={dtype!r}")
+    if on_bad != "raise":
+        raise ArgumentError(f"Expected `on_bad` as 'raise'. Received: on_bad={on_bad!r}")
+    if limit is not None and limit < 1:
+        raise ArgumentError(f"Expected `limit` of at least 1. Received: limit={limit}")
+    wanted = None if shape is None else tuple(int(n) for n in shape)
+    if isinstance(path, (str, os.PathLike)):
+        folder = Path(path)
+        tree = scan_tree(folder, labels=labels, shape=wanted, dtype=dtype, limit=limit, progress=progress)
+        return Source(tree)
+    if not isinstance(path, RandomAccess):
+        raise ArgumentError(
+            f"Expected a folder, or an object with `len` and `[i] -> (x, y)`. Received: {type(path).__name__}"
+        )
+    if labels is not None:
+        raise ArgumentError("Expected no `labels` for an object, which gives its own. Received: labels")
+    return Source(Indexable(path, shape=wanted, dtype=dtype, limit=limit))
+
+
+class Source:
+    """Raw data as the user has it, or a part of it; never written to.
+
+    `len(source)` is the number of samples, `source[i]` one of them: `(x, y)`, or `(x,)` without
+    labels. Samples are in ascending order of a hash of their key, the same on every machine.
+
+    Args:
+        reader: Access to the samples.
+        rows: The rows that belong to this part; None for all.
+        within: For each (group, split seed) that this part was split by, the hashes it was left with.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        rows: Rows | None = None,
+        within: dict[tuple[Group | None, int], Interval] | None = None,
+    ) -> None:
+        self._reader = reader
+        self._rows: Rows = range(len(reader)) if rows is None else rows
+        self._within = within or {}
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __repr__(self) -> str:
+        inputs, classes = self.schema.inputs, self.schema.classes
+        labels = f", {len(classes)} classes" if classes else "" if self.schema.target else ", no labels"
+        return f"Source({self._reader.name!r}: {len(self):,} samples of {inputs.shape} {inputs.dtype}{labels})"
+
+    def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"There is no sample {index} in {len(self):,}.")
+        x, y = self._reader.read(self._rows_at(np.array([index % len(self)])))
+        return (x[0],) if y is None else (x[0], y[0])
+
+    @property
+    def schema(self) -> Schema:
+        """What every sample has."""
+        return self._reader.schema
+
+    @property
+    def keys(self) -> "Keys":
+        """The keys, a sequence of strings in the order of the samples."""
+        return Keys(self._reader, self._rows)
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What was decided when the source was scanned, a line each, for a person to check."""
+        return self._reader.facts
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was noticed when the source was scanned: problems, and warnings."""
+        return self._reader.findings
+
+    def split(
+        self,
+        test: float = 0.1,
+        validation: float = 0.0,
+        *,
+        group: Group | None = None,
+        split_seed: int | None = None,
+    ) -> tuple[Self, ...]:
+        """Split by a hash of the key: no sample changes sides when others come or go.
+
+        The fractions are met approximately. Parts can be split again; fractions are then of the part.
+
+        Args:
+            test: Fraction for the test side.
+            validation: Fraction for the validation side, 0 for no such side.
+            group: What belongs together, so that none of it is on two sides: a regular expression to
+                search for in the key (what its first group matches, or all of it), or a function of
+                the key.
+            split_seed: Seed of the hash; 0 by default.
+
+        Returns:
+            Train and test, or train, validation and test.
+
+        Raises:
+            ArgumentError: The fractions make no sense, or one side would be empty.
+        """
+        seed = 0 if split_seed is None else split_seed
+        if not 0 <= seed < 2**64:
+            raise ArgumentError(f"Expected `split_seed` from 0 to 2**64 - 1. Received: split_seed={seed}")
+        intervals = cut(self._within.get((group, seed), WHOLE), test=test, validation=validation)
+        hashes = self._hashes(group, seed)
+        parts = [
+            type(self)(self._reader, self._rows_within(hashes, part), {**self._within, (group, seed): part})
+            for part in intervals
+        ]
+        if not all(len(part) for part in parts):
+            sides = ", ".join(f"{len(part):,}" for part in parts)
+            raise ArgumentError(
+                f"A side of the split would be empty: {len(self):,} samples would be split into {sides} "
+                f"(test={test}, validation={validation}, group={group!r}).",
+                "Take another fraction, more data, or a `group` that tells more samples apart.",
+            )
+        return tuple(parts)
+
+    def select(self, keys: Iterable[str]) -> Self:
+        """The part with these keys.
+
+        Raises:
+            UnknownKeyError: There is no sample with one of them.
+        """
+        wanted = list(keys)
+        hashes = hash_keys(wanted)
+        every = self._reader.hashes
+        found = np.searchsorted(every, hashes)
+        rows = np.unique([self._row_of(key, int(row)) for key, row in zip(wanted, found, strict=True)])
+        return type(self)(self._reader, rows.astype(np.int64), self._within)
+
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        shuffle: bool = True,
+        memory: str | int = "1GB",
+        last: Last = "short",
+        include_keys: bool = False,
+    ) -> "Batches":
+        """Batches to train on: `model.fit(batches)`, or `for x, y in batches`, an epoch a pass.
+
+        Args:
+            batch_size: Samples a batch.
+            seed: Seed of the shuffle, 0 to 2**32 - 1.
+            shuffle: Whether each epoch has an order of its own: a uniform permutation of all samples.
+            memory: What may be held in memory to feed them, in bytes or like "64MB", "1GB" (10**9).
+            last: The samples left over at the end of an epoch are a `"short"` batch, or are dropped.
+            include_keys: Whether a batch ends with the list of its keys (then it is not for Keras).
+
+        Returns:
+            The batches.
+
+        Raises:
+            SourceError: The scan found samples that cannot be trained on.
+            MemoryBudgetError: `memory` is too small.
+        """
+        self._refuse_problems()
+        from brimful.training.batches import Batches  # keras takes seconds to import
+
+        feed = Feed(
+            self._reader,
+            self._rows,
+            batch_size,
+            seed=seed,
+            shuffle=shuffle,
+            memory=memory,
+            last=last,
+            include_keys=include_keys,
+        )
+        return Batches(feed)
+
+    def _refuse_problems(self) -> None:
+        for finding in self.findings:
+            if finding.is_problem:
+                kind = LabelError if finding.kind.endswith("label") else SourceError
+                raise kind(f"{self._reader.name}: {finding}", finding.hint)
+
+    def _rows_at(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        return positions + self._rows.start if isinstance(self._rows, range) else self._rows[positions]
+
+    def _hashes(self, group: Group | None, seed: int) -> NDArray[np.uint64]:
+        """The hash that decides the side of each sample."""
+        if group is None and seed == 0:
+            return self._reader.hashes[_index(self._rows)]
+        if group is None:
+            return hash_keys(self.keys, seed)
+        group_of = group if callable(group) else _regex_group(group)
+        return hash_keys((_named(group_of(key), key) for key in self.keys), seed)
+
+    def _rows_within(self, hashes: NDArray[np.uint64], interval: Interval) -> Rows:
+        """The rows whose hash lies in the interval; a range where that is what they are."""
+        low, high = (np.uint64(min(bound, 2**64 - 1)) for bound in interval)
+        inside = hashes >= low
+        if interval[1] < 2**64:
+            inside &= hashes < high
+        at = np.flatnonzero(inside)
+        if isinstance(self._rows, range) and at.size and at[-1] - at[0] + 1 == at.size:
+            return self._rows[int(at[0]) : int(at[-1]) + 1]
+        return self._rows_at(at)
+
+    def _row_of(self, key: str, row: int) -> int:
+        """The row of a key, if it is in this part: `row` is the first one with the key's hash."""
+        every = self._reader.hashes
+        while row < len(every) and self._reader.keys(np.array([row]))[0] != key:
+            row = row + 1 if row + 1 < len(every) and every[row + 1] == every[row] else len(every)
+        part = self._rows
+        inside = row in part if isinstance(part, range) else row in part[np.searchsorted(part, [row]).clip(0, len(part) - 1)]
+        if not inside:
+            raise UnknownKeyError(f"There is no sample with the key {key!r} here.", f"Keys look like {self.keys[0]!r}.")
+        return row
+
+
+class Keys(Sequence[str]):
+    """The keys of a source or a part of it, made when asked for.
+
+    Args:
+        reader: Where the keys are.
+        rows: The rows of the part.
+    """
+
+    def __init__(self, reader: Reader, rows: Rows) -> None:
+        self._reader = reader
+        self._rows = rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return self._reader.keys(np.asarray(self._rows[index], dtype=np.int64))
+        return self._reader.keys(np.asarray([self._rows[index]], dtype=np.int64))[0]
+
+    def __iter__(self) -> Iterator[str]:
+        for start in range(0, len(self), PIECE):
+            yield from self[start : start + PIECE]
+
+
+def _index(rows: Rows) -> slice | NDArray[np.int64]:
+    return slice(rows.start, rows.stop) if isinstance(rows, range) else rows
+
+
+def _regex_group(pattern: str) -> Callable[[str], str]:
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise ArgumentError(f"Expected `group` as a regular expression. Received: {pattern!r}: {error}") from error
+
+    def group_of(key: str) -> str:
+        match = compiled.search(key)
+        if match is None:
+            raise ArgumentError(
+                f"The `group` {pattern!r} is not found in the key {key!r}.",
+                "Every key must belong to a group: write an expression that fits them all.",
+            )
+        return match[1] if match.lastindex else match[0]
+
+    return group_of
+
+
+def _named(group: object, key: str) -> str:
+    if not isinstance(group, str):
+        raise ArgumentError(f"Expected `group` to give a string. Received: {group!r} for the key {key!r}")
+    return group

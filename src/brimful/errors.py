@@ -1,0 +1,89 @@
+"""The errors of brimful: one tree, and every leaf is also the builtin a caller would catch.
+
+    BrimfulError
+     ├── ArgumentError          (ValueError)         an argument is wrong
+     ├── DependencyError        (ImportError)        a library that is needed is not there, or not as expected
+     ├── MemoryBudgetError      (ValueError)         `memory` is too small for what it must hold
+     ├── RunExistsError         (FileExistsError)    a run folder would be written over
+     ├── StateError             (ValueError)         a saved position belongs to other data or another order
+     ├── UnknownKeyError        (KeyError)           no sample has this key
+     └── SourceError                                 the raw data
+          ├── SourceNotFoundError (FileNotFoundError)  nothing is there
+          ├── ReadError           (OSError)            a file cannot be read
+          ├── LabelError          (ValueError)         the labels are wrong, or missing
+          └── MalformedFileError  (ValueError)         a sample is not what the others are
+
+A message says what is wrong and where; `hint` says what to do about it.
+"""
+
+
+class BrimfulError(Exception):
+    """What every error of brimful is.
+
+    Args:
+        message: What is wrong, and where, in whole sentences.
+        hint: What to do about it; empty where there is nothing to add.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\nhint: {self.hint}" if self.hint else self.message
+
+
+class ArgumentError(BrimfulError, ValueError):
+    """An argument is wrong."""
+
+
+class DependencyError(BrimfulError, ImportError):
+    """A library that is needed is not there, or is not as expected."""
+
+
+class MemoryBudgetError(BrimfulError, ValueError):
+    """`memory` is too small for what it must hold."""
+
+
+class RunExistsError(BrimfulError, FileExistsError):
+    """A run folder would be written over."""
+
+
+class StateError(BrimfulError, ValueError):
+    """A saved position belongs to other data or to another order."""
+
+
+class UnknownKeyError(BrimfulError, KeyError):
+    """No sample has this key."""
+
+
+class SourceError(BrimfulError):
+    """The raw data are not usable as they are."""
+
+
+class SourceNotFoundError(SourceError, FileNotFoundError):
+    """There is no data at the path given."""
+
+
+class ReadError(SourceError, OSError):
+    """A file of the source cannot be read."""
+
+
+class LabelError(SourceError, ValueError):
+    """The labels are wrong, or missing."""
+
+
+class MalformedFileError(SourceError, ValueError):
+    """A sample is not what the schema says.
+
+    Args:
+        message: As for every error; begins with `file:line:column` where that is known, both
+            counted from 1, the column in values.
+        hint: What to do about it.
+        kind: What is wrong, one of `malformed`, `non_finite`, `wrong_shape`, `empty`.
+    """
+
+    def __init__(self, message: str, hint: str = "", kind: str = "malformed") -> None:
+        super().__init__(message, hint)
+        self.kind = kind

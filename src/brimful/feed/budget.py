@@ -1,0 +1,78 @@
+"""Budget: what `memory` says, and how a feed divides it."""
+
+import os
+import re
+from dataclasses import dataclass
+
+from brimful.errors import ArgumentError, MemoryBudgetError
+from brimful.sources.base import Reader
+
+UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+BLOCK_ROWS = 256  # samples parsed in one native call; more gains nothing
+MOST_THREADS = 8  # beyond, they wait for one another's Python
+
+
+def parse_bytes(memory: str | int) -> int:
+    """Turn `"64MB"`, `"1.5 GiB"` or a number of bytes into bytes (GB = 10**9, GiB = 2**30)."""
+    if isinstance(memory, int):
+        return memory
+    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]*)?)\s*([a-zA-Z]*)\s*", memory)
+    unit = match and (match[2].upper() or "B")
+    if not match or unit not in UNITS:
+        raise ArgumentError(f"Expected `memory` like '64MB', '1GB' or a number of bytes. Received: {memory!r}")
+    return int(float(match[1]) * UNITS[unit])
+
+
+def readable(n: int) -> str:
+    """Bytes as a person writes them, rounded up, so that the text is a budget that suffices."""
+    unit = next(name for name in ("GB", "MB", "KB", "B") if n >= UNITS[name] or name == "B")
+    return f"{-(-n // (UNITS[unit] // 10 or 1)) * (UNITS[unit] // 10 or 1) / UNITS[unit]:g}{unit}"
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How a feed divides its memory.
+
+    Attributes:
+        threads: How many read and parse.
+        blocks: How many blocks may exist at a time: being read, waiting, being cut into a batch.
+        block_rows: Rows a block.
+    """
+
+    threads: int
+    blocks: int
+    block_rows: int
+
+
+def divide(memory: str | int, reader: Reader, batch_size: int, n: int) -> Budget:
+    """Divide a budget of memory for feeding batches from a reader.
+
+    Two batches are held (the one handed out and the one being filled), and up to `blocks` blocks,
+    each at what it takes while it is parsed.
+
+    Args:
+        memory: The budget, as for `parse_bytes`.
+        reader: Where samples come from.
+        batch_size: Samples a batch.
+        n: Samples in all.
+
+    Raises:
+        MemoryBudgetError: It is too small; says the least that would do.
+    """
+    total = parse_bytes(memory)
+    batches = 2 * min(batch_size, n) * reader.schema.nbytes
+    most = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 7) + 1
+    for threads in range(most, 0, -1):
+        blocks = 2 * threads + 1
+        left = (total - batches) // blocks
+        rows = min(BLOCK_ROWS, n)
+        while rows > 1 and reader.working_bytes(rows) > left:
+            rows //= 2
+        if reader.working_bytes(rows) <= left:
+            return Budget(threads, blocks, rows)
+    least = batches + 3 * reader.working_bytes(1)
+    raise MemoryBudgetError(
+        f"memory={memory!r} is too small for batches of {batch_size:,} samples of {reader.schema.nbytes:,} bytes.",
+        f"Give at least memory={readable(least)!r}, or a smaller batch_size.",
+    )

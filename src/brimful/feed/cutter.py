@@ -1,0 +1,67 @@
+"""Cutter: batches, each in memory of its own, cut out of blocks that come in order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brimful.schema import Schema
+from brimful.sources.base import Samples
+
+
+@dataclass(frozen=True)
+class Block:
+    """Samples that were read together.
+
+    Attributes:
+        rows: Their rows in the view.
+        samples: Their arrays.
+        keys: Their keys, empty where nobody asked.
+    """
+
+    rows: NDArray[np.int64]
+    samples: Samples
+    keys: list[str]
+
+
+class Cutter:
+    """Cuts batches out of blocks.
+
+    Args:
+        blocks: The blocks, in order.
+        schema: What a sample has.
+    """
+
+    def __init__(self, blocks: Iterator[Block], schema: Schema) -> None:
+        self._blocks = blocks
+        self._schema = schema
+        self._block: Block | None = None
+        self._used = 0
+
+    def take(self, size: int) -> Block:
+        """Cut the next `size` samples, which the blocks must still have, into new arrays."""
+        inputs, target = self._schema.inputs, self._schema.target
+        rows = np.empty(size, np.int64)
+        x: NDArray[Any] = np.empty((size, *inputs.shape), inputs.dtype)
+        y: NDArray[Any] | None = np.empty((size, *target.shape), target.dtype) if target else None
+        keys: list[str] = []
+        filled = 0
+        while filled < size:
+            if self._block is None:
+                self._block, self._used = next(self._blocks), 0
+            block = self._block
+            there = slice(self._used, self._used + size - filled)
+            count = len(block.rows[there])
+            here = slice(filled, filled + count)
+            rows[here] = block.rows[there]
+            x[here] = block.samples.x[there]
+            if y is not None and block.samples.y is not None:
+                y[here] = block.samples.y[there]
+            keys += block.keys[there]
+            filled += count
+            self._used += count
+            if self._used == len(block.rows):
+                self._block = None
+        return Block(rows, Samples(x, y), keys)

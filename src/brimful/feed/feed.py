@@ -1,0 +1,179 @@
+"""Feed: the batches of each epoch as NumPy arrays, from a reader, and the exact position in them."""
+
+import time
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from xxhash import xxh3_64_hexdigest
+
+from brimful.errors import ArgumentError, BrimfulError, StateError
+from brimful.feed.budget import divide
+from brimful.feed.cutter import Block, Cutter
+from brimful.feed.read_ahead import ReadAhead
+from brimful.feed.stats import Stats
+from brimful.order.epochs import Order
+from brimful.sources.base import Reader
+
+Batch = tuple[Any, ...]
+"""`(x,)`, `(x, y)`, with the list of keys at the end where asked for."""
+
+Rows = range | NDArray[np.int64]
+"""The rows of a view, ascending."""
+
+Position = tuple[int, int]
+"""Epoch, and rows of it already handed out."""
+
+Last = Literal["short", "drop"]
+
+
+class Feed:
+    """Batches of NumPy arrays; each pass is the next epoch.
+
+    Iterating makes a pass over the current epoch. Once its last batch is handed out, the next pass is
+    the next epoch; a pass that is left early is begun anew by the next one. There is one pass at a
+    time: beginning another ends the one before.
+
+    Args:
+        reader: Where samples come from.
+        rows: The rows of the view.
+        batch_size: Samples a batch.
+        seed: Seed of the order.
+        shuffle: False for row order in every epoch.
+        memory: What the feed may hold, in bytes or like "1GB".
+        last: What becomes of the samples left over at the end: a `"short"` batch, or `"drop"`.
+        include_keys: Whether a batch ends with the list of its keys.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        rows: Rows,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        shuffle: bool = True,
+        memory: str | int = "1GB",
+        last: Last = "short",
+        include_keys: bool = False,
+    ) -> None:
+        if batch_size < 1:
+            raise ArgumentError(f"Expected `batch_size` of at least 1. Received: batch_size={batch_size}")
+        if last not in ("short", "drop"):
+            raise ArgumentError(f"Expected `last` as 'short' or 'drop'. Received: last={last!r}")
+        if last == "drop" and len(rows) < batch_size:
+            raise ArgumentError(
+                f"last='drop' would drop everything: batch_size={batch_size:,}, but there are {len(rows):,} samples."
+            )
+        self.reader = reader
+        self.rows = rows
+        self.batch_size = batch_size
+        self.include_keys = include_keys
+        self.order = Order(len(rows), seed=seed, shuffle=shuffle)
+        self.budget = divide(memory, reader, batch_size, len(rows))
+        self.samples_an_epoch: int = len(rows) - (len(rows) % batch_size if last == "drop" else 0)
+        self._position: Position = (0, 0)
+        self._resumed = False
+        self._pass: ReadAhead[NDArray[np.int64], Block] | None = None
+        self.stats = self._fresh_stats(0)
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return -(-self.samples_an_epoch // self.batch_size)
+
+    def __iter__(self) -> Iterator[Batch]:
+        # A generator begins at its first `next`: an iterator that nobody draws from (Keras makes
+        # some) neither reads nor ends the pass under way.
+        self._end_pass()
+        epoch, position = self._position if self._resumed else (self._position[0], 0)
+        self._resumed = False
+        self._position = (epoch, position)
+        stats = self.stats = self._fresh_stats(epoch)
+        with ReadAhead(
+            self._read,
+            self._blocks(epoch, position),
+            threads=self.budget.threads,
+            depth=self.budget.blocks,
+        ) as blocks:
+            self._pass = blocks
+            cutter = Cutter(iter(blocks), self.reader.schema)
+            while position < self.samples_an_epoch:
+                if self._pass is not blocks:
+                    raise BrimfulError(
+                        "This pass has ended, because another one over the same batches has begun.",
+                        "Make batches of their own for each of several loops at a time.",
+                    )
+                began = time.perf_counter()
+                batch = cutter.take(min(self.batch_size, self.samples_an_epoch - position))
+                stats.wait_seconds += time.perf_counter() - began
+                stats.count(batch.rows)
+                position += len(batch.rows)
+                self._position = (epoch, position) if position < self.samples_an_epoch else (epoch + 1, 0)
+                yield self._handed_out(batch)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The exact position: what was handed out so far, and of which order. Fit for JSON."""
+        epoch, position = self._position
+        return {**self._identity(), "epoch": epoch, "position": position}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on behind the last batch that was handed out when the state was taken.
+
+        Args:
+            state: From `state_dict`, of a feed of the same view, seed and shuffle; the batch size may
+                differ.
+
+        Raises:
+            StateError: It belongs to other data or to another order.
+        """
+        for name, expected in self._identity().items():
+            if state.get(name) != expected:
+                raise StateError(
+                    f"This position was saved with {name}={state.get(name)!r}, these batches have {name}={expected!r}.",
+                    "Go on with the data and the arguments that it was saved with, or start anew.",
+                )
+        epoch, position = state["epoch"], state["position"]
+        if not (isinstance(epoch, int) and isinstance(position, int) and epoch >= 0 and 0 <= position <= self.samples_an_epoch):
+            raise StateError(f"There is no epoch={epoch!r}, position={position!r} in {self.samples_an_epoch:,} samples.")
+        self._position = (epoch, position) if position < self.samples_an_epoch else (epoch + 1, 0)
+        self._resumed = True
+        self.stats = self._fresh_stats(self._position[0])
+
+    def _identity(self) -> dict[str, Any]:
+        """What decides the sequence of samples."""
+        hashes = self.reader.hashes
+        if isinstance(self.rows, range):
+            own = hashes[self.rows.start : self.rows.stop]
+        else:
+            own = hashes[self.rows]
+        return {
+            "samples": len(self.rows),
+            "view": xxh3_64_hexdigest(np.ascontiguousarray(own)),
+            "seed": self.order.seed,
+            "shuffle": self.order.shuffle,
+        }
+
+    def _end_pass(self) -> None:
+        if self._pass is not None:
+            self._pass.close()
+            self._pass = None
+
+    def _fresh_stats(self, epoch: int) -> Stats:
+        return Stats(epoch, np.zeros(len(self.rows), bool))
+
+    def _blocks(self, epoch: int, position: int) -> Iterator[NDArray[np.int64]]:
+        """The rows of the view that are still to come, a block at a time."""
+        for start in range(position, self.samples_an_epoch, self.budget.block_rows):
+            yield self.order.rows(epoch, start, min(start + self.budget.block_rows, self.samples_an_epoch))
+
+    def _read(self, rows: NDArray[np.int64]) -> Block:
+        """Read a block; in a thread of the pool."""
+        rows_of_reader = rows + self.rows.start if isinstance(self.rows, range) else self.rows[rows]
+        keys = self.reader.keys(rows_of_reader) if self.include_keys else []
+        return Block(rows, self.reader.read(rows_of_reader), keys)
+
+    def _handed_out(self, block: Block) -> Batch:
+        x, y = block.samples
+        batch: Batch = (x,) if y is None else (x, y)
+        return (*batch, block.keys) if self.include_keys else batch

@@ -1,0 +1,62 @@
+"""ReadAhead: work done ahead of its use, in threads, a bounded number of pieces, in order."""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import Generic, Self, TypeVar
+
+Piece = TypeVar("Piece")
+Result = TypeVar("Result")
+
+
+class ReadAhead(Generic[Piece, Result]):
+    """Do `work` on each of `pieces` in threads; iterating gives the results in order.
+
+    Work starts at the first `next`. At most `depth` pieces exist at a time: in work, done and
+    waiting, or handed out. An error in a thread is raised in its turn. Leaving the context stops
+    the threads, whatever is left.
+
+    Args:
+        work: What to do; called in several threads at once.
+        pieces: What to do it on.
+        threads: How many threads.
+        depth: How many pieces may exist at a time, at least 2.
+    """
+
+    def __init__(
+        self, work: Callable[[Piece], Result], pieces: Iterable[Piece], *, threads: int, depth: int
+    ) -> None:
+        self._work = work
+        self._pieces = iter(pieces)
+        self._depth = depth
+        self._pending: deque[Future[Result]] = deque()
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="brimful")
+
+    def __iter__(self) -> Iterator[Result]:
+        self._submit(self._depth - 1)
+        while self._pending:
+            result = self._pending.popleft().result()
+            self._submit(1)
+            yield result
+            del result  # or it would live on beside the next one
+
+    def _submit(self, count: int) -> None:
+        for _, piece in zip(range(count), self._pieces, strict=False):
+            self._pending.append(self._pool.submit(self._work, piece))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the threads once they are done with the piece in hand, and let go of all results."""
+        self._pending.clear()
+        self._pool.shutdown(wait=True, cancel_futures=True)

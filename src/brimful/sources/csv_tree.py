@@ -1,0 +1,139 @@
+"""CsvTree: a folder of text files, one a sample, with their labels. A Reader."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from brimful.errors import LabelError, MalformedFileError
+from brimful.schema import Field, Schema
+from brimful.sources import text as texts
+from brimful.sources.base import Finding, Samples
+from brimful.sources.files import read_files
+from brimful.sources.labels import NO_LABEL, Labels
+from brimful.sources.listing import Listing
+
+
+class CsvTree:
+    """A folder of text files, one a sample, with their labels.
+
+    Args:
+        listing: The files.
+        labels: A label for each, or None.
+        layout: How the numbers lie in every file.
+        shape: Shape of a sample's inputs.
+        dtype: NumPy name of the float dtype to deliver.
+        findings: What was noticed while the layout was inferred.
+        mean_file_bytes: Mean size of a file among those the layout was inferred from.
+    """
+
+    def __init__(
+        self,
+        listing: Listing,
+        labels: Labels | None,
+        layout: texts.Layout,
+        shape: tuple[int, ...],
+        dtype: str,
+        findings: tuple[Finding, ...],
+        mean_file_bytes: int,
+    ) -> None:
+        self._listing = listing
+        self._labels = labels
+        self._layout = layout
+        self._target_values = labels.values() if labels else None
+        self.findings = (*(labels.findings if labels else ()), *findings)
+        self.mean_file_bytes = mean_file_bytes
+        target = Field((), "int64") if labels else None
+        self.schema = Schema(Field(shape, dtype), target, labels.classes if labels else None)
+
+    @property
+    def name(self) -> str:
+        """The folder."""
+        return str(self._listing.root)
+
+    @property
+    def hashes(self) -> NDArray[np.uint64]:
+        """`xxh3_64(key)` of every row, ascending."""
+        return self._listing.hashes
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the listing and the labels take in memory."""
+        return self._listing.nbytes + (self._labels.codes.nbytes if self._labels else 0)
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """How the files were understood."""
+        layout = self._layout
+        mark = {b" ": "blanks", b"\t": "tabs", b",": "commas", b";": "semicolons"}[layout.delimiter]
+        lines = [
+            f"{len(self):,} files of {layout.rows} x {layout.columns} numbers between {mark}, "
+            f"{self.mean_file_bytes * len(self) / 1e6:,.1f} MB of text",
+            self._labels.how if self._labels else "no labels",
+            f"{self.nbytes / len(self):.0f} bytes of memory a sample for the listing",
+        ]
+        if self._listing.left_out:
+            others = (f"{count:,} {suffix or 'without suffix'}" for suffix, count in self._listing.left_out.items())
+            lines.append(f"left out: {', '.join(others)}")
+        return tuple(lines)
+
+    def __len__(self) -> int:
+        return len(self._listing)
+
+    def keys(self, rows: NDArray[np.int64]) -> list[str]:
+        """Keys of some rows."""
+        return list(self._listing.take(rows).keys.to_pylist())
+
+    def read(self, rows: NDArray[np.int64]) -> Samples:
+        """Read some samples, many files in one native call."""
+        x = np.empty((len(rows), self._layout.size), self.schema.inputs.dtype)
+        done = 0
+        paths = self._listing.paths.take(pa.array(rows)).to_pylist()
+        groups = read_files(
+            self._listing.root, paths, largest=self._layout.largest_file, at_a_time=self._text_bytes(len(rows))
+        )
+        for files in groups:
+            x[done : done + len(files)] = self._parse(paths[done : done + len(files)], files)
+            done += len(files)
+        return Samples(x.reshape(-1, *self.schema.inputs.shape), self._targets(rows))
+
+    def working_bytes(self, n: int) -> int:
+        """The text twice (apart and joined), its values as float64, and twice as delivered."""
+        return 2 * self._text_bytes(n) + n * (8 * self._layout.size + 2 * self.schema.nbytes)
+
+    def _text_bytes(self, n: int) -> int:
+        """Bytes of text that are parsed at a time: those of n files by the mean, or of one very large one."""
+        return max(n * self.mean_file_bytes * 5 // 4, self._layout.largest_file)
+
+    def _targets(self, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        if self._labels is None or self._target_values is None:
+            return None
+        codes = self._labels.codes[rows]
+        if (codes == NO_LABEL).any():
+            key = self.keys(rows[codes == NO_LABEL][:1])[0]
+            raise LabelError(f"{self.name}: {key!r} has no label.", "Add it to the label table.")
+        return self._target_values[codes]
+
+    def _parse(self, paths: list[str], files: list[bytes]) -> NDArray[Any]:
+        try:
+            return texts.parse(files, self._layout, self.schema.inputs.dtype)
+        except texts.TextError:
+            return np.stack([self._parse_one(path, file) for path, file in zip(paths, files, strict=True)])
+
+    def _parse_one(self, path: str, file: bytes) -> NDArray[Any]:
+        """Parse one file of many that would not be parsed together, and name it if it is the reason."""
+        try:
+            return texts.parse_one(file, self._layout, self.schema.inputs.dtype)
+        except texts.TextError as error:
+            raise malformed(self._listing.root / path, error, self._layout) from error
+
+
+def malformed(path: Path, error: texts.TextError, layout: texts.Layout | None = None) -> MalformedFileError:
+    """The error for a file whose text is not what it should be."""
+    place = "".join(f":{at}" for at in (error.line, error.column) if at)
+    expected = f" Samples here are {layout.rows} x {layout.columns} numbers." if layout else ""
+    return MalformedFileError(
+        f"{path}{place}: {error}.{expected}", "Mend the file, or take it out of the folder.", kind=error.kind
+    )

@@ -1,0 +1,171 @@
+"""Listing: the sample files of a folder, in row order, in few bytes a file."""
+
+import os
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from brimful.errors import SourceError, SourceNotFoundError
+from brimful.keys import DRAW_SEED, hash_keys
+from brimful.sources.base import Progress
+
+SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
+PIECE = 65_536  # files a piece: what is held as Python strings at a time
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The sample files of a folder.
+
+    Attributes:
+        root: The folder.
+        paths: Paths below it, `/`-separated, a pyarrow large_string array in row order.
+        hashes: `xxh3_64` of every key, ascending, uint64.
+        left_out: How many other files lie about, by suffix.
+    """
+
+    root: Path
+    paths: pa.LargeStringArray
+    hashes: NDArray[np.uint64]
+    left_out: dict[str, int]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    @property
+    def keys(self) -> pa.LargeStringArray:
+        """Keys of all rows."""
+        return keys_of(self.paths)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory held."""
+        return int(self.paths.nbytes + self.hashes.nbytes)
+
+    def take(self, rows: NDArray[np.int64]) -> "Listing":
+        """The listing of some rows, which must ascend."""
+        return Listing(self.root, self.paths.take(pa.array(rows)), self.hashes[rows], self.left_out)
+
+    def draw(self, n: int) -> NDArray[np.int64]:
+        """Draw n rows by a second, independent hash of the key, ascending."""
+        second = hash_keys(_strings(self.keys), DRAW_SEED)
+        return np.sort(np.argsort(second, kind="stable")[:n])
+
+
+def keys_of(paths: pa.LargeStringArray) -> pa.LargeStringArray:
+    """Keys of sample files: the path without its suffix."""
+    return pc.replace_substring_regex(paths, pattern=r"\.[^./]*$", replacement="")
+
+
+def list_folder(root: Path, *, without: Path | None = None, progress: Progress | None = None) -> Listing:
+    """List the sample files below a folder.
+
+    They are the files of one suffix, the one that most of the files named `.csv`, `.tsv`, `.txt` or
+    `.dat` have, in capitals or not. Names that begin with a dot are passed over, folders too.
+
+    Args:
+        root: The folder.
+        without: A file that is no sample, wherever it lies: the label table.
+        progress: Called with the number of files found so far, every few thousand.
+
+    Raises:
+        SourceNotFoundError: There is no such folder, or no sample file in it.
+        SourceError: A name is not UTF-8, or two files have the same key.
+    """
+    found, left_out = _walk(root, without.resolve() if without else None, progress)
+    if not found:
+        others = ", ".join(f"{count:,} {suffix or 'without suffix'}" for suffix, count in left_out.items())
+        raise SourceNotFoundError(
+            f"{root}: no sample files ({', '.join(SUFFIXES)}) in this folder or below it"
+            + (f"; what lies there: {others}." if others else "; it is empty."),
+            "Give the folder that holds one text file a sample.",
+        )
+    suffix = max(SUFFIXES, key=lambda known: sum(map(len, found[known])) if known in found else 0)
+    for other in found.keys() - {suffix}:
+        left_out[other] += sum(map(len, found[other]))
+    return _in_row_order(root, found[suffix], dict(left_out))
+
+
+def _walk(
+    root: Path, without: Path | None, progress: Progress | None
+) -> tuple[dict[str, list[pa.LargeStringArray]], Counter[str]]:
+    """Collect the paths by suffix, a piece at a time, and count what is left out."""
+    found: dict[str, list[pa.LargeStringArray]] = defaultdict(list)
+    piece: dict[str, list[str]] = defaultdict(list)
+    left_out: Counter[str] = Counter()
+    count = 0
+    for path, name in _files(root):
+        suffix = os.path.splitext(name)[1].lower()
+        if suffix not in SUFFIXES or name.startswith("."):
+            left_out[suffix] += 1
+        elif without is None or name != without.name or (root / path).resolve() != without:
+            piece[suffix].append(path)
+            count += 1
+            if len(piece[suffix]) == PIECE:
+                found[suffix].append(_packed(root, piece.pop(suffix)))
+            if progress and count % 1000 == 0:
+                progress(count)
+    for suffix, paths in piece.items():
+        found[suffix].append(_packed(root, paths))
+    return found, left_out
+
+
+def _files(root: Path) -> Iterator[tuple[str, str]]:
+    """Every file below root: its path, `/`-separated, and its name. Links to files are followed."""
+    folders = [""]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(root / folder) as entries:
+                for entry in entries:
+                    path = f"{folder}/{entry.name}" if folder else entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        if not entry.name.startswith("."):
+                            folders.append(path)
+                    elif entry.is_file():
+                        yield path, entry.name
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise SourceNotFoundError(
+                f"{root / folder}: the folder cannot be listed: {reason}.",
+                "Check the path and the permissions.",
+            ) from error
+
+
+def _packed(root: Path, paths: list[str]) -> pa.LargeStringArray:
+    try:
+        return pa.array(paths, pa.large_string())
+    except UnicodeEncodeError as error:
+        raise SourceError(
+            f"{root}: the name of a file is not UTF-8: {error.object!r}.", "Rename the file."
+        ) from error
+
+
+def _strings(array: pa.LargeStringArray) -> Iterator[str]:
+    """The strings of an array, few at a time in memory."""
+    for start in range(0, len(array), PIECE):
+        yield from array.slice(start, PIECE).to_pylist()
+
+
+def _in_row_order(root: Path, pieces: list[pa.LargeStringArray], left_out: dict[str, int]) -> Listing:
+    paths = pa.concat_arrays(pieces)
+    keys = keys_of(paths)
+    hashes = hash_keys(_strings(keys))
+    table = pa.table({"hash": hashes, "key": keys})
+    order = pc.sort_indices(table, sort_keys=[("hash", "ascending"), ("key", "ascending")])
+    listing = Listing(root, paths.take(order), hashes[order.to_numpy()], left_out)
+    equal = np.flatnonzero(listing.hashes[1:] == listing.hashes[:-1])
+    for row in equal.tolist():
+        first, second = listing.paths.slice(row, 2).to_pylist()
+        if keys_of(pa.array([first]))[0] == keys_of(pa.array([second]))[0]:
+            raise SourceError(
+                f"{root}: two files have the same key, {os.path.splitext(first)[0]!r}: {first} and {second}.",
+                "Rename one of them: the key is the path without its suffix.",
+            )
+    return listing

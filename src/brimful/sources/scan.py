@@ -1,0 +1,107 @@
+"""Scanning a folder: list it, join its labels, infer what every file is like."""
+
+import os
+from collections import Counter
+from pathlib import Path
+
+from brimful.errors import ArgumentError, MalformedFileError, SourceNotFoundError
+from brimful.schema import Field
+from brimful.sources import labels as labelling
+from brimful.sources import text as texts
+from brimful.sources.base import Finding, Progress
+from brimful.sources.csv_tree import CsvTree, malformed
+from brimful.sources.files import unreadable
+from brimful.sources.labels import Labels
+from brimful.sources.listing import Listing, list_folder
+
+INFERRED_FROM = 256  # files, the first in row order: a uniform draw
+FOLDERS = "folders"
+
+
+def scan_tree(
+    root: Path,
+    *,
+    labels: str | os.PathLike[str] | None,
+    shape: tuple[int, ...] | None,
+    dtype: str,
+    limit: int | None,
+    progress: Progress | None,
+) -> CsvTree:
+    """List a folder, join its labels, and infer from 256 files what all are like.
+
+    Args:
+        root: The folder.
+        labels: The label table, `"folders"`, or None to look for a table in the folder and, where
+            there is none, for folders as classes.
+        shape: Shape to give to each sample; None for the shape that the files have.
+        dtype: NumPy name of the float dtype to deliver.
+        limit: How many samples to draw, None for all.
+        progress: Called with the number of files listed so far.
+    """
+    if not root.exists():
+        raise SourceNotFoundError(f"{root}: there is no such folder.", "Check the path.")
+    if not root.is_dir():
+        raise SourceNotFoundError(f"{root}: this is a file.", "Give the folder that holds one file a sample.")
+    table = None if labels == FOLDERS else Path(labels) if labels else labelling.find_table(root)
+    if table is not None and not table.is_file():
+        raise SourceNotFoundError(f"{table}: there is no such label table.", "Check the path.")
+    listing = list_folder(root, without=table, progress=progress)
+    joined: Labels | None = None
+    if table is not None:
+        joined = labelling.join_table(table, listing)
+    elif labels == FOLDERS or labelling.has_folder_classes(listing):
+        joined = labelling.from_folders(listing)
+    if limit is not None and limit < len(listing):
+        rows = listing.draw(limit)
+        listing, joined = listing.take(rows), joined.take(rows) if joined else None
+    layout, findings, mean_bytes = _infer(listing)
+    return CsvTree(listing, joined, layout, _reshaped(layout, shape), dtype, findings, mean_bytes)
+
+
+def _infer(listing: Listing) -> tuple[texts.Layout, tuple[Finding, ...], int]:
+    """The layout that most of the first files have, what is wrong with the others, and the mean size."""
+    layouts: Counter[texts.Layout] = Counter()
+    bad: dict[str, list[str]] = {}
+    sizes = []
+    first_error: MalformedFileError | None = None
+    for path in listing.paths[:INFERRED_FROM].to_pylist():
+        full = listing.root / path
+        try:
+            file = full.read_bytes()
+            sizes.append(len(file))
+            layouts[texts.detect(file)] += 1
+        except OSError as error:
+            raise unreadable(full, error) from error
+        except texts.TextError as error:
+            first_error = first_error or malformed(full, error)
+            bad.setdefault(error.kind, []).append(str(malformed(full, error).message))
+    if first_error and not layouts:
+        raise first_error
+    grids = Counter[tuple[int, int]]()
+    for layout, count in layouts.items():
+        grids[layout.rows, layout.columns] += count
+    (rows, columns), count = grids.most_common(1)[0]
+    if count * 2 <= sum(grids.values()):
+        shapes = ", ".join(f"{n} of {r} x {c}" for (r, c), n in grids.most_common(3))
+        raise MalformedFileError(
+            f"{listing.root}: the files have no shape in common: {shapes}.",
+            "Every sample must have the same shape.",
+            kind="wrong_shape",
+        )
+    usual = max((layout for layout in layouts if (layout.rows, layout.columns) == (rows, columns)), key=layouts.__getitem__)
+    findings = [
+        Finding(kind, len(messages), tuple(messages[:10]), is_problem=True, hint="Mend the files, or take them out.")
+        for kind, messages in bad.items()
+    ]
+    return usual, tuple(findings), max(1, sum(sizes) // len(sizes))
+
+
+def _reshaped(layout: texts.Layout, shape: tuple[int, ...] | None) -> tuple[int, ...]:
+    if shape is None:
+        return layout.shape
+    if Field(shape, "float32").size != layout.size or min(shape, default=1) < 1:
+        raise ArgumentError(
+            f"Expected a `shape` of {layout.size:,} values, as the files have ({layout.rows} x {layout.columns}). "
+            f"Received: shape={shape}"
+        )
+    return shape

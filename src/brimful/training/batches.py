@@ -1,0 +1,164 @@
+"""Batches: a Feed in the seat that Keras keeps for data.
+
+Keras takes a `DataAdapter` as it is: the number of batches is known to it, it adds no shuffle, no
+queue and no thread of its own, and each backend gets the iterator it likes best. The class is not
+public in Keras, so its place is checked, here and by a test on each backend.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from brimful.errors import ArgumentError, DependencyError
+from brimful.feed.feed import Batch, Feed
+from brimful.feed.stats import Stats
+from brimful.schema import Schema
+from brimful.training.backend import choose_backend
+
+choose_backend()
+
+import keras  # noqa: E402 (the backend is chosen before)
+
+try:
+    from keras.src.trainers.data_adapters.data_adapter import DataAdapter
+except ImportError as error:
+    raise DependencyError(
+        f"Keras {keras.__version__} has no DataAdapter where 3.14 and 3.15 have it.",
+        "Install the version that brimful was tested with: pip install 'keras>=3.14,<3.16'.",
+    ) from error
+
+
+class Batches(DataAdapter):  # type: ignore[misc]  # keras has no types
+    """Batches for `fit`, `evaluate`, `predict`, or to loop over: each pass is the next epoch.
+
+    A batch is `(x, y)`, NumPy arrays in memory of their own; `(x,)` without labels; with the list of
+    keys at the end where `include_keys` was asked for. Made by `Source.batches`.
+
+    Args:
+        feed: Where the batches come from.
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+        self.failure: BaseException | None = None
+
+    def __len__(self) -> int:
+        """Batches an epoch."""
+        return len(self.feed)
+
+    def __iter__(self) -> Iterator[Batch]:
+        return iter(self.feed)
+
+    def __repr__(self) -> str:
+        return f"Batches({len(self):,} of {self.batch_size:,} samples from {self.feed.reader.name!r})"
+
+    @property
+    def schema(self) -> Schema:
+        """What every sample has."""
+        return self.feed.reader.schema
+
+    @property
+    def stats(self) -> Stats:
+        """What the latest pass delivered, counted, and how long its loop waited."""
+        return self.feed.stats
+
+    def state_dict(self) -> dict[str, Any]:
+        """The exact position, fit for JSON: behind the last batch handed out."""
+        return self.feed.state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state_dict` was taken, in this process or another."""
+        self.feed.load_state_dict(state)
+
+    # What Keras asks of a DataAdapter
+
+    @property
+    def num_batches(self) -> int:
+        """Batches an epoch."""
+        return len(self.feed)
+
+    @property
+    def batch_size(self) -> int:
+        """Samples a batch; the last one may have fewer."""
+        return self.feed.batch_size
+
+    @property
+    def has_partial_batch(self) -> bool:
+        """Whether the last batch has fewer samples."""
+        return self.partial_batch_size is not None
+
+    @property
+    def partial_batch_size(self) -> int | None:
+        """Samples of the last batch, if it has fewer."""
+        return self.feed.samples_an_epoch % self.feed.batch_size or None
+
+    def get_numpy_iterator(self) -> Iterable[Batch]:
+        """Batches as they are."""
+        return self._for_keras()
+
+    def get_jax_iterator(self) -> Iterable[Batch]:
+        """Batches as they are: JAX takes NumPy arrays, and may keep them, for they are its own."""
+        return self._for_keras()
+
+    def get_torch_dataloader(self) -> Iterable[Any]:
+        """Batches as tensors. Not a DataLoader: making one draws from torch's random numbers."""
+        from keras.src.backend.torch.core import convert_to_tensor
+
+        return _Converted(self._for_keras, convert_to_tensor)
+
+    def get_tf_dataset(self) -> Any:
+        """A `tf.data.Dataset` that begins a pass each time it is iterated."""
+        import tensorflow as tf
+
+        self._refuse_keys()
+        fields = [self.schema.inputs, *([self.schema.target] if self.schema.target else [])]
+        signature = tuple(tf.TensorSpec((None, *field.shape), field.dtype) for field in fields)
+        return tf.data.Dataset.from_generator(self._until_failure, output_signature=signature)
+
+    def on_epoch_begin(self) -> None:
+        """Nothing to do: a pass begins when it is drawn from."""
+
+    def on_epoch_end(self) -> None:
+        """Raise what ended a pass that TensorFlow drew from."""
+        if self.failure is not None:
+            failure, self.failure = self.failure, None
+            raise failure
+
+    def _until_failure(self) -> Iterator[Batch]:
+        """The batches, for TensorFlow's generator.
+
+        An error raised in there would reach the user as a `tf.errors` one, its type and cause gone.
+        So the pass ends, Keras sees data run out and calls `on_epoch_end`, and that raises it. An
+        error before the first batch is raised here, for then Keras may be building the model only.
+        """
+        began = False
+        try:
+            for batch in self._for_keras():
+                yield batch
+                began = True
+        except Exception as error:
+            self.failure = error
+            if not began:
+                raise
+
+    def _for_keras(self) -> Iterator[Batch]:
+        self._refuse_keys()
+        return iter(self.feed)
+
+    def _refuse_keys(self) -> None:
+        if self.feed.include_keys:
+            raise ArgumentError(
+                "These batches end with their keys, which Keras would take for sample weights.",
+                "Make batches without include_keys for fit, evaluate and predict.",
+            )
+
+
+class _Converted:
+    """The batches of a pass, each array converted; every iteration begins a pass."""
+
+    def __init__(self, batches: Callable[[], Iterator[Batch]], convert: Callable[[Any], Any]) -> None:
+        self._batches = batches
+        self._convert = convert
+
+    def __iter__(self) -> Iterator[Any]:
+        for batch in self._batches():
+            yield tuple(self._convert(array) for array in batch)

@@ -1,0 +1,119 @@
+"""Models: the built-in networks, and the user's own by name."""
+
+import difflib
+import importlib
+import os
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import keras
+from keras import layers
+
+from brimful.errors import ArgumentError
+from brimful.schema import Schema
+
+BuildModel = Callable[[tuple[int, ...], int], Any]
+"""`(input_shape, num_classes)` -> a Keras model, compiled or not."""
+
+
+def lenet(input_shape: tuple[int, ...], num_classes: int) -> Any:
+    """LeNet-5 with padding and max-pooling: 105,166 parameters on 28 x 28 pixels and 10 classes.
+
+    After LeCun, Bottou, Bengio, Haffner: Gradient-Based Learning Applied to Document Recognition,
+    Proc. IEEE 86(11), 1998; with a dense layer of 64 in place of 84.
+
+    Args:
+        input_shape: `(height, width)` or `(height, width, channels)`.
+        num_classes: Outputs.
+    """
+    return _convolutional("lenet", input_shape, num_classes, filters=(6, 16), dense=(120, 64))
+
+
+def lenet_wide(input_shape: tuple[int, ...], num_classes: int) -> Any:
+    """A wider LeNet: 1,256,080 parameters on 28 x 28 pixels and 10 classes.
+
+    Args:
+        input_shape: `(height, width)` or `(height, width, channels)`.
+        num_classes: Outputs.
+    """
+    return _convolutional("lenet-wide", input_shape, num_classes, filters=(20, 50), dense=(500,))
+
+
+BUILT_IN: dict[str, BuildModel] = {"lenet": lenet, "lenet-wide": lenet_wide}
+
+
+def find_model(name: str) -> BuildModel:
+    """Find the function that builds a model.
+
+    Args:
+        name: A built-in network, or `package.module:function`; the module may lie in the working
+            directory.
+
+    Raises:
+        ArgumentError: There is no such model.
+    """
+    if name in BUILT_IN:
+        return BUILT_IN[name]
+    module_name, colon, function_name = name.partition(":")
+    if not colon:
+        close = difflib.get_close_matches(name, BUILT_IN, n=1)
+        raise ArgumentError(
+            f"There is no model {name!r}. Built in are {', '.join(BUILT_IN)}; your own is package.module:function.",
+            f"Did you mean {close[0]!r}?" if close else "",
+        )
+    if os.getcwd() not in sys.path:
+        sys.path.insert(0, os.getcwd())
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        raise ArgumentError(
+            f"There is no module {error.name!r} to take the model {name!r} from.",
+            "Run brimful where the module can be imported, or set PYTHONPATH.",
+        ) from error
+    function = getattr(module, function_name, None)
+    if not callable(function):
+        raise ArgumentError(f"The module {module_name!r} has no function {function_name!r}.")
+    build: BuildModel = function
+    return build
+
+
+def compile_for(model: Any, schema: Schema) -> None:
+    """Compile a model for its target, unless its author has: Adam, and the loss and metrics that fit.
+
+    Args:
+        model: A Keras model.
+        schema: What the samples are; classes are integers, so the loss is sparse.
+    """
+    if model.compiled:
+        return
+    if schema.target and schema.target.dtype == "int64":
+        model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    else:
+        model.compile(optimizer="adam", loss="mean_squared_error")
+
+
+def _convolutional(
+    name: str, input_shape: tuple[int, ...], num_classes: int, *, filters: tuple[int, ...], dense: tuple[int, ...]
+) -> Any:
+    """Convolutions of 5 x 5 with pooling, then dense layers, then softmax."""
+    if len(input_shape) not in (2, 3):
+        raise ArgumentError(
+            f"{name} expects images: (height, width) or (height, width, channels). "
+            f"Received: input_shape={input_shape}",
+            "Give the samples that shape (--shape 28,28,1), or a model of your own (--model package.module:function).",
+        )
+    model = keras.Sequential(name=name)
+    model.add(keras.Input(input_shape))
+    if len(input_shape) == 2:
+        model.add(layers.Reshape((*input_shape, 1)))
+    for count in filters:
+        model.add(
+            layers.Conv2D(count, 5, padding="same", activation="relu", kernel_initializer="he_uniform")
+        )
+        model.add(layers.MaxPooling2D())
+    model.add(layers.Flatten())
+    for units in dense:
+        model.add(layers.Dense(units, activation="relu", kernel_initializer="he_normal"))
+    model.add(layers.Dense(num_classes, activation="softmax", kernel_initializer="he_normal"))
+    return model
