@@ -108,7 +108,9 @@ class Source:
     def __repr__(self) -> str:
         inputs, classes = self.schema.inputs, self.schema.classes
         labels = f", {len(classes)} classes" if classes else "" if self.schema.target else ", no labels"
-        return f"Source({self._reader.name!r}: {len(self):,} samples of {inputs.shape} {inputs.dtype}{labels})"
+        return (
+            f"Source({self._reader.name!r}: {len(self):,} samples of {inputs.shape} {inputs.dtype}{labels})"
+        )
 
     def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
         if not -len(self) <= index < len(self):
@@ -270,9 +272,15 @@ class Source:
         while row < len(every) and self._reader.keys(np.array([row]))[0] != key:
             row = row + 1 if row + 1 < len(every) and every[row + 1] == every[row] else len(every)
         part = self._rows
-        inside = row in part if isinstance(part, range) else row in part[np.searchsorted(part, [row]).clip(0, len(part) - 1)]
+        inside = (
+            row in part
+            if isinstance(part, range)
+            else row in part[np.searchsorted(part, [row]).clip(0, len(part) - 1)]
+        )
         if not inside:
-            raise UnknownKeyError(f"There is no sample with the key {key!r} here.", f"Keys look like {self.keys[0]!r}.")
+            raise UnknownKeyError(
+                f"There is no sample with the key {key!r} here.", f"Keys look like {self.keys[0]!r}."
+            )
         return row
 
 
@@ -313,7 +321,9 @@ def _regex_group(pattern: str) -> Callable[[str], str]:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise ArgumentError(f"Expected `group` as a regular expression. Received: {pattern!r}: {error}") from error
+        raise ArgumentError(
+            f"Expected `group` as a regular expression. Received: {pattern!r}: {error}"
+        ) from error
 
     def group_of(key: str) -> str:
         match = compiled.search(key)

@@ -1,9 +1,9 @@
 """The command line: commands, plans, progress bars. Nothing below it imports rich or click.
 
-    main      the group of commands, and what becomes of an error
-    console   what a person sees: plan, bar, table; and the one JSON document
-    train     brimful train
-    demo      brimful demo
-    digits    images for the demo: scikit-learn's digits, or MNIST
-    story     the story's tree on disk, and its figures
+main      the group of commands, and what becomes of an error
+console   what a person sees: plan, bar, table; and the one JSON document
+train     brimful train
+demo      brimful demo
+digits    images for the demo: scikit-learn's digits, or MNIST
+story     the story's tree on disk, and its figures
 """

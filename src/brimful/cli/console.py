@@ -10,7 +10,15 @@ from typing import Any
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    Task,
+    TextColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -58,13 +66,19 @@ class Screen:
     def findings(self, findings: Iterable[Finding]) -> None:
         """Print what was noticed about a source."""
         for finding in findings:
-            self.say(f"{'problem' if finding.is_problem else 'warning'}: {finding}", "red" if finding.is_problem else "yellow")
+            self.say(
+                f"{'problem' if finding.is_problem else 'warning'}: {finding}",
+                "red" if finding.is_problem else "yellow",
+            )
 
     @contextmanager
     def counting(self, text: str) -> Iterator["Counter"]:
         """Show a count that grows, its end unknown."""
         with Progress(
-            SpinnerColumn(), TextColumn("{task.description} {task.completed:,}"), console=self.console, transient=True
+            SpinnerColumn(),
+            TextColumn("{task.description} {task.completed:,}"),
+            console=self.console,
+            transient=True,
         ) as progress:
             yield Counter(progress, progress.add_task(text, total=None))
 
@@ -100,6 +114,7 @@ class Counter:
         self._task = task
 
     def __call__(self, count: int) -> None:
+        """Show the count."""
         self._progress.update(self._task, completed=count)
 
 
@@ -110,6 +125,7 @@ class _RateColumn(TextColumn):
         super().__init__("")
 
     def render(self, task: Task) -> Text:
+        """Samples a second so far."""
         return Text(f"{task.finished_speed or task.speed or 0:,.0f}/s")
 
 
@@ -170,7 +186,7 @@ class TrainingObserver:
         """Take the bar away and print what the epoch did."""
         self.close()
         if not self._screen.quiet:
-            LineObserver(self._screen.console.file).epoch_ends(report)
+            LineObserver().epoch_ends(report)
 
     def close(self) -> None:
         """Take the bar away."""
@@ -182,7 +198,14 @@ class TrainingObserver:
 def screen_options(command: Any) -> Any:
     """Give a command `--json`, `--quiet` and `--debug`."""
     for option in (
-        click.option("--debug", is_flag=True, expose_value=False, is_eager=True, callback=_set_debug, help="Show the traceback of an error."),
+        click.option(
+            "--debug",
+            is_flag=True,
+            expose_value=False,
+            is_eager=True,
+            callback=_set_debug,
+            help="Show the traceback of an error.",
+        ),
         click.option("--quiet", is_flag=True, help="Nothing on stderr but errors."),
         click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
     ):

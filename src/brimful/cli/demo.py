@@ -15,9 +15,24 @@ from brimful.training.report import EpochReport
 
 
 @click.command()
-@click.option("--workdir", default="brimful-demo", show_default=True, metavar="DIR", help="Where its files go.")
-@click.option("--mnist", "mnist_path", type=click.Path(exists=True, path_type=Path), metavar="PATH", help="MNIST to use: mnist.npz, Kaggle's train.csv or idx files.")
-@click.option("--samples", type=click.IntRange(min=10), default=42_000, show_default=True, metavar="N", help="How many files.")
+@click.option(
+    "--workdir", default="brimful-demo", show_default=True, metavar="DIR", help="Where its files go."
+)
+@click.option(
+    "--mnist",
+    "mnist_path",
+    type=click.Path(exists=True, path_type=Path),
+    metavar="PATH",
+    help="MNIST to use: mnist.npz, Kaggle's train.csv or idx files.",
+)
+@click.option(
+    "--samples",
+    type=click.IntRange(min=10),
+    default=42_000,
+    show_default=True,
+    metavar="N",
+    help="How many files.",
+)
 @click.option("--epochs", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--model", type=click.Choice(list(STORY)), default="lenet", show_default=True)
 @click.option("--method", type=click.Choice(["fit", "train_on_batch"]), default="fit", show_default=True)

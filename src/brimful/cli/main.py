@@ -12,6 +12,7 @@ from brimful.cli.demo import demo
 from brimful.cli.train import train
 from brimful.errors import BrimfulError
 
+DONE = 0
 BAD_DATA = 1
 INTERRUPTED = 130
 
@@ -50,7 +51,6 @@ def main(arguments: list[str] | None = None) -> int:
                 if error.hint:
                     click.secho(f"hint: {error.hint}", err=True)
                 return BAD_DATA
-        return 0
     except click.exceptions.Exit as ending:
         return ending.exit_code
     except click.ClickException as error:
@@ -59,6 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return INTERRUPTED
+    return DONE
 
 
 def entry() -> None:

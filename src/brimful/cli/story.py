@@ -1,10 +1,9 @@
 """Story: the tree that brimful's first user had on disk, and what their own loop reached on it.
 
-    data/target.csv               id,label, no header
-    data/train/00001.csv ...      one image a file, pixels k/255 as np.savetxt writes them
+data/target.csv               id,label, no header
+data/train/00001.csv ...      one image a file, pixels k/255 as np.savetxt writes them
 """
 
-import os
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,17 +67,16 @@ def write_tree(folder: Path, images: Images, progress: Progress) -> None:
     free = shutil.disk_usage(folder.parent).free
     if free < disk_bytes(len(images)):
         raise ArgumentError(
-            f"{folder.parent}: {disk_bytes(len(images)) / 1e6:,.0f} MB are needed, {free / 1e6:,.0f} MB are free.",
+            f"{folder.parent}: {disk_bytes(len(images)) / 1e6:,.0f} MB are needed, "
+            f"{free / 1e6:,.0f} MB are free.",
             "Give another --workdir, or fewer --samples.",
         )
     partial = folder.with_name(folder.name + ".partial")
     shutil.rmtree(partial, ignore_errors=True)
     (partial / "train").mkdir(parents=True)
-    prefix = os.fspath(partial / "train")
     for count, (stem, image) in enumerate(zip(images.stems, images.pixels, strict=True), start=1):
         text = b"".join(b" ".join([WORDS[level] for level in row]) + b"\n" for row in image.tolist())
-        with open(f"{prefix}/{stem}.csv", "wb") as file:
-            file.write(text)
+        (partial / "train" / f"{stem}.csv").write_bytes(text)
         if count % 100 == 0:
             progress(count)
     ids = [str(int(stem)) if stem.isdigit() else stem for stem in images.stems]

@@ -12,7 +12,7 @@ import numpy as np
 from brimful.cli.console import Screen, screen_options
 from brimful.dataset import Source, scan
 from brimful.feed.budget import parse_bytes
-from brimful.training.backend import choose_backend, tune_tensorflow
+from brimful.training.backend import choose_backend, starting_tensorflow
 from brimful.training.report import EpochReport
 
 if TYPE_CHECKING:
@@ -59,27 +59,63 @@ class Shape(click.ParamType[tuple[int, ...]]):
 
 @click.command()
 @click.argument("data")
-@click.option("--run", required=True, metavar="DIR", help="Folder for the model, its log and configuration; new or empty.")
-@click.option("--labels", metavar="FILE|folders", help="Label table, or `folders`.  [default: found by itself]")
-@click.option("--shape", type=Shape(), metavar="28,28,1", help="Shape of a sample.  [default: as in the files]")
+@click.option(
+    "--run",
+    required=True,
+    metavar="DIR",
+    help="Folder for the model, its log and configuration; new or empty.",
+)
+@click.option(
+    "--labels", metavar="FILE|folders", help="Label table, or `folders`.  [default: found by itself]"
+)
+@click.option(
+    "--shape", type=Shape(), metavar="28,28,1", help="Shape of a sample.  [default: as in the files]"
+)
 @click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Draw N samples, to try first.")
-@click.option("--model", default="lenet", show_default=True, metavar="NAME", help="lenet, lenet-wide or package.module:function.")
+@click.option(
+    "--model",
+    default="lenet",
+    show_default=True,
+    metavar="NAME",
+    help="lenet, lenet-wide or package.module:function.",
+)
 @click.option("--epochs", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=512, show_default=True)
-@click.option("--test", type=click.FloatRange(0, 1, max_open=True), default=0.1, show_default=True, help="Fraction to test on; 0 for none.")
+@click.option(
+    "--test",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.1,
+    show_default=True,
+    help="Fraction to test on; 0 for none.",
+)
 @click.option("--group", metavar="REGEX", help="What in a key belongs together, on one side of the split.")
 @click.option("--split-seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True)
-@click.option("--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Seed of shuffle, weights and dropout.")
-@click.option("--memory", default="1GB", show_default=True, help="What each of training and test data may hold in memory.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of shuffle, weights and dropout.",
+)
+@click.option(
+    "--memory",
+    default="1GB",
+    show_default=True,
+    help="What each of training and test data may hold in memory.",
+)
 @click.option("--method", type=click.Choice(["fit", "train_on_batch"]), default="fit", show_default=True)
-@click.option("--no-pack", is_flag=True, help="Train from the raw files, as this version always does.")
+@click.option(
+    "--no-pack",
+    is_flag=True,
+    expose_value=False,
+    help="Train from the raw files, as this version does.",
+)
 @screen_options
 def train(
     data: str,
     labels: str | None,
     shape: tuple[int, ...] | None,
     limit: int | None,
-    no_pack: bool,
     as_json: bool,
     quiet: bool,
     **options: Any,
@@ -100,7 +136,9 @@ def train(
     screen.result(document)
 
 
-def run_training(source: Source, plan: TrainingPlan, screen: Screen) -> tuple[list[EpochReport], dict[str, Any]]:
+def run_training(
+    source: Source, plan: TrainingPlan, screen: Screen
+) -> tuple[list[EpochReport], dict[str, Any]]:
     """Show the plan, train, and sum up.
 
     Args:
@@ -118,19 +156,19 @@ def run_training(source: Source, plan: TrainingPlan, screen: Screen) -> tuple[li
     training, test = _sides(source, plan)
     _say_plan(training, test, plan, screen)
 
-    tune_tensorflow()
-    choose_backend()
-    import keras  # seconds, so after the plan is on the screen
+    with starting_tensorflow():
+        choose_backend()
+        import keras  # seconds, so after the plan is on the screen
 
-    from brimful.training.models import find_model
-    from brimful.training.train import check_labels
-    from brimful.training.train import train as train_model
+        from brimful.training.models import find_model
+        from brimful.training.train import check_labels
+        from brimful.training.train import train as train_model
 
+        keras.utils.set_random_seed(plan.seed)
     batches = training.batches(plan.batch_size, seed=plan.seed, memory=plan.memory)
     validation = test.batches(plan.batch_size, shuffle=False, memory=plan.memory) if test else None
     check_labels(batches)
     _say_reading_time(batches, screen)
-    keras.utils.set_random_seed(plan.seed)
     model = find_model(plan.model)(source.schema.inputs.shape, _outputs(source))
     observer = screen.observer()
     try:
@@ -142,7 +180,13 @@ def run_training(source: Source, plan: TrainingPlan, screen: Screen) -> tuple[li
             validation=validation,
             method=plan.method,
             observer=observer,
-            config={"model": plan.model, "seed": plan.seed, "test": plan.test, "group": plan.group, "split_seed": plan.split_seed},
+            config={
+                "model": plan.model,
+                "seed": plan.seed,
+                "test": plan.test,
+                "group": plan.group,
+                "split_seed": plan.split_seed,
+            },
         )
     finally:
         observer.close()

@@ -20,7 +20,9 @@ def parse_bytes(memory: str | int) -> int:
     match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]*)?)\s*([a-zA-Z]*)\s*", memory)
     unit = match and (match[2].upper() or "B")
     if not match or unit not in UNITS:
-        raise ArgumentError(f"Expected `memory` like '64MB', '1GB' or a number of bytes. Received: {memory!r}")
+        raise ArgumentError(
+            f"Expected `memory` like '64MB', '1GB' or a number of bytes. Received: {memory!r}"
+        )
     return int(float(match[1]) * UNITS[unit])
 
 
@@ -62,7 +64,7 @@ def divide(memory: str | int, reader: Reader, batch_size: int, n: int) -> Budget
     """
     total = parse_bytes(memory)
     batches = 2 * min(batch_size, n) * reader.schema.nbytes
-    most = min(len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1, 7) + 1
+    most = min(_cores() + 1, MOST_THREADS)
     for threads in range(most, 0, -1):
         blocks = 2 * threads + 1
         left = (total - batches) // blocks
@@ -73,6 +75,12 @@ def divide(memory: str | int, reader: Reader, batch_size: int, n: int) -> Budget
             return Budget(threads, blocks, rows)
     least = batches + 3 * reader.working_bytes(1)
     raise MemoryBudgetError(
-        f"memory={memory!r} is too small for batches of {batch_size:,} samples of {reader.schema.nbytes:,} bytes.",
+        f"memory={memory!r} is too small for batches of {batch_size:,} samples "
+        f"of {reader.schema.nbytes:,} bytes.",
         f"Give at least memory={readable(least)!r}, or a smaller batch_size.",
     )
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

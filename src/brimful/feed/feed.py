@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from math import ceil
 from typing import Any, Literal
 
 import numpy as np
@@ -64,7 +65,8 @@ class Feed:
             raise ArgumentError(f"Expected `last` as 'short' or 'drop'. Received: last={last!r}")
         if last == "drop" and len(rows) < batch_size:
             raise ArgumentError(
-                f"last='drop' would drop everything: batch_size={batch_size:,}, but there are {len(rows):,} samples."
+                f"last='drop' would drop everything: batch_size={batch_size:,}, "
+                f"but there are {len(rows):,} samples."
             )
         self.reader = reader
         self.rows = rows
@@ -80,7 +82,7 @@ class Feed:
 
     def __len__(self) -> int:
         """Batches an epoch."""
-        return -(-self.samples_an_epoch // self.batch_size)
+        return ceil(self.samples_an_epoch / self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
         # A generator begins at its first `next`: an iterator that nobody draws from (Keras makes
@@ -130,26 +132,30 @@ class Feed:
         for name, expected in self._identity().items():
             if state.get(name) != expected:
                 raise StateError(
-                    f"This position was saved with {name}={state.get(name)!r}, these batches have {name}={expected!r}.",
+                    f"This position was saved with {name}={state.get(name)!r}, "
+                    f"these batches have {name}={expected!r}.",
                     "Go on with the data and the arguments that it was saved with, or start anew.",
                 )
         epoch, position = state["epoch"], state["position"]
-        if not (isinstance(epoch, int) and isinstance(position, int) and epoch >= 0 and 0 <= position <= self.samples_an_epoch):
-            raise StateError(f"There is no epoch={epoch!r}, position={position!r} in {self.samples_an_epoch:,} samples.")
+        if not (
+            isinstance(epoch, int)
+            and isinstance(position, int)
+            and epoch >= 0
+            and 0 <= position <= self.samples_an_epoch
+        ):
+            raise StateError(
+                f"There is no epoch={epoch!r}, position={position!r} in {self.samples_an_epoch:,} samples."
+            )
         self._position = (epoch, position) if position < self.samples_an_epoch else (epoch + 1, 0)
         self._resumed = True
         self.stats = self._fresh_stats(self._position[0])
 
     def _identity(self) -> dict[str, Any]:
         """What decides the sequence of samples."""
-        hashes = self.reader.hashes
-        if isinstance(self.rows, range):
-            own = hashes[self.rows.start : self.rows.stop]
-        else:
-            own = hashes[self.rows]
+        rows = slice(self.rows.start, self.rows.stop) if isinstance(self.rows, range) else self.rows
         return {
             "samples": len(self.rows),
-            "view": xxh3_64_hexdigest(np.ascontiguousarray(own)),
+            "view": xxh3_64_hexdigest(self.reader.hashes[rows].tobytes()),
             "seed": self.order.seed,
             "shuffle": self.order.shuffle,
         }

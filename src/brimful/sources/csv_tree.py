@@ -68,14 +68,16 @@ class CsvTree:
         """How the files were understood."""
         layout = self._layout
         mark = {b" ": "blanks", b"\t": "tabs", b",": "commas", b";": "semicolons"}[layout.delimiter]
+        grid = f"{layout.rows} x {layout.columns} numbers between {mark}"
         lines = [
-            f"{len(self):,} files of {layout.rows} x {layout.columns} numbers between {mark}, "
-            f"{self.mean_file_bytes * len(self) / 1e6:,.1f} MB of text",
+            f"{len(self):,} files of {grid}, {self.mean_file_bytes * len(self) / 1e6:,.1f} MB of text",
             self._labels.how if self._labels else "no labels",
             f"{self.nbytes / len(self):.0f} bytes of memory a sample for the listing",
         ]
         if self._listing.left_out:
-            others = (f"{count:,} {suffix or 'without suffix'}" for suffix, count in self._listing.left_out.items())
+            others = (
+                f"{count:,} {suffix or 'without suffix'}" for suffix, count in self._listing.left_out.items()
+            )
             lines.append(f"left out: {', '.join(others)}")
         return tuple(lines)
 
@@ -92,7 +94,10 @@ class CsvTree:
         done = 0
         paths = self._listing.paths.take(pa.array(rows)).to_pylist()
         groups = read_files(
-            self._listing.root, paths, largest=self._layout.largest_file, at_a_time=self._text_bytes(len(rows))
+            self._listing.root,
+            paths,
+            largest=self._layout.largest_file,
+            at_a_time=self._text_bytes(len(rows)),
         )
         for files in groups:
             x[done : done + len(files)] = self._parse(paths[done : done + len(files)], files)

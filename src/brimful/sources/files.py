@@ -78,7 +78,7 @@ def _read_whole(descriptor: int, largest: int, path: Path) -> bytes:
     finally:
         os.close(descriptor)
     raise MalformedFileError(
-        f"{path}: the file has {size:,} bytes, more than the {largest:,} that a sample of this shape can take.",
+        f"{path}: the file has {size:,} bytes, more than the {largest:,} that a sample of this shape takes.",
         "Mend the file, or take it out of the folder.",
         kind="wrong_shape",
     )

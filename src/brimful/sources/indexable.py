@@ -93,8 +93,8 @@ class Indexable:
                 y[at] = _kept(np.asarray(given_y).reshape(target.shape), target.dtype)
             except (ValueError, TypeError) as error:
                 raise MalformedFileError(
-                    f"{self.name}[{index}]: expected x of shape {inputs.shape} and y of shape {target.shape}, "
-                    f"{target.dtype}, as [{self._indices[0]}] has: {error}."
+                    f"{self.name}[{index}]: expected x of shape {inputs.shape} and "
+                    f"y of shape {target.shape}, {target.dtype}, as [{self._indices[0]}] has: {error}."
                 ) from error
         return Samples(x, y)
 

@@ -20,7 +20,9 @@ from brimful.sources.base import Finding
 from brimful.sources.listing import Listing, keys_of
 
 TABLE_NAMES = tuple(
-    f"{name}.{suffix}" for name in ("target", "targets", "labels", "label") for suffix in ("csv", "tsv", "txt")
+    f"{name}.{suffix}"
+    for name in ("target", "targets", "labels", "label")
+    for suffix in ("csv", "tsv", "txt")
 )
 EXAMPLES = 10
 INTEGER = r"^[+-]?[0-9]{1,18}$"

@@ -4,7 +4,7 @@ import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pyarrow as pa
@@ -101,7 +101,7 @@ def _walk(
     left_out: Counter[str] = Counter()
     count = 0
     for path, name in _files(root):
-        suffix = os.path.splitext(name)[1].lower()
+        suffix = PurePosixPath(name).suffix.lower()
         if suffix not in SUFFIXES or name.startswith("."):
             left_out[suffix] += 1
         elif without is None or name != without.name or (root / path).resolve() != without:
@@ -165,7 +165,7 @@ def _in_row_order(root: Path, pieces: list[pa.LargeStringArray], left_out: dict[
         first, second = listing.paths.slice(row, 2).to_pylist()
         if keys_of(pa.array([first]))[0] == keys_of(pa.array([second]))[0]:
             raise SourceError(
-                f"{root}: two files have the same key, {os.path.splitext(first)[0]!r}: {first} and {second}.",
+                f"{root}: two files have the same key: {first} and {second}.",
                 "Rename one of them: the key is the path without its suffix.",
             )
     return listing

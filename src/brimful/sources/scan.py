@@ -11,7 +11,6 @@ from brimful.sources import text as texts
 from brimful.sources.base import Finding, Progress
 from brimful.sources.csv_tree import CsvTree, malformed
 from brimful.sources.files import unreadable
-from brimful.sources.labels import Labels
 from brimful.sources.listing import Listing, list_folder
 
 INFERRED_FROM = 256  # files, the first in row order: a uniform draw
@@ -46,7 +45,7 @@ def scan_tree(
     if table is not None and not table.is_file():
         raise SourceNotFoundError(f"{table}: there is no such label table.", "Check the path.")
     listing = list_folder(root, without=table, progress=progress)
-    joined: Labels | None = None
+    joined: labelling.Labels | None = None
     if table is not None:
         joined = labelling.join_table(table, listing)
     elif labels == FOLDERS or labelling.has_folder_classes(listing):
@@ -88,9 +87,18 @@ def _infer(listing: Listing) -> tuple[texts.Layout, tuple[Finding, ...], int]:
             "Every sample must have the same shape.",
             kind="wrong_shape",
         )
-    usual = max((layout for layout in layouts if (layout.rows, layout.columns) == (rows, columns)), key=layouts.__getitem__)
+    usual = max(
+        (layout for layout in layouts if (layout.rows, layout.columns) == (rows, columns)),
+        key=layouts.__getitem__,
+    )
     findings = [
-        Finding(kind, len(messages), tuple(messages[:10]), is_problem=True, hint="Mend the files, or take them out.")
+        Finding(
+            kind,
+            len(messages),
+            tuple(messages[:10]),
+            is_problem=True,
+            hint="Mend the files, or take them out.",
+        )
         for kind, messages in bad.items()
     ]
     return usual, tuple(findings), max(1, sum(sizes) // len(sizes))
@@ -101,7 +109,7 @@ def _reshaped(layout: texts.Layout, shape: tuple[int, ...] | None) -> tuple[int,
         return layout.shape
     if Field(shape, "float32").size != layout.size or min(shape, default=1) < 1:
         raise ArgumentError(
-            f"Expected a `shape` of {layout.size:,} values, as the files have ({layout.rows} x {layout.columns}). "
-            f"Received: shape={shape}"
+            f"Expected a `shape` of {layout.size:,} values, as the files have "
+            f"({layout.rows} x {layout.columns}). Received: shape={shape}"
         )
     return shape

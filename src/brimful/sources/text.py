@@ -42,7 +42,7 @@ class Layout:
     """How the numbers lie in a file.
 
     Attributes:
-        delimiter: Between the values of a line: b" ", b"\\t", b"," or b";".
+        delimiter: Between the values of a line: a blank, a tab, a comma or a semicolon.
         rows: Lines with values.
         columns: Values a line.
         padded: Blanks stand in runs, so that every file must be tidied first.
@@ -122,27 +122,19 @@ def parse_one(text: bytes, layout: Layout, dtype: str = "float64") -> NDArray[An
     Raises:
         TextError: With line and column.
     """
-    values: list[list[float]] = []
-    for number, line in enumerate(_lines(text), start=1):
-        if line.strip():
-            cells = _cells(line, layout.delimiter)
-            values.append([_number(cell, number, at) for at, cell in enumerate(cells, start=1)])
-            if len(cells) != layout.columns:
-                column = min(len(cells), layout.columns) + 1
-                message = f"expected {layout.columns:,} values in this line, found {len(cells):,}"
-                raise TextError("wrong_shape", message, number, column)
-    if not values:
+    lines = [(number, line) for number, line in enumerate(_lines(text), start=1) if line.strip()]
+    if not lines:
         raise TextError("empty", "there is no number in this file")
-    if len(values) != layout.rows:
-        raise TextError("wrong_shape", f"expected {layout.rows:,} lines of values, found {len(values):,}")
+    array = np.array([_numbers(line, number, layout) for number, line in lines])
+    if len(lines) != layout.rows:
+        raise TextError("wrong_shape", f"expected {layout.rows:,} lines of values, found {len(lines):,}")
     with np.errstate(over="ignore"):
-        array = np.array(values).astype(dtype).ravel()
-    if not np.isfinite(array).all():
-        row, column = divmod(int(np.flatnonzero(~np.isfinite(array))[0]), layout.columns)
-        numbers = [number for number, line in enumerate(_lines(text), start=1) if line.strip()]
-        message = f"{_cells(_lines(text)[numbers[row] - 1], layout.delimiter)[column].decode()} is not finite as {dtype}"
-        raise TextError("non_finite", message, numbers[row], column + 1)
-    return array
+        array = array.astype(dtype)
+    for row, column in np.argwhere(~np.isfinite(array)).tolist():
+        number, line = lines[row]
+        cell = _cells(line, layout.delimiter)[column].decode()
+        raise TextError("non_finite", f"{cell} is not finite as {dtype}", number, column + 1)
+    return array.ravel()
 
 
 def tidy(text: bytes, delimiter: bytes) -> bytes:
@@ -155,8 +147,7 @@ def tidy(text: bytes, delimiter: bytes) -> bytes:
 
 def _closed(text: bytes) -> bytes:
     """The text without byte order mark and with its last line ended."""
-    if text.startswith(codecs.BOM_UTF8):
-        text = text[len(codecs.BOM_UTF8) :]
+    text = text.removeprefix(codecs.BOM_UTF8)
     return text if text.endswith(b"\n") else text + b"\n"
 
 
@@ -166,6 +157,17 @@ def _lines(text: bytes) -> list[bytes]:
 
 def _cells(line: bytes, delimiter: bytes) -> list[bytes]:
     return line.split() if delimiter == b" " else [cell.strip(b" \t") for cell in line.split(delimiter)]
+
+
+def _numbers(line: bytes, number: int, layout: Layout) -> list[float]:
+    """The values of a line."""
+    cells = _cells(line, layout.delimiter)
+    values = [_number(cell, number, column) for column, cell in enumerate(cells, start=1)]
+    if len(cells) != layout.columns:
+        column = min(len(cells), layout.columns) + 1
+        message = f"expected {layout.columns:,} values in this line, found {len(cells):,}"
+        raise TextError("wrong_shape", message, number, column)
+    return values
 
 
 def _number(cell: bytes, line: int, column: int) -> float:
@@ -225,7 +227,9 @@ def _read_csv(data: bytes, delimiter: bytes, columns: int) -> list[pa.ChunkedArr
         table = pyarrow.csv.read_csv(
             pa.BufferReader(data),
             pyarrow.csv.ReadOptions(use_threads=False, column_names=names, block_size=NATIVE_BLOCK),
-            pyarrow.csv.ParseOptions(delimiter=delimiter.decode(), quote_char=False, ignore_empty_lines=False),
+            pyarrow.csv.ParseOptions(
+                delimiter=delimiter.decode(), quote_char=False, ignore_empty_lines=False
+            ),
             pyarrow.csv.ConvertOptions(
                 column_types=dict.fromkeys(names, pa.float64()), null_values=[], strings_can_be_null=False
             ),

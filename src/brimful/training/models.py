@@ -2,9 +2,9 @@
 
 import difflib
 import importlib
-import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import keras
@@ -59,11 +59,12 @@ def find_model(name: str) -> BuildModel:
     if not colon:
         close = difflib.get_close_matches(name, BUILT_IN, n=1)
         raise ArgumentError(
-            f"There is no model {name!r}. Built in are {', '.join(BUILT_IN)}; your own is package.module:function.",
+            f"There is no model {name!r}. Built in are {', '.join(BUILT_IN)}; "
+            "your own is package.module:function.",
             f"Did you mean {close[0]!r}?" if close else "",
         )
-    if os.getcwd() not in sys.path:
-        sys.path.insert(0, os.getcwd())
+    if str(Path.cwd()) not in sys.path:
+        sys.path.insert(0, str(Path.cwd()))
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -94,23 +95,27 @@ def compile_for(model: Any, schema: Schema) -> None:
 
 
 def _convolutional(
-    name: str, input_shape: tuple[int, ...], num_classes: int, *, filters: tuple[int, ...], dense: tuple[int, ...]
+    name: str,
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    *,
+    filters: tuple[int, ...],
+    dense: tuple[int, ...],
 ) -> Any:
     """Convolutions of 5 x 5 with pooling, then dense layers, then softmax."""
     if len(input_shape) not in (2, 3):
         raise ArgumentError(
             f"{name} expects images: (height, width) or (height, width, channels). "
             f"Received: input_shape={input_shape}",
-            "Give the samples that shape (--shape 28,28,1), or a model of your own (--model package.module:function).",
+            "Give the samples that shape (--shape 28,28,1), "
+            "or a model of your own (--model package.module:function).",
         )
     model = keras.Sequential(name=name)
     model.add(keras.Input(input_shape))
     if len(input_shape) == 2:
         model.add(layers.Reshape((*input_shape, 1)))
     for count in filters:
-        model.add(
-            layers.Conv2D(count, 5, padding="same", activation="relu", kernel_initializer="he_uniform")
-        )
+        model.add(layers.Conv2D(count, 5, padding="same", activation="relu", kernel_initializer="he_uniform"))
         model.add(layers.MaxPooling2D())
     model.add(layers.Flatten())
     for units in dense:

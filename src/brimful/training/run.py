@@ -1,8 +1,8 @@
 """Run: the folder of one training.
 
-    config.json   what was asked for, and with what it ran
-    log.jsonl     a line for every epoch
-    model.keras   the model after the last epoch that ended
+config.json   what was asked for, and with what it ran
+log.jsonl     a line for every epoch
+model.keras   the model after the last epoch that ended
 """
 
 import json
@@ -53,6 +53,6 @@ class Run:
         model.save(partial)
         with partial.open("rb") as file:
             os.fsync(file.fileno())
-        os.replace(partial, self.model_path)
+        partial.replace(self.model_path)
         with (self.path / "log.jsonl").open("a", encoding="utf-8") as log:
             log.write(json.dumps(report.as_dict()) + "\n")

@@ -2,11 +2,11 @@
 
 import os
 import time
+from importlib.metadata import version
 from typing import Any, Literal
 
 import keras
 
-import brimful
 from brimful.errors import ArgumentError, LabelError
 from brimful.training.batches import Batches
 from brimful.training.models import compile_for
@@ -84,7 +84,7 @@ def check_labels(batches: Batches) -> None:
 
 def _circumstances(batches: Batches, epochs: int, method: Method) -> dict[str, Any]:
     return {
-        "brimful": brimful.__version__,
+        "brimful": version("brimful"),
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
         "epochs": epochs,
