@@ -1,0 +1,30 @@
+"""What tests share: small trees on disk, made anew for each test."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.trees import Tree, write_tree
+
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+@pytest.fixture
+def make_tree(tmp_path: Path) -> Callable[..., Tree]:
+    """A function that writes a story's tree of n samples and returns it."""
+
+    def make(n: int = 50, shape: tuple[int, int] = (4, 3), classes: int = 5) -> Tree:
+        random = np.random.default_rng(n)
+        return write_tree(tmp_path / "data", random.random((n, *shape)), random.integers(0, classes, n))
+
+    return make
+
+
+@pytest.fixture
+def tree(make_tree: Callable[..., Tree]) -> Tree:
+    """A story's tree of 50 samples of 4 x 3 numbers in 5 classes."""
+    return make_tree()

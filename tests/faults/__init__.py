@@ -1,0 +1,1 @@
+"""What happens when files change, processes are stopped, and data are bad."""
