@@ -39,9 +39,10 @@ def alone(text: bytes, layout: Layout) -> NDArray[Any]:
 def together(text: bytes, layout: Layout) -> NDArray[Any]:
     """A file's values as a reader gets them: natively, or else alone."""
     try:
-        return parse([text], layout, "float32")[0]
+        values: NDArray[Any] = parse([text], layout, "float32")[0]
     except TextError:
         return alone(text, layout)
+    return values
 
 
 @settings(max_examples=400)

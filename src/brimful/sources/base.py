@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from brimful.schema import Schema
 
+INFERRED_FROM = 256  # samples, the first in row order: a uniform draw
+
 Progress = Callable[[int], None]
 """Called with the number of samples found so far."""
 

@@ -1,6 +1,7 @@
 """Indexable: any object with `len` and `[i] -> (x, y)`. A Reader."""
 
 import threading
+from collections import Counter
 from collections.abc import Sized
 from typing import Any, Protocol, runtime_checkable
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from brimful.errors import ArgumentError, MalformedFileError
 from brimful.keys import DRAW_SEED, hash_keys
 from brimful.schema import Field, Schema
-from brimful.sources.base import Finding, Samples
+from brimful.sources.base import INFERRED_FROM, Finding, Samples
 
 
 @runtime_checkable
@@ -49,13 +50,7 @@ class Indexable:
         order = np.argsort(hashes, kind="stable")
         self.hashes: NDArray[np.uint64] = hashes[order]
         self._indices = indices[order]
-        x, y = self._pair(int(self._indices[0]))
-        given = np.asarray(x)
-        whole = np.issubdtype(np.asarray(y).dtype, np.integer) or np.asarray(y).dtype == bool
-        self.schema = Schema(
-            Field(given.shape if shape is None else shape, dtype),
-            Field(np.asarray(y).shape, "int64" if whole else "float32"),
-        )
+        self.schema = self._infer(shape, dtype)
 
     @property
     def name(self) -> str:
@@ -94,13 +89,24 @@ class Indexable:
             except (ValueError, TypeError) as error:
                 raise MalformedFileError(
                     f"{self.name}[{index}]: expected x of shape {inputs.shape} and "
-                    f"y of shape {target.shape}, {target.dtype}, as [{self._indices[0]}] has: {error}."
+                    f"y of shape {target.shape}, {target.dtype}, as most samples have: {error}."
                 ) from error
         return Samples(x, y)
 
     def working_bytes(self, n: int) -> int:
         """The arrays handed out and one sample more."""
         return (n + 1) * self.schema.nbytes
+
+    def _infer(self, shape: tuple[int, ...] | None, dtype: str) -> Schema:
+        """The schema that most of the first samples have; what differs is refused when it is read."""
+        pairs = [self._pair(index) for index in self._indices[:INFERRED_FROM].tolist()]
+        x_shapes = Counter(np.shape(x) for x, _ in pairs)
+        y_shapes = Counter(np.shape(y) for _, y in pairs)
+        kinds = {np.asarray(y).dtype.kind for _, y in pairs}
+        return Schema(
+            Field(x_shapes.most_common(1)[0][0] if shape is None else shape, dtype),
+            Field(y_shapes.most_common(1)[0][0], "int64" if kinds <= set("biu") else "float32"),
+        )
 
     def _pair(self, index: int) -> tuple[Any, Any]:
         sample = self._samples[index]

@@ -218,7 +218,7 @@ def _refuse_ambiguous(path: Path, way: str, rows: pa.Array, names: pa.Array, lis
     used = pc.take(names, pc.drop_null(rows))
     both = pc.filter(used, pc.is_in(used, value_set=shared))
     if len(both):
-        files = pc.filter(listing.paths, pc.equal(names, both[0])).slice(0, 2).to_pylist()
+        files = sorted(pc.filter(listing.paths, pc.equal(names, both[0])).slice(0, 2).to_pylist())
         raise LabelError(
             f"{path}: ids are the {way} of a file, and {both[0].as_py()!r} is that of several: "
             f"{', '.join(files)}.",

@@ -8,12 +8,11 @@ from brimful.errors import ArgumentError, MalformedFileError, SourceNotFoundErro
 from brimful.schema import Field
 from brimful.sources import labels as labelling
 from brimful.sources import text as texts
-from brimful.sources.base import Finding, Progress
+from brimful.sources.base import INFERRED_FROM, Finding, Progress
 from brimful.sources.csv_tree import CsvTree, malformed
 from brimful.sources.files import unreadable
 from brimful.sources.listing import Listing, list_folder
 
-INFERRED_FROM = 256  # files, the first in row order: a uniform draw
 FOLDERS = "folders"
 
 

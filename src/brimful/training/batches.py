@@ -6,6 +6,7 @@ public in Keras, so its place is checked, here and by a test on each backend.
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from typing import Any
 
 from brimful.errors import ArgumentError, DependencyError
@@ -39,7 +40,7 @@ class Batches(DataAdapter):  # type: ignore[misc]  # keras has no types
 
     def __init__(self, feed: Feed) -> None:
         self.feed = feed
-        self.failure: BaseException | None = None
+        self._failure: Exception | None = None
 
     def __len__(self) -> int:
         """Batches an epoch."""
@@ -106,39 +107,41 @@ class Batches(DataAdapter):  # type: ignore[misc]  # keras has no types
         return _Converted(self._for_keras, convert_to_tensor)
 
     def get_tf_dataset(self) -> Any:
-        """A `tf.data.Dataset` that begins a pass each time it is iterated."""
+        """A `tf.data.Dataset` that begins a pass each time it is iterated.
+
+        The first batch is drawn here, in the caller's thread, so that an error in it is raised as it
+        is; the first pass goes on from there.
+        """
         import tensorflow as tf
 
-        self._refuse_keys()
+        self._failure = None
+        passes = [self._for_keras()]
+        passes[0] = chain([next(passes[0])], passes[0])
         fields = [self.schema.inputs, *([self.schema.target] if self.schema.target else [])]
-        signature = tuple(tf.TensorSpec((None, *field.shape), field.dtype) for field in fields)
-        return tf.data.Dataset.from_generator(self._until_failure, output_signature=signature)
+        return tf.data.Dataset.from_generator(
+            lambda: self._until_failure(passes.pop() if passes else self._for_keras()),
+            output_signature=tuple(tf.TensorSpec((None, *field.shape), field.dtype) for field in fields),
+        )
 
     def on_epoch_begin(self) -> None:
         """Nothing to do: a pass begins when it is drawn from."""
 
     def on_epoch_end(self) -> None:
         """Raise what ended a pass that TensorFlow drew from."""
-        if self.failure is not None:
-            failure, self.failure = self.failure, None
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
             raise failure
 
-    def _until_failure(self) -> Iterator[Batch]:
-        """The batches, for TensorFlow's generator.
+    def _until_failure(self, batches: Iterator[Batch]) -> Iterator[Batch]:
+        """The batches, for TensorFlow's generator, ended by an error.
 
-        An error raised in there would reach the user as a `tf.errors` one, its type and cause gone.
-        So the pass ends, Keras sees data run out and calls `on_epoch_end`, and that raises it. An
-        error before the first batch is raised here, for then Keras may be building the model only.
+        Raised in there, it would reach the user as one of `tf.errors`, its type and cause gone. So the
+        pass ends, Keras sees the data run out and calls `on_epoch_end`, and that raises it.
         """
-        began = False
         try:
-            for batch in self._for_keras():
-                yield batch
-                began = True
-        except Exception as error:
-            self.failure = error
-            if not began:
-                raise
+            yield from batches
+        except Exception as error:  # noqa: BLE001 (raised in on_epoch_end)
+            self._failure = error
 
     def _for_keras(self) -> Iterator[Batch]:
         self._refuse_keys()

@@ -171,13 +171,7 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no
 
 def _fit(model: Any, batches: Batches, validation: Batches | None, recorder: _Recorder) -> None:
     callbacks = [_Callback(recorder)]
-    try:
-        model.fit(batches, validation_data=validation, epochs=recorder.epochs, verbose=0, callbacks=callbacks)
-    except Exception as error:
-        for failed in (batches.failure, validation.failure if validation else None):
-            if failed is not None and failed is not error:
-                raise failed from None  # TensorFlow's error quotes ours, at length
-        raise
+    model.fit(batches, validation_data=validation, epochs=recorder.epochs, verbose=0, callbacks=callbacks)
 
 
 def _train_on_batch(model: Any, batches: Batches, validation: Batches | None, recorder: _Recorder) -> None:

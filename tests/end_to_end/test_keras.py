@@ -1,0 +1,222 @@
+"""Batches in Keras' seat, on whichever backend runs: fit, evaluate, predict, and both ways to train."""
+
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+import brimful as bf
+from brimful.training.train import Method
+from tests.trees import Tree, write_tree
+
+pytestmark = pytest.mark.keras
+keras = pytest.importorskip("keras")
+
+SIDE = 8
+METHODS: tuple[Method, ...] = ("fit", "train_on_batch")
+
+
+@pytest.fixture
+def squares(tmp_path: Path) -> Tree:
+    """240 images of 8 x 8 that are bright in one of four quarters: easy to learn."""
+    random = np.random.default_rng(0)
+    y = random.integers(0, 4, 240)
+    x = random.random((240, SIDE, SIDE)) * 0.3
+    for image, quarter in zip(x, y, strict=True):
+        row, column = divmod(int(quarter), 2)
+        image[row * 4 : row * 4 + 4, column * 4 : column * 4 + 4] += 0.7
+    return write_tree(tmp_path / "squares", x, y)
+
+
+def build(outputs: int = 4) -> Any:
+    """A small model, compiled, its weights the same each time."""
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Flatten(), keras.layers.Dense(outputs, activation="softmax")]
+    model = keras.Sequential([keras.Input((SIDE, SIDE)), *layers])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+
+def arrays(batches: Iterable[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """All of a pass as two arrays."""
+    x, y = zip(*batches, strict=True)
+    return np.concatenate(x), np.concatenate(y)
+
+
+def test_keras_takes_batches_as_they_are(tree: Tree) -> None:
+    """The seat is there: Keras does not wrap, shuffle or queue."""
+    from keras.src.trainers.data_adapters import get_data_adapter
+
+    batches = bf.scan(tree.path).batches(8)
+    assert get_data_adapter(batches, shuffle=True) is batches
+    assert batches.num_batches == len(batches) == 7
+    assert batches.has_partial_batch
+    assert batches.partial_batch_size == 2
+
+
+def test_fit_trains_on_every_sample_of_every_epoch(squares: Tree) -> None:
+    """What fit was given, by epoch, is each sample once, in a new order; and it learns."""
+    train, test = bf.scan(squares.path).split(test=0.25)
+    batches = train.batches(32, seed=5)
+    seen: list[list[float]] = []
+
+    class Spy(keras.callbacks.Callback):  # type: ignore[misc,name-defined]
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            """Note what was counted."""
+            seen.append([batches.stats.epoch, batches.stats.samples, batches.stats.distinct_samples])
+
+    model = build()
+    history = model.fit(
+        batches, validation_data=test.batches(32, shuffle=False), epochs=12, verbose=0, callbacks=[Spy()]
+    )
+    assert seen == [[epoch, len(train), len(train)] for epoch in range(12)]
+    assert history.history["val_accuracy"][-1] > 0.9
+    assert batches.state_dict()["epoch"] == 12
+
+
+def test_fit_is_the_same_as_train_on_batch(squares: Tree) -> None:
+    """Both ways of the story see the same batches in the same order: the same weights."""
+    train, _ = bf.scan(squares.path).split(test=0.25)
+    fitted, looped = build(), build()
+    fitted.fit(train.batches(50, seed=1), epochs=2, verbose=0)
+    batches = train.batches(50, seed=1)
+    for _ in range(2):
+        for x, y in batches:
+            looped.train_on_batch(x, y)
+    for one, other in zip(fitted.get_weights(), looped.get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_evaluate_and_predict_are_those_of_arrays(squares: Tree) -> None:
+    """The same figures as from arrays in memory, however often; predictions in row order."""
+    source = bf.scan(squares.path)
+    batches = source.batches(32, shuffle=False)
+    x, y = arrays(batches)
+    model = build()
+    expected = model.evaluate(x, y, verbose=0)
+    for _ in range(2):
+        np.testing.assert_allclose(model.evaluate(batches, verbose=0), expected, rtol=1e-4)
+    np.testing.assert_allclose(model.predict(batches, verbose=0), model.predict(x, verbose=0), rtol=1e-4)
+
+
+def test_an_unlabelled_source_can_be_predicted(squares: Tree) -> None:
+    """Without labels a batch is `(x,)`; training says what is missing."""
+    (squares.path / "target.csv").unlink()
+    batches = bf.scan(squares.path).batches(32, shuffle=False)
+    assert build().predict(batches, verbose=0).shape == (240, 4)
+    with pytest.raises(bf.LabelError, match="no labels"):
+        bf.train(build(), batches, run=squares.path.parent / "run")
+
+
+def test_keras_refuses_keys(squares: Tree) -> None:
+    """Keys would be taken for sample weights."""
+    batches = bf.scan(squares.path).batches(32, include_keys=True)
+    with pytest.raises(bf.ArgumentError, match="keys"):
+        build().fit(batches, verbose=0)
+
+
+@pytest.mark.filterwarnings("ignore:.*ran out of data")
+@pytest.mark.parametrize("verb", ["fit", "evaluate", "predict"])
+def test_a_bad_file_is_an_error_that_names_it(squares: Tree, verb: str) -> None:
+    """Also through the backend: the error is ours, with file, line and column."""
+    source = bf.scan(squares.path)
+    batches = source.batches(16, shuffle=False)
+    squares.file(source.keys[200]).write_text("1 2 oops\n")
+    with pytest.raises(bf.MalformedFileError, match=r"\.csv:1:3: expected a number, found 'oops'"):
+        getattr(build(), verb)(batches, verbose=0)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_train_keeps_a_run(squares: Tree, tmp_path: Path, method: Method) -> None:
+    """Reports, log, configuration and a model that loads and predicts as the one in memory."""
+    train, test = bf.scan(squares.path).split(test=0.25)
+    validation = test.batches(16, shuffle=False)
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Flatten(), keras.layers.Dense(4, activation="softmax")]
+    model = keras.Sequential([keras.Input((SIDE, SIDE)), *layers])
+    reports = bf.train(
+        model, train.batches(32), run=tmp_path / "run", epochs=3, validation=validation, method=method
+    )
+    assert [report.epoch for report in reports] == [1, 2, 3]
+    for report in reports:
+        assert report.samples == report.distinct_samples == len(train)
+        assert 0 <= report.wait_seconds <= report.seconds
+        assert set(report.train) == {"loss", "accuracy"}
+        assert report.test is not None
+        assert set(report.test) == {"loss", "accuracy"}
+    assert reports[-1].train["loss"] < reports[0].train["loss"]
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    assert log == [report.as_dict() for report in reports]
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["method"] == method
+    kept = keras.models.load_model(tmp_path / "run" / "model.keras")
+    kept_figures = kept.evaluate(validation, verbose=0, return_dict=True)
+    assert kept_figures == pytest.approx(reports[-1].test, rel=1e-3)
+    with pytest.raises(bf.RunExistsError, match="not empty"):
+        bf.train(model, train.batches(32), run=tmp_path / "run")
+
+
+def test_both_methods_report_the_same_figures(squares: Tree, tmp_path: Path) -> None:
+    """Loss and accuracy over the epoch, whichever way it was trained."""
+    train, _ = bf.scan(squares.path).split(test=0.25)
+    fitted, looped = (
+        bf.train(build(), train.batches(50), run=tmp_path / method, epochs=2, method=method)[-1].train
+        for method in METHODS
+    )
+    assert fitted == pytest.approx(looped, rel=1e-3)
+
+
+def test_train_says_a_bad_file(squares: Tree, tmp_path: Path) -> None:
+    """`bf.train` raises the error itself, even if it strikes the very first batch."""
+    source = bf.scan(squares.path)
+    for key in source.keys:
+        squares.file(key).write_text("1 2 oops\n")
+    with pytest.raises(bf.MalformedFileError, match="oops"):
+        bf.train(build(), source.batches(16), run=tmp_path / "run")
+
+
+def test_regression_gets_its_loss(tmp_path: Path) -> None:
+    """An object with float targets: mean squared error, and no accuracy."""
+    random = np.random.default_rng(0)
+    pairs = [(x := random.random(3), float(x.sum())) for _ in range(200)]
+    source = bf.scan(pairs)
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    reports = bf.train(model, source.batches(20), run=tmp_path / "run", epochs=2)
+    assert set(reports[-1].train) == {"loss"}
+    assert reports[-1].test is None
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("lenet", 105_166), ("lenet-wide", 1_256_080)])
+def test_built_in_models_are_the_storys(name: str, parameters: int) -> None:
+    """Exactly as many parameters, with and without an axis for channels."""
+    from brimful.training.models import find_model
+
+    for shape in ((28, 28), (28, 28, 1)):
+        model = find_model(name)(shape, 10)
+        assert model.count_params() == parameters
+    with pytest.raises(bf.ArgumentError, match="images"):
+        find_model(name)((784,), 10)
+
+
+def test_models_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """package.module:function in the working directory; a typing error is answered with a guess."""
+    from brimful.training.models import find_model
+
+    (tmp_path / "mynets.py").write_text(
+        "def tiny(input_shape, num_classes):\n    return input_shape, num_classes\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert find_model("mynets:tiny")((4,), 2) == ((4,), 2)
+    for name, hint in (("lenett", "'lenet'"), ("mynets:huge", ""), ("nowhere:f", "PYTHONPATH")):
+        with pytest.raises(bf.ArgumentError) as caught:
+            find_model(name)
+        assert hint in caught.value.hint
+
+
+def test_the_backend_is_the_one_asked_for() -> None:
+    """So that a run on every backend is one."""
+    assert keras.backend.backend() == os.environ.get("KERAS_BACKEND", "tensorflow")

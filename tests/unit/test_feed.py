@@ -1,0 +1,199 @@
+"""The feed: its budget, its memory, its errors, and that it leaves nothing behind."""
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+import brimful as bf
+from brimful.feed.budget import divide, parse_bytes, readable
+from brimful.feed.feed import Feed
+from tests.trees import Tree
+
+
+def feed_of(source: bf.Source, batch_size: int = 8, **options: Any) -> Feed:
+    """The feed that `source.batches` would wrap."""
+    return Feed(source._reader, source._rows, batch_size, **options)
+
+
+@pytest.mark.parametrize(
+    ("memory", "expected"),
+    [("64MB", 64_000_000), ("1GB", 10**9), ("1.5 gib", 1_610_612_736), ("1000", 1000), (5, 5), ("2kb", 2000)],
+)
+def test_memory_is_read_as_people_write_it(memory: str | int, expected: int) -> None:
+    """GB is 10**9 bytes, GiB is 2**30."""
+    assert parse_bytes(memory) == expected
+
+
+@pytest.mark.parametrize("memory", ["", "lots", "-1GB", "1 GB 2", "1XB"])
+def test_memory_that_cannot_be_read_is_refused(memory: str) -> None:
+    """And the error shows what it should look like."""
+    with pytest.raises(bf.ArgumentError, match="64MB"):
+        parse_bytes(memory)
+
+
+def test_a_budget_too_small_names_the_least_that_would_do(tree: Tree) -> None:
+    """And that least is enough."""
+    source = bf.scan(tree.path)
+    with pytest.raises(bf.MemoryBudgetError) as caught:
+        feed_of(source, memory=1000)
+    least = caught.value.hint.split("'")[1]
+    assert len(list(feed_of(source, memory=least))) == 7
+
+
+@pytest.mark.parametrize("memory", [60_000, 200_000, "1MB", "64MB", "1GB"])
+def test_the_budget_is_kept_by_construction(tree: Tree, memory: str | int) -> None:
+    """Two batches and all blocks that may exist fit into `memory`."""
+    reader = bf.scan(tree.path)._reader
+    budget = divide(memory, reader, 8, len(reader))
+    held = 2 * 8 * reader.schema.nbytes + budget.blocks * reader.working_bytes(budget.block_rows)
+    assert held <= parse_bytes(memory)
+
+
+def test_readable_rounds_up() -> None:
+    """What is printed as the least is never less than it."""
+    for n in (1, 999, 1001, 61_230_001, 10**9 + 1):
+        assert parse_bytes(readable(n)) >= n
+
+
+class Counting:
+    """Counts how many samples exist that were read and not yet handed out."""
+
+    def __init__(self, feed: Feed) -> None:
+        self.most = self.now = 0
+        self._lock = threading.Lock()
+        self._read = feed.reader.read
+
+    def __call__(self, rows: Any) -> Any:
+        """Read, and count."""
+        with self._lock:
+            self.now += len(rows)
+            self.most = max(self.most, self.now)
+        return self._read(rows)
+
+
+def test_read_ahead_is_bounded(make_tree: Callable[..., Tree], monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow the loop, no more than the budget's blocks are read ahead."""
+    source = bf.scan(make_tree(300).path)
+    feed = feed_of(source, 1, memory=150_000)
+    counting = Counting(feed)
+    monkeypatch.setattr(feed.reader, "read", counting)
+    batches = iter(feed)
+    for _ in range(20):
+        next(batches)
+        counting.now -= 1
+        threading.Event().wait(0.005)
+    assert counting.most <= feed.budget.blocks * feed.budget.block_rows
+    batches.close()  # type: ignore[attr-defined]
+
+
+def test_nothing_is_read_before_the_first_next(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An iterator that nobody draws from costs nothing, and disturbs no pass under way."""
+    feed = feed_of(bf.scan(tree.path))
+    under_way = iter(feed)
+    first = next(under_way)
+    monkeypatch.setattr(feed.reader, "read", None)
+    iter(feed)
+    monkeypatch.undo()
+    assert len(first[0]) == 8
+    assert sum(len(x) for x, _ in under_way) == 42
+
+
+def test_a_second_pass_ends_the_first(tree: Tree) -> None:
+    """Two loops at once over the same batches would share one position: an error, not a mix."""
+    feed = feed_of(bf.scan(tree.path))
+    first, second = iter(feed), iter(feed)
+    next(first)
+    next(second)
+    with pytest.raises(bf.BrimfulError, match="another one"):
+        next(first)
+    assert sum(len(x) for x, _ in second) == 42
+
+
+def threads() -> set[str]:
+    """Names of the feed's threads that are alive."""
+    return {thread.name for thread in threading.enumerate() if thread.name.startswith("brimful")}
+
+
+def leave_early(batches: Iterator[Any]) -> None:
+    """Break out of a loop."""
+    for _ in batches:
+        break
+
+
+@pytest.mark.parametrize("how", ["exhaust", "break", "close", "error"])
+def test_no_thread_is_left_behind(tree: Tree, how: str) -> None:
+    """Whichever way a pass ends."""
+    feed = feed_of(bf.scan(tree.path))
+    if how == "exhaust":
+        list(feed)
+    elif how == "break":
+        leave_early(iter(feed))
+    elif how == "close":
+        batches = iter(feed)
+        next(batches)
+        assert threads()
+        batches.close()  # type: ignore[attr-defined]
+    else:
+        tree.file("train/00009").write_text("broken")
+        with pytest.raises(bf.MalformedFileError):
+            list(feed)
+    assert not threads()
+
+
+def test_batches_are_memory_of_their_own(tree: Tree) -> None:
+    """`list(batches)` is right: no buffer is used twice."""
+    feed = feed_of(bf.scan(tree.path), shuffle=False)
+    kept = list(feed)
+    copies = [(x.copy(), y.copy()) for x, y in feed]
+    for (x, y), (copy_x, copy_y) in zip(kept, copies, strict=True):
+        assert np.array_equal(x, copy_x)
+        assert np.array_equal(y, copy_y)
+    assert not np.shares_memory(kept[0][0], kept[1][0])
+
+
+def test_keys_come_with_their_samples(tree: Tree) -> None:
+    """`include_keys` names each sample of a batch."""
+    for x, y, keys in feed_of(bf.scan(tree.path), include_keys=True):
+        for sample, label, key in zip(x, y, keys, strict=True):
+            assert sample.tobytes() == tree.x[key].tobytes()
+            assert label == tree.y[key]
+
+
+def test_a_state_of_other_data_is_refused(make_tree: Callable[..., Tree]) -> None:
+    """Another view, seed or shuffle: an error that names both values."""
+    source = bf.scan(make_tree(100).path)
+    train, test = source.split(test=0.5)
+    state = feed_of(train, seed=1).state_dict()
+    for other in (feed_of(test, seed=1), feed_of(train, seed=2), feed_of(train, seed=1, shuffle=False)):
+        with pytest.raises(bf.StateError, match="was saved with"):
+            other.load_state_dict(state)
+    same = feed_of(bf.scan(source._reader.name).split(test=0.5)[0], seed=1)
+    same.load_state_dict(state)
+    with pytest.raises(bf.StateError, match="position=999"):
+        same.load_state_dict({**state, "position": 999})
+
+
+@pytest.mark.parametrize(
+    "options", [{"batch_size": 0}, {"last": "pad?"}, {"batch_size": 1000, "last": "drop"}, {"seed": -1}]
+)
+def test_arguments_that_make_no_sense_are_refused(tree: Tree, options: dict[str, Any]) -> None:
+    """With the argument named."""
+    with pytest.raises(bf.ArgumentError):
+        feed_of(bf.scan(tree.path), **options)
+
+
+def test_a_batch_larger_than_the_data_is_one_short_batch(tree: Tree) -> None:
+    """Nothing is lost, nothing is invented."""
+    feed = feed_of(bf.scan(tree.path), 1000)
+    assert [len(x) for x, _ in feed] == [50]
+
+
+def test_waiting_is_counted(tree: Tree) -> None:
+    """The time that the loop stood waiting is known, and is no more than all of it."""
+    feed = feed_of(bf.scan(tree.path))
+    list(feed)
+    assert 0 < feed.stats.wait_seconds < 10
+    assert feed.stats.batches == len(feed)

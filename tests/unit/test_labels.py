@@ -1,0 +1,149 @@
+"""Labels are joined by name, in every way that people name their samples, and never by position."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+import brimful as bf
+from brimful.dataset import Source
+from tests.trees import Tree
+
+
+def write_samples(root: Path, *keys: str) -> Path:
+    """A folder with a sample for each key, whose value is its position here."""
+    for number, key in enumerate(keys):
+        file = root / f"{key}.csv"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(f"{number} 0\n")
+    return root
+
+
+def labels_of(source: Source) -> dict[str, int]:
+    """The label delivered for each key."""
+    return {key: int(source[at][1]) for at, key in enumerate(source.keys)}
+
+
+def test_the_storys_table_is_joined_by_integer(tree: Tree) -> None:
+    """Id 1 is 00001.csv, and the plan says so."""
+    source = bf.scan(tree.path)
+    assert labels_of(source) == tree.y
+    assert any("integer" in fact and "'1' meets 'train/00001.csv'" in fact for fact in source.facts)
+
+
+@pytest.mark.parametrize(
+    ("ids", "way"),
+    [
+        (["a/x1", "b/x2"], "key"),
+        (["a/x1.csv", "b/x2.csv"], "path"),
+        (["x1", "x2"], "stem"),
+        (["x1.csv", "x2.csv"], "file name"),
+    ],
+)
+@pytest.mark.parametrize("header", ["", "id,label\n", "\ufefffile;digit\n"])
+def test_ids_name_samples_in_many_ways(tmp_path: Path, ids: list[str], way: str, header: str) -> None:
+    """Key, path, stem or file name; with and without a header; with a mark, and semicolons."""
+    root = write_samples(tmp_path, "a/x1", "b/x2")
+    mark = ";" if ";" in header else ","
+    (root / "target.csv").write_text(header + f'{ids[1]}{mark}"7"\n{ids[0]}{mark}3\n')
+    source = bf.scan(root)
+    assert labels_of(source) == {"a/x1": 3, "b/x2": 7}
+    assert f"by {way}" in " ".join(source.facts)
+    assert source.schema.classes == (3, 7)
+    assert source.schema.num_classes == 8
+    assert not source.findings
+
+
+def test_position_in_the_table_means_nothing(make_tree: Callable[..., Tree]) -> None:
+    """A table in another order gives the same labels."""
+    tree = make_tree(30)
+    table = tree.path / "target.csv"
+    table.write_text("\n".join(reversed(table.read_text().split())))
+    assert labels_of(bf.scan(tree.path)) == tree.y
+
+
+def test_string_labels_are_classes_in_alphabetical_order(tmp_path: Path) -> None:
+    """Names are delivered as their position among the classes."""
+    root = write_samples(tmp_path, "1", "2", "3")
+    (root / "labels.csv").write_text("id,animal\n1,cat\n2,ape\n3,cat\n")
+    source = bf.scan(root)
+    assert source.schema.classes == ("ape", "cat")
+    assert labels_of(source) == {"1": 1, "2": 0, "3": 1}
+
+
+def test_folders_are_classes_where_there_is_no_table(tmp_path: Path) -> None:
+    """The folder that a file lies in names its class; ten folders of digits are integers."""
+    source = bf.scan(write_samples(tmp_path / "a", "train/cat/1", "train/dog/1", "test/cat/2"))
+    assert source.schema.classes == ("cat", "dog")
+    assert labels_of(source) == {"train/cat/1": 0, "train/dog/1": 1, "test/cat/2": 0}
+    source = bf.scan(write_samples(tmp_path / "b", "10/x", "9/x"))
+    assert source.schema.classes == (9, 10)
+    assert labels_of(source) == {"10/x": 10, "9/x": 9}
+
+
+def test_one_folder_is_no_class(tmp_path: Path) -> None:
+    """Without table and classes a sample is `(x,)`; asked for by name, the one folder is a class."""
+    root = write_samples(tmp_path, "train/1", "train/2")
+    assert len(bf.scan(root)[0]) == 1
+    assert bf.scan(root).schema.target is None
+    assert bf.scan(root, labels="folders").schema.classes == ("train",)
+
+
+def test_a_table_elsewhere_is_no_sample(tmp_path: Path) -> None:
+    """A table given by path is joined, and left out of the samples if it lies among them."""
+    root = write_samples(tmp_path / "data", "1", "2")
+    table = root / "answers.csv"
+    table.write_text("1,5\n2,6\n")
+    assert labels_of(bf.scan(root, labels=table)) == {"1": 5, "2": 6}
+
+
+def test_what_the_join_notices_is_counted(tmp_path: Path) -> None:
+    """Orphans and repeated labels are warnings; missing and conflicting ones forbid training."""
+    root = write_samples(tmp_path, *map(str, range(1, 31)))
+    lines = [f"{number},1" for number in range(1, 19)]  # 12 missing
+    lines += ["1,1", "2,1", "3,2", "77,1", "78,1", "79,1"]  # 2 duplicate, 1 conflicting, 3 orphans
+    (root / "target.csv").write_text("\n".join(lines))
+    source = bf.scan(root)
+    counts = {finding.kind: (finding.count, finding.is_problem) for finding in source.findings}
+    assert counts == {
+        "orphan_label": (3, False),
+        "duplicate_label": (2, False),
+        "conflicting_label": (1, True),
+        "missing_label": (12, True),
+    }
+    examples = {finding.kind: finding.examples for finding in source.findings}
+    assert examples["orphan_label"][0] == f"{root / 'target.csv'}:22 (77)"
+    assert examples["conflicting_label"] == (f"{root / 'target.csv'}:21 (3)",)
+    assert len(examples["missing_label"]) == 10
+    with pytest.raises(bf.LabelError, match="conflicting label"):
+        source.batches(4)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("aa,1\nbb,2\n", "none of its 2 ids meets a sample"),
+        ("1,2,3\n", "expected two columns"),
+        ("1,0.5\n2,0.25\n", "with a fraction"),
+        ("1,1\n2\n", "not a label table"),
+        ("", "not a label table"),
+    ],
+)
+def test_a_table_that_cannot_be_joined_is_refused(tmp_path: Path, table: str, message: str) -> None:
+    """The error says what is wrong with it, and what to do."""
+    root = write_samples(tmp_path, "1", "2")
+    (root / "target.csv").write_text(table)
+    with pytest.raises(bf.LabelError, match=message) as caught:
+        bf.scan(root)
+    assert caught.value.hint
+
+
+def test_an_id_that_names_two_files_is_refused(tmp_path: Path) -> None:
+    """Equal stems in two folders are told apart by key, or not at all."""
+    root = write_samples(tmp_path, "a/1", "b/1", "b/2")
+    (root / "target.csv").write_text("1,0\n2,1\n")
+    with pytest.raises(bf.LabelError, match="that of several") as caught:
+        bf.scan(root)
+    assert "'a/1'" in caught.value.hint
+    (root / "target.csv").write_text("a/1,0\nb/1,1\nb/2,1\n")
+    assert labels_of(bf.scan(root)) == {"a/1": 0, "b/1": 1, "b/2": 1}

@@ -1,0 +1,160 @@
+"""Scanning: which files are samples, what they are like, and what is refused."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import brimful as bf
+from tests.trees import Tree
+from tests.unit.test_labels import write_samples
+
+
+def test_the_storys_tree(tree: Tree) -> None:
+    """Keys are paths without suffix, values are float32(float(text)), and nothing is written."""
+    before = tree.content()
+    source = bf.scan(tree.path)
+    assert sorted(source.keys) == sorted(tree.x)
+    assert source.schema.inputs.shape == (4, 3)
+    for at, key in enumerate(source.keys):
+        x, y = source[at]
+        assert x.tobytes() == tree.x[key].tobytes()
+        assert y == tree.y[key]
+    assert source[-1][0].tobytes() == source[len(source) - 1][0].tobytes()
+    with pytest.raises(IndexError):
+        source[len(source)]
+    assert tree.content() == before
+
+
+def test_shape_and_dtype_are_given_if_asked_for(tree: Tree) -> None:
+    """`shape` reshapes, `dtype` casts from float64; neither may lose anything."""
+    source = bf.scan(tree.path, shape=(2, 6, 1), dtype="float64")
+    x, _ = source[0]
+    assert x.shape == (2, 6, 1)
+    assert x.tobytes() == np.loadtxt(tree.file(source.keys[0])).tobytes()
+    with pytest.raises(bf.ArgumentError, match=r"12 values.*\(4 x 3\)"):
+        bf.scan(tree.path, shape=(5, 5))
+    with pytest.raises(bf.ArgumentError, match="dtype"):
+        bf.scan(tree.path, dtype="int8")
+
+
+def test_other_files_are_left_out_and_counted(tree: Tree) -> None:
+    """READMEs, thumbnails, dot files and dot folders are not samples."""
+    for name in ("README.txt", "notes.md", ".DS_Store", "train/._00001.csv", ".git/x.csv", "Thumbs.db"):
+        path = tree.path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("1 2 3")
+    source = bf.scan(tree.path)
+    assert len(source) == 50
+    assert "left out:" in source.facts[-1]
+    assert "1 .md" in source.facts[-1]
+
+
+def test_names_in_any_script(tmp_path: Path) -> None:
+    """Blanks, quotes, line breaks, dots, other scripts: all are keys."""
+    keys = ["a b", 'it\'s "so"', "line\nbreak", "v1.0.final", "ключ", "鍵/é", "comma,semi;colon"]
+    source = bf.scan(write_samples(tmp_path, *keys))
+    assert sorted(source.keys) == sorted(keys)
+    assert {key: int(source[at][0][0]) for at, key in enumerate(source.keys)} == {
+        key: number for number, key in enumerate(keys)
+    }
+
+
+def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    """It could not be written down as a key."""
+    write_samples(tmp_path, "1", "2")
+    Path(str(tmp_path).encode().decode() + "/bad\udcff.csv").write_text("1 2\n")
+    with pytest.raises(bf.SourceError, match="not UTF-8"):
+        bf.scan(tmp_path)
+
+
+def test_two_files_of_one_key_are_refused(tmp_path: Path) -> None:
+    """x.csv and x.CSV would be one sample."""
+    write_samples(tmp_path, "x")
+    (tmp_path / "x.CSV").write_text("1 2\n")
+    with pytest.raises(bf.SourceError, match="same key"):
+        bf.scan(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["missing", "file", "empty", "no samples"])
+def test_a_path_without_samples_is_refused(tmp_path: Path, kind: str) -> None:
+    """What is there instead is said."""
+    path = tmp_path / "x"
+    if kind == "file":
+        path.write_text("1 2\n")
+    elif kind != "missing":
+        path.mkdir()
+    if kind == "no samples":
+        (path / "photo.png").write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match=r"no such folder|is a file|it is empty|1 \.png") as caught:
+        bf.scan(path)
+    assert isinstance(caught.value, bf.SourceNotFoundError)
+
+
+def test_a_bad_file_among_the_first_is_a_problem_and_no_shape(make_tree: Callable[..., Tree]) -> None:
+    """The usual shape is found in spite of it; batches are refused, with its name."""
+    tree = make_tree(60)
+    tree.file("train/00007").write_text("1 2 3\n4 5 x\n")
+    source = bf.scan(tree.path)
+    assert source.schema.inputs.shape == (4, 3)
+    with pytest.raises(bf.SourceError, match=r"00007\.csv:2:3: expected a number, found 'x'") as caught:
+        source.batches(8)
+    assert caught.value.hint
+
+
+def test_files_without_a_shape_in_common_are_refused(tmp_path: Path) -> None:
+    """Half this, half that is no data set."""
+    write_samples(tmp_path, *map(str, range(10)))
+    for number in range(5):
+        (tmp_path / f"{number}.csv").write_text("1 2 3\n")
+    with pytest.raises(bf.MalformedFileError, match="5 of 1 x"):
+        bf.scan(tmp_path)
+
+
+def test_bytes_a_sample_are_stated_and_few(make_tree: Callable[..., Tree]) -> None:
+    """The listing takes less than 100 bytes a sample, and says how many."""
+    source = bf.scan(make_tree(300).path)
+    assert source._reader.nbytes / 300 < 100
+    assert f"{source._reader.nbytes / 300:.0f} bytes of memory a sample" in " ".join(source.facts)
+
+
+def test_progress_is_told(tmp_path: Path) -> None:
+    """A long listing tells how far it is."""
+    write_samples(tmp_path, *map(str, range(2500)))
+    counts: list[int] = []
+    bf.scan(tmp_path, progress=counts.append)
+    assert counts == [1000, 2000]
+
+
+class Pairs:
+    """What a user may have: `len` and `[i]`."""
+
+    def __len__(self) -> int:
+        """Ten."""
+        return 10
+
+    def __getitem__(self, index: int) -> tuple[object, object]:
+        """A pair; of another shape at 7."""
+        return np.full((2, 3 if index != 7 else 4), index, "uint8"), index % 3
+
+
+def test_an_object_is_a_source() -> None:
+    """Its keys are indices, its values cast; a sample of another shape is an error that names it."""
+    source = bf.scan(Pairs())
+    assert sorted(source.keys, key=int) == [str(number) for number in range(10)]
+    assert source.schema.inputs.shape == (2, 3)
+    at = list(source.keys).index("5")
+    assert source[at][0].dtype == np.float32
+    assert (source[at][0] == 5).all()
+    assert source[at][1] == 2
+    with pytest.raises(bf.MalformedFileError, match=r"Pairs\[7\]"):
+        source[list(source.keys).index("7")]
+    assert len(bf.scan(Pairs(), limit=4)) == 4
+
+
+@pytest.mark.parametrize("thing", [3, {1, 2}, [], ["no pair", "at all"], [(1, 2, 3)]])
+def test_an_object_that_is_no_source_is_refused(thing: object) -> None:
+    """It needs `len` and `[i] -> (x, y)`."""
+    with pytest.raises(bf.ArgumentError, match="Expected"):
+        bf.scan(thing)  # type: ignore[arg-type]
