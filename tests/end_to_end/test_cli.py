@@ -73,7 +73,7 @@ def test_the_same_seed_gives_the_same_training(images: Tree, tmp_path: Path) -> 
 
 
 def test_quiet_and_without_test_data(images: Tree, tmp_path: Path) -> None:
-    """`--quiet` prints nothing, `--test 0` trains on everything, `--method train_on_batch` is the other way."""
+    """Nothing on stderr, nothing held back for a test, and the other way to train."""
     options = ("--test", "0", "--method", "train_on_batch", "--epochs", "1", "--quiet", "--json")
     done = brimful("train", images.path, "--run", tmp_path / "run", *options)
     assert (done.returncode, done.stderr) == (0, "")
@@ -91,7 +91,8 @@ def test_own_model_and_folder_labels(tmp_path: Path) -> None:
     (tmp_path / "nets.py").write_text(
         "import keras\n"
         "def tiny(input_shape, num_classes):\n"
-        "    return keras.Sequential([keras.Input(input_shape), keras.layers.Dense(num_classes, 'softmax')])\n"
+        "    output = keras.layers.Dense(num_classes, 'softmax')\n"
+        "    return keras.Sequential([keras.Input(input_shape), output])\n"
     )
     options = ("--model", "nets:tiny", "--epochs", "1", "--batch-size", "8", "--json")
     done = brimful("train", "data", "--run", "runs/one", *options, cwd=tmp_path)
