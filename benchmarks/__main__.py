@@ -1,0 +1,57 @@
+"""`python -m benchmarks [NAME ...]`: run benchmarks, print markdown, keep it in docs/benchmarks.md."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from benchmarks import reading, results, training
+from benchmarks.machine import describe
+from benchmarks.table import Table, say
+from benchmarks.trees import story_tree
+from brimful.cli.digits import GROUP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+INTRODUCTION = """# Benchmarks
+
+`make bench` measures all of this again (some thirty minutes), `make bench MNIST=mnist.npz` on MNIST;
+`python -m benchmarks reading cold` measures some. Contenders take turns in one run; a figure is the median of
+its rounds, a ratio is taken within each round. The machine is shared: ratios hold, absolutes drift.
+
+Measured on {machine}. The data: {data}.
+"""
+
+
+@click.command()
+@click.argument("names", nargs=-1, metavar="[reading|cold|training|memory|accuracy]...")
+@click.option("--mnist", "mnist_path", type=click.Path(exists=True, path_type=Path), help="mnist.npz")
+@click.option("--rounds", default=3, show_default=True)
+@click.option("--write", type=click.Path(path_type=Path), help="Keep the results in this page.")
+def main(names: tuple[str, ...], mnist_path: Path | None, rounds: int, write: Path | None) -> None:
+    """Run benchmarks, all or those named."""
+    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    tree = story_tree(mnist_path)
+    benchmarks: dict[str, Callable[[], Table]] = {
+        "reading": lambda: reading.warm(tree, rounds),
+        "cold": lambda: reading.cold(tree, rounds),
+        "training": lambda: training.training(tree, rounds),
+        "memory": lambda: results.memory(rounds),
+        "accuracy": lambda: results.accuracy(tree, None if mnist_path else GROUP),
+    }
+    data = "42,000 files of MNIST, 822 MB" if mnist_path else "42,000 files of the embedded digits"
+    page = INTRODUCTION.format(machine=describe(), data=data)
+    for name in names or benchmarks:
+        if name not in benchmarks:
+            raise click.BadParameter(f"there is no benchmark {name!r}; there are {', '.join(benchmarks)}")
+        say(name)
+        page += "\n" + benchmarks[name]().markdown()
+    print(page)
+    if write:
+        write.write_text(page)
+
+
+main()

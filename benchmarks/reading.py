@@ -1,0 +1,140 @@
+"""Reading: a shuffled epoch of the story's files as batches of 512, warm and cold, in files a second."""
+
+import itertools
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import brimful as bf
+from benchmarks.table import Table, median, ratios, take_turns, timed
+from brimful.feed.feed import Feed
+
+BATCH_SIZE = 512
+SLOW_FILES = 6_000  # a loop of np.loadtxt is measured on fewer files, and its rate stated
+LARGEST = 1 << 16
+CHUNK = 64
+THREADS = (1, 2, 4, 8)
+DROP_CACHES = Path("/proc/sys/vm/drop_caches")
+
+WARM = """
+All files in the page cache, every contender in an order shuffled anew, results as NumPy arrays of float32
+in batches of 512. "Merely reading" opens, reads and closes the same files in Python with the best of 1, 2, 4
+and 8 threads, and parses nothing.
+"""
+COLD = """
+The same, with the page cache, dentries and inodes dropped before each run.
+"""
+
+
+def warm(tree: Path, rounds: int) -> Table:
+    """Beside tf.data, a loop of np.loadtxt, and merely reading."""
+    files = _files(tree)
+    contenders = {
+        "brimful": lambda: _brimful(tree),
+        "tf.data: read_file, split, to_number": lambda: _tf_data(_shuffled(files)),
+        "np.loadtxt in a loop": lambda: _loadtxt(_shuffled(files)[:SLOW_FILES]),
+        **_readers(files),
+    }
+    results = take_turns(contenders, rounds)
+    table = Table("Raw reading, warm", WARM, ("", "files/s", "brimful is x times as fast (each round)"))
+    _fill(table, results)
+    return table
+
+
+def cold(tree: Path, rounds: int) -> Table:
+    """Beside merely reading, where the machine lets the caches be dropped."""
+    table = Table("Raw reading, cold", COLD, ("", "files/s", "brimful is x times as fast (each round)"))
+    try:
+        _drop_caches()
+    except OSError as error:
+        table.notes.append(f"Not measured: the caches cannot be dropped here ({error}).")
+        return table
+    files = _files(tree)
+    _fill(table, take_turns({"brimful": lambda: _brimful(tree), **_readers(files)}, rounds, _drop_caches))
+    return table
+
+
+def _fill(table: Table, results: dict[str, list[float]]) -> None:
+    """A row for each contender, and the best of merely reading in each round as one."""
+    reading = [name for name in results if name.startswith("merely")]
+    best = [max(turn) for turn in zip(*(results[name] for name in reading), strict=True)]
+    for name, rates in {**results, "merely reading, best of these": best}.items():
+        table.rows.append(
+            (name, median(rates), "" if name == "brimful" else ratios(results["brimful"], rates))
+        )
+
+
+def _files(tree: Path) -> list[str]:
+    return sorted(map(str, (tree / "train").iterdir()))
+
+
+def _shuffled(files: list[str]) -> list[str]:
+    return [files[at] for at in np.random.default_rng().permutation(len(files))]
+
+
+EPOCHS = itertools.count()
+
+
+def _brimful(tree: Path) -> float:
+    source = bf.scan(tree)
+    feed = Feed(source._reader, source._rows, BATCH_SIZE, seed=next(EPOCHS))  # noqa: SLF001 (without keras)
+    samples = 0
+
+    def epoch() -> None:
+        nonlocal samples
+        for x, _ in feed:
+            samples += len(x)
+
+    seconds = timed(epoch)
+    assert samples == feed.stats.distinct_samples == len(source)
+    return samples / seconds
+
+
+def _tf_data(files: list[str]) -> float:
+    import tensorflow as tf
+
+    def parse(path: Any) -> Any:
+        return tf.reshape(tf.strings.to_number(tf.strings.split(tf.io.read_file(path))), (28, 28))
+
+    def epoch() -> None:
+        batches = tf.data.Dataset.from_tensor_slices(files).map(parse, num_parallel_calls=tf.data.AUTOTUNE)
+        batches = batches.batch(BATCH_SIZE).prefetch(tf.data.AUTOTUNE)
+        assert sum(len(x) for x in batches.as_numpy_iterator()) == len(files)
+
+    return len(files) / timed(epoch)
+
+
+def _loadtxt(files: list[str]) -> float:
+    def epoch() -> None:
+        for start in range(0, len(files), BATCH_SIZE):
+            np.array([np.loadtxt(file) for file in files[start : start + BATCH_SIZE]]).astype(np.float32)
+
+    return len(files) / timed(epoch)
+
+
+def _readers(files: list[str]) -> dict[str, Callable[[], float]]:
+    def run(threads: int) -> float:
+        order = _shuffled(files)
+        chunks = [order[start : start + CHUNK] for start in range(0, len(order), CHUNK)]
+        with ThreadPoolExecutor(threads) as pool:
+            return len(order) / timed(lambda: sum(pool.map(_read_chunk, chunks)))
+
+    return {f"merely reading, {n} thread{'s' * (n > 1)}": lambda n=n: run(n) for n in THREADS}  # type: ignore[misc]
+
+
+def _read_chunk(files: list[str]) -> int:
+    size = 0
+    for file in files:
+        descriptor = os.open(file, os.O_RDONLY)
+        size += len(os.read(descriptor, LARGEST))
+        os.close(descriptor)
+    return size
+
+
+def _drop_caches() -> None:
+    os.sync()
+    DROP_CACHES.write_text("3")

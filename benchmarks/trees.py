@@ -1,0 +1,37 @@
+"""Trees to measure on: the story's, written once into .bench/."""
+
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.table import say
+from brimful.cli.digits import Images, embedded, mnist
+from brimful.cli.story import write_tree
+
+WORKDIR = Path(".bench")
+STORY_FILES = 42_000
+
+
+def story_tree(mnist_path: Path | None) -> Path:
+    """The story's 42,000 files: of MNIST where it is given, of the embedded digits otherwise."""
+    folder = WORKDIR / ("mnist" if mnist_path else "digits") / "data"
+    if not folder.exists():
+        say(f"writing {folder}")
+        write_tree(folder, mnist(mnist_path, STORY_FILES) if mnist_path else embedded(STORY_FILES), _silent)
+    return folder
+
+
+def many_files(n: int) -> Path:
+    """A tree of n files: the embedded digits, again and again."""
+    folder = WORKDIR / f"digits-{n}" / "data"
+    if not folder.exists():
+        say(f"writing {folder}")
+        few = embedded(min(n, 10_000))
+        again = np.arange(n) % len(few)
+        stems = [f"{number:07d}" for number in range(1, n + 1)]
+        write_tree(folder, Images(few.pixels[again], few.labels[again], stems, None, few.origin), _silent)
+    return folder
+
+
+def _silent(count: int) -> None:
+    """Tell nobody."""
