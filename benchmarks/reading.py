@@ -81,7 +81,7 @@ EPOCHS = itertools.count()
 
 def _brimful(tree: Path) -> float:
     source = bf.scan(tree)
-    feed = Feed(source._reader, source._rows, BATCH_SIZE, seed=next(EPOCHS))  # noqa: SLF001 (without keras)
+    feed = Feed(source._reader, source._view, BATCH_SIZE, seed=next(EPOCHS))  # noqa: SLF001 (without keras)
     samples = 0
 
     def epoch() -> None:

@@ -21,9 +21,9 @@ EPOCHS = 5
 
 TEXT = """
 TensorFlow, oneDNN on; the story's files in the page cache; a tenth held back. "Arrays in memory" is
-`model.fit` on NumPy arrays that are there already; "the story's loop, mended" reads each batch with np.loadtxt
-and calls `train_on_batch`, with the slices right, every sample used, and no second evaluation; "PyDataset"
-reads with np.loadtxt in two worker processes.
+`model.fit` on NumPy arrays that are there already; "the story's loop, mended" reads each batch with
+np.loadtxt and calls `train_on_batch`, with the slices right, every sample used, and no second evaluation;
+"PyDataset" reads with np.loadtxt in two worker processes.
 """
 
 

@@ -10,12 +10,14 @@ from brimful.errors import (
     LabelError,
     MalformedFileError,
     MemoryBudgetError,
+    PassEndedError,
     ReadError,
     RunExistsError,
     SourceError,
     SourceNotFoundError,
     StateError,
     UnknownKeyError,
+    WriteError,
 )
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ __all__ = [
     "LabelError",
     "MalformedFileError",
     "MemoryBudgetError",
+    "PassEndedError",
     "ReadError",
     "RunExistsError",
     "Source",
@@ -38,12 +41,17 @@ __all__ = [
     "SourceNotFoundError",
     "StateError",
     "UnknownKeyError",
+    "WriteError",
     "scan",
     "train",
 ]
 
 # Imported at their first use: pyarrow and keras take a while, and `brimful --help` needs neither.
 _LAZY = {"Source": "brimful.dataset", "scan": "brimful.dataset", "train": "brimful.training.train"}
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 def __getattr__(name: str) -> Any:

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any, Self, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from brimful.arguments import whole
 from brimful.errors import ArgumentError, LabelError, SourceError, UnknownKeyError
-from brimful.feed.feed import Feed, Last, Rows
+from brimful.feed.feed import Feed, Last
 from brimful.keys import hash_keys
 from brimful.order.split import WHOLE, Interval, cut
+from brimful.order.view import View
 from brimful.schema import Schema
 from brimful.sources.base import Finding, Progress, Reader
 from brimful.sources.indexable import Indexable, RandomAccess
@@ -64,9 +66,9 @@ def scan(
         raise ArgumentError(f"Expected `dtype` as one of {', '.join(DTYPES)}. Received: dtype={dtype!r}")
     if on_bad != "raise":
         raise ArgumentError(f"Expected `on_bad` as 'raise'. Received: on_bad={on_bad!r}")
-    if limit is not None and limit < 1:
-        raise ArgumentError(f"Expected `limit` of at least 1. Received: limit={limit}")
-    wanted = None if shape is None else tuple(int(n) for n in shape)
+    if limit is not None:
+        limit = whole("limit", limit, 1)
+    wanted = None if shape is None else _shape(shape)
     if isinstance(path, (str, os.PathLike)):
         folder = Path(path)
         tree = scan_tree(folder, labels=labels, shape=wanted, dtype=dtype, limit=limit, progress=progress)
@@ -88,22 +90,22 @@ class Source:
 
     Args:
         reader: Access to the samples.
-        rows: The rows that belong to this part; None for all.
+        view: The rows that belong to this part; None for all.
         within: For each (group, split seed) that this part was split by, the hashes it was left with.
     """
 
     def __init__(
         self,
         reader: Reader,
-        rows: Rows | None = None,
+        view: View | None = None,
         within: dict[tuple[Group | None, int], Interval] | None = None,
     ) -> None:
         self._reader = reader
-        self._rows: Rows = range(len(reader)) if rows is None else rows
+        self._view = View(range(len(reader))) if view is None else view
         self._within = within or {}
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._view)
 
     def __repr__(self) -> str:
         inputs, classes = self.schema.inputs, self.schema.classes
@@ -115,7 +117,7 @@ class Source:
     def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
         if not -len(self) <= index < len(self):
             raise IndexError(f"There is no sample {index} in {len(self):,}.")
-        x, y = self._reader.read(self._rows_at(np.array([index % len(self)])))
+        x, y = self._reader.read(self._view.at(np.array([index % len(self)])))
         return (x[0],) if y is None else (x[0], y[0])
 
     @property
@@ -126,7 +128,7 @@ class Source:
     @property
     def keys(self) -> "Keys":
         """The keys, a sequence of strings in the order of the samples."""
-        return Keys(self._reader, self._rows)
+        return Keys(self._reader, self._view)
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -164,13 +166,12 @@ class Source:
         Raises:
             ArgumentError: The fractions make no sense, or one side would be empty.
         """
-        seed = 0 if split_seed is None else split_seed
-        if not 0 <= seed < 2**64:
-            raise ArgumentError(f"Expected `split_seed` from 0 to 2**64 - 1. Received: split_seed={seed}")
-        intervals = cut(self._within.get((group, seed), WHOLE), test=test, validation=validation)
+        seed = 0 if split_seed is None else whole("split_seed", split_seed, 0, 2**64 - 1)
+        within = self._within.get((group, seed), WHOLE)
+        intervals = cut(within, test=float(test), validation=float(validation))
         hashes = self._hashes(group, seed)
         parts = [
-            type(self)(self._reader, self._rows_within(hashes, part), {**self._within, (group, seed): part})
+            type(self)(self._reader, self._inside(hashes, part), {**self._within, (group, seed): part})
             for part in intervals
         ]
         if not all(len(part) for part in parts):
@@ -188,12 +189,18 @@ class Source:
         Raises:
             UnknownKeyError: There is no sample with one of them.
         """
-        wanted = list(keys)
-        hashes = hash_keys(wanted)
-        every = self._reader.hashes
-        found = np.searchsorted(every, hashes)
-        rows = np.unique([self._row_of(key, int(row)) for key, row in zip(wanted, found, strict=True)])
-        return type(self)(self._reader, rows.astype(np.int64), self._within)
+        wanted = list(dict.fromkeys(keys))
+        if not wanted:
+            raise ArgumentError("Expected at least one key to select. Received: none")
+        rows = np.searchsorted(self._reader.hashes, hash_keys(wanted))
+        found = self._reader.keys(rows.clip(max=len(self._reader) - 1))
+        for at, (key, candidate) in enumerate(zip(wanted, found, strict=True)):
+            if key != candidate:
+                rows[at] = self._row_behind(int(rows[at]), key)
+        inside = np.isin(rows, self._view.at(np.arange(len(self))))
+        if not inside.all():
+            raise self._unknown(wanted[int(np.argmin(inside))])
+        return type(self)(self._reader, View(np.sort(rows)), self._within)
 
     def batches(
         self,
@@ -201,7 +208,7 @@ class Source:
         *,
         seed: int = 0,
         shuffle: bool = True,
-        memory: str | int = "1GB",
+        memory: str | float = "1GB",
         last: Last = "short",
         include_keys: bool = False,
     ) -> "Batches":
@@ -227,7 +234,7 @@ class Source:
 
         feed = Feed(
             self._reader,
-            self._rows,
+            self._view,
             batch_size,
             seed=seed,
             shuffle=shuffle,
@@ -243,45 +250,33 @@ class Source:
                 kind = LabelError if finding.kind.endswith("label") else SourceError
                 raise kind(f"{self._reader.name}: {finding}", finding.hint)
 
-    def _rows_at(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
-        return positions + self._rows.start if isinstance(self._rows, range) else self._rows[positions]
-
     def _hashes(self, group: Group | None, seed: int) -> NDArray[np.uint64]:
         """The hash that decides the side of each sample."""
         if group is None and seed == 0:
-            return self._reader.hashes[_index(self._rows)]
+            return self._reader.hashes[self._view.index]
         if group is None:
             return hash_keys(self.keys, seed)
         group_of = group if callable(group) else _regex_group(group)
         return hash_keys((_named(group_of(key), key) for key in self.keys), seed)
 
-    def _rows_within(self, hashes: NDArray[np.uint64], interval: Interval) -> Rows:
-        """The rows whose hash lies in the interval; a range where that is what they are."""
-        low, high = (np.uint64(min(bound, 2**64 - 1)) for bound in interval)
-        inside = hashes >= low
-        if interval[1] < 2**64:
-            inside &= hashes < high
-        at = np.flatnonzero(inside)
-        if isinstance(self._rows, range) and at.size and at[-1] - at[0] + 1 == at.size:
-            return self._rows[int(at[0]) : int(at[-1]) + 1]
-        return self._rows_at(at)
+    def _inside(self, hashes: NDArray[np.uint64], interval: Interval) -> View:
+        """The part whose hashes lie in the interval."""
+        first, last = np.uint64(interval[0]), np.uint64(interval[1] - 1)
+        return self._view.part(np.flatnonzero((hashes >= first) & (hashes <= last)))
 
-    def _row_of(self, key: str, row: int) -> int:
-        """The row of a key, if it is in this part: `row` is the first one with the key's hash."""
-        every = self._reader.hashes
-        while row < len(every) and self._reader.keys(np.array([row]))[0] != key:
-            row = row + 1 if row + 1 < len(every) and every[row + 1] == every[row] else len(every)
-        part = self._rows
-        inside = (
-            row in part
-            if isinstance(part, range)
-            else row in part[np.searchsorted(part, [row]).clip(0, len(part) - 1)]
+    def _row_behind(self, row: int, key: str) -> int:
+        """The row of a key of which `row` is the first with its hash, should another key share that."""
+        hashes = self._reader.hashes
+        shared = int(np.searchsorted(hashes, hashes[row : row + 1], "right")[0]) if row < len(hashes) else row
+        keys = self._reader.keys(np.arange(row, shared))
+        if key not in keys:
+            raise self._unknown(key)
+        return row + keys.index(key)
+
+    def _unknown(self, key: str) -> UnknownKeyError:
+        return UnknownKeyError(
+            f"There is no sample with the key {key!r} here.", f"Keys look like {self.keys[0]!r}."
         )
-        if not inside:
-            raise UnknownKeyError(
-                f"There is no sample with the key {key!r} here.", f"Keys look like {self.keys[0]!r}."
-            )
-        return row
 
 
 class Keys(Sequence[str]):
@@ -289,15 +284,15 @@ class Keys(Sequence[str]):
 
     Args:
         reader: Where the keys are.
-        rows: The rows of the part.
+        view: The rows of the part.
     """
 
-    def __init__(self, reader: Reader, rows: Rows) -> None:
+    def __init__(self, reader: Reader, view: View) -> None:
         self._reader = reader
-        self._rows = rows
+        self._view = view
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._view)
 
     @overload
     def __getitem__(self, index: int) -> str: ...
@@ -305,16 +300,20 @@ class Keys(Sequence[str]):
     def __getitem__(self, index: slice) -> list[str]: ...
     def __getitem__(self, index: int | slice) -> str | list[str]:
         if isinstance(index, slice):
-            return self._reader.keys(np.asarray(self._rows[index], dtype=np.int64))
-        return self._reader.keys(np.asarray([self._rows[index]], dtype=np.int64))[0]
+            return self._reader.keys(self._view.at(np.arange(len(self))[index]))
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"There is no key {index} in {len(self):,}.")
+        return self._reader.keys(self._view.at(np.array([index % len(self)])))[0]
 
     def __iter__(self) -> Iterator[str]:
         for start in range(0, len(self), PIECE):
             yield from self[start : start + PIECE]
 
 
-def _index(rows: Rows) -> slice | NDArray[np.int64]:
-    return slice(rows.start, rows.stop) if isinstance(rows, range) else rows
+def _shape(shape: Sequence[int]) -> tuple[int, ...]:
+    if isinstance(shape, str) or not isinstance(shape, Sequence) or not shape:
+        raise ArgumentError(f"Expected `shape` as a sequence of integers. Received: shape={shape!r}")
+    return tuple(whole("shape", n, 1) for n in shape)
 
 
 def _regex_group(pattern: str) -> Callable[[str], str]:

@@ -4,9 +4,11 @@
      ├── ArgumentError          (ValueError)         an argument is wrong
      ├── DependencyError        (ImportError)        a library that is needed is not there, or not as expected
      ├── MemoryBudgetError      (ValueError)         `memory` is too small for what it must hold
+     ├── PassEndedError         (RuntimeError)       a loop goes on that another one has ended
      ├── RunExistsError         (FileExistsError)    a run folder would be written over
      ├── StateError             (ValueError)         a saved position belongs to other data or another order
      ├── UnknownKeyError        (KeyError)           no sample has this key
+     ├── WriteError             (OSError)            what is made cannot be written
      └── SourceError                                 the raw data
           ├── SourceNotFoundError (FileNotFoundError)  nothing is there
           ├── ReadError           (OSError)            a file cannot be read
@@ -46,6 +48,10 @@ class MemoryBudgetError(BrimfulError, ValueError):
     """`memory` is too small for what it must hold."""
 
 
+class PassEndedError(BrimfulError, RuntimeError):
+    """A loop over batches goes on, but another loop over the same batches has begun."""
+
+
 class RunExistsError(BrimfulError, FileExistsError):
     """A run folder would be written over."""
 
@@ -56,6 +62,10 @@ class StateError(BrimfulError, ValueError):
 
 class UnknownKeyError(BrimfulError, KeyError):
     """No sample has this key."""
+
+
+class WriteError(BrimfulError, OSError):
+    """What is made cannot be written: no room, no permission."""
 
 
 class SourceError(BrimfulError):

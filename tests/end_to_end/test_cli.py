@@ -15,7 +15,7 @@ import pytest
 
 from brimful.cli.digits import GROUP, embedded, mnist
 from brimful.cli.story import STORY, write_tree
-from brimful.errors import ArgumentError
+from brimful.errors import SourceError
 from tests.trees import Tree
 
 BRIMFUL = [sys.executable, "-m", "brimful"]
@@ -122,20 +122,22 @@ def test_errors_are_short_and_coded(tmp_path: Path, arguments: list[str], code: 
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "message"),
+    ("option", "value", "code", "message"),
     [
-        ("--memory", "10KB", "hint: Give at least memory="),
-        ("--memory", "x", "error: Expected `memory` like"),
-        ("--model", "lenett", "hint: Did you mean 'lenet'?"),
-        ("--test", "0.0001", "error: A side of the split would be empty"),
+        ("--memory", "10KB", 1, "hint: Give at least memory="),
+        ("--memory", "x", 2, "error: Expected `memory` like"),
+        ("--model", "lenett", 2, "hint: Did you mean 'lenet'?"),
+        ("--model", "builtins:dict", 2, "hint: Write it as: def build(input_shape, num_classes)"),
+        ("--test", "0.0001", 2, "error: A side of the split would be empty"),
+        ("--group", "[", 2, "error: Expected `group` as a regular expression"),
     ],
 )
 def test_bad_options_are_errors_that_help(
-    images: Tree, tmp_path: Path, option: str, value: str, message: str
+    images: Tree, tmp_path: Path, option: str, value: str, code: int, message: str
 ) -> None:
     """What an option cannot be is said before anything is made."""
     done = brimful("train", images.path, "--run", tmp_path / "run", option, value)
-    assert done.returncode == 1
+    assert done.returncode == code
     assert message in done.stderr
     assert not (tmp_path / "run").exists()
 
@@ -150,6 +152,17 @@ def test_a_bad_file_ends_training_with_its_name(images: Tree, tmp_path: Path) ->
     done = brimful("train", images.path, "--run", tmp_path / "run2", "--debug")
     assert done.returncode == 1
     assert "Traceback" in done.stderr
+
+
+def test_a_full_disk_is_an_error_that_says_so(images: Tree, tmp_path: Path) -> None:
+    """The model cannot be written: exit 1, what and where, no traceback."""
+    run = tmp_path / "run"
+    program = f"ulimit -f 100; exec {sys.executable} -m brimful train {images.path} --run {run} --epochs 1"
+    done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=False, timeout=300)  # noqa: S607
+    assert done.returncode == 1, done.stderr
+    assert f"error: {run}: the run cannot be written there" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (run / "model.keras").exists()
 
 
 def test_ctrl_c_ends_with_130(make_tree: Callable[..., Tree], tmp_path: Path) -> None:
@@ -257,7 +270,7 @@ def test_what_is_not_mnist_is_refused(tmp_path: Path, content: bytes) -> None:
     """With the forms that are read."""
     for name in ("train.csv", "mnist.npz", "train-images-idx3-ubyte"):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(ArgumentError, match="cannot be read as MNIST"):
+        with pytest.raises(SourceError, match="cannot be read as MNIST"):
             mnist(tmp_path / name, 10)
 
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import time
+import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -220,3 +222,96 @@ def test_models_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_the_backend_is_the_one_asked_for() -> None:
     """So that a run on every backend is one."""
     assert keras.backend.backend() == os.environ.get("KERAS_BACKEND", "tensorflow")
+
+
+@pytest.mark.parametrize("built", [True, False])
+@pytest.mark.parametrize("batch_size", [16, 200, 240])
+def test_fit_goes_on_where_the_position_says(squares: Tree, batch_size: int, built: bool) -> None:
+    """A loaded position is trained from, on every backend, whether or not Keras builds the model first."""
+    source = bf.scan(squares.path)
+    before = source.batches(batch_size, seed=3)
+    batches = iter(before)
+    next(batches)
+    state = before.state_dict()
+    after = source.batches(batch_size, seed=3)
+    after.load_state_dict(state)
+    model = build() if built else keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(4, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Keras on a first epoch that is shorter than the others
+        model.fit(after, epochs=1, verbose=0)
+    assert after.stats.samples == after.stats.distinct_samples == (240 - batch_size or 240)
+    assert after.state_dict()["position"] == 0
+    assert after.state_dict()["epoch"] == (1 if batch_size < 240 else 2)
+
+
+def test_the_position_in_fit_is_that_of_the_batches_trained_on(squares: Tree) -> None:
+    """No backend draws ahead: a callback sees the exact position after every batch."""
+    batches = bf.scan(squares.path).batches(16)
+    positions: list[int] = []
+
+    class Spy(keras.callbacks.Callback):  # type: ignore[misc,name-defined]
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            """Note the position."""
+            positions.append(batches.state_dict()["position"])
+
+    build().fit(batches, epochs=2, verbose=0, callbacks=[Spy()])
+    assert positions == [*range(16, 240, 16), 0] * 2
+
+
+def test_epochs_of_one_batch_are_epochs(squares: Tree) -> None:
+    """All data in one batch: two epochs are two, and each has all of them."""
+    batches = bf.scan(squares.path).batches(1000)
+    epochs: list[int] = []
+
+    class Spy(keras.callbacks.Callback):  # type: ignore[misc,name-defined]
+        def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+            """Note what was counted."""
+            epochs.append(batches.stats.epoch)
+            assert batches.stats.distinct_samples == 240
+
+    build().fit(batches, epochs=3, verbose=0, callbacks=[Spy()])
+    assert epochs == [0, 1, 2]
+
+
+def test_labels_that_no_classifier_counts_to_are_refused(squares: Tree, tmp_path: Path) -> None:
+    """Negative, or a date as class: an error, not twenty million outputs."""
+    for label in (-1, 20240101):
+        lines = (f"{n},{label if n == 1 else n % 4}\n" for n in range(1, 241))
+        (squares.path / "target.csv").write_text("".join(lines))
+        with pytest.raises(bf.LabelError, match="count from 0"):
+            bf.train(build(), bf.scan(squares.path).batches(16), run=tmp_path / "run")
+
+
+def test_keys_are_not_trained_on(squares: Tree, tmp_path: Path) -> None:
+    """Either way to train says so."""
+    batches = bf.scan(squares.path).batches(16, include_keys=True)
+    with pytest.raises(bf.ArgumentError, match="include_keys"):
+        bf.train(build(), batches, run=tmp_path / "run", method="train_on_batch")
+
+
+def test_a_run_without_an_epoch_may_be_begun_anew(squares: Tree, tmp_path: Path) -> None:
+    """A bad file ends the first epoch; once it is mended, the same call works."""
+    source = bf.scan(squares.path)
+    file = squares.file(source.keys[100])
+    good = file.read_bytes()
+    file.write_text("oops\n")
+    with pytest.raises(bf.MalformedFileError):
+        bf.train(build(), source.batches(16), run=tmp_path / "run", epochs=1)
+    file.write_bytes(good)
+    reports = bf.train(build(), source.batches(16), run=tmp_path / "run", epochs=1)
+    assert reports[0].distinct_samples == 240
+
+
+def test_waiting_is_part_of_the_time(squares: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With a slow source the wait is large, and never more than the time that an epoch took."""
+    batches = bf.scan(squares.path).batches(60)
+    read = batches.feed.reader.read
+
+    def slowly(rows: Any) -> Any:
+        time.sleep(0.2)
+        return read(rows)
+
+    monkeypatch.setattr(batches.feed.reader, "read", slowly)
+    for report in bf.train(build(), batches, run=tmp_path / "run", epochs=2):
+        assert 0.15 < report.wait_seconds < report.seconds

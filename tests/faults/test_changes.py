@@ -78,7 +78,7 @@ def test_a_file_that_changed_is_named(
 ) -> None:
     """The epoch ends with one error: the file, the place, what to do. No wrong value is delivered."""
     tree = make_tree(300)
-    feed = Feed((source := bf.scan(tree.path))._reader, source._rows, 16, memory="1MB")
+    feed = Feed((source := bf.scan(tree.path))._reader, source._view, 16, memory="1MB")
     change(tree.file("train/00123"))
     with pytest.raises(bf.SourceError, match=message) as caught:
         list(feed)
@@ -96,7 +96,7 @@ def test_two_files_whose_surpluses_cancel_out(make_tree: Callable[..., Tree]) ->
         file.write(b"1 2 3\n")
     shorter.write_bytes(b"".join(shorter.read_bytes().splitlines(keepends=True)[1:]))
     with pytest.raises(bf.MalformedFileError, match=re.escape(str(longer))):
-        list(Feed(source._reader, source._rows, 40, shuffle=False))
+        list(Feed(source._reader, source._view, 40, shuffle=False))
 
 
 def test_ragged_lines_that_cancel_out(make_tree: Callable[..., Tree]) -> None:
@@ -111,10 +111,33 @@ def test_an_error_leaves_the_source_usable(make_tree: Callable[..., Tree]) -> No
     """Once the file is mended, the same batches go on from the start of the epoch."""
     tree = make_tree(100)
     source = bf.scan(tree.path)
-    feed = Feed(source._reader, source._rows, 16)
+    feed = Feed(source._reader, source._view, 16)
     good = tree.file("train/00050").read_bytes()
     tree.file("train/00050").write_text("x")
     with pytest.raises(bf.MalformedFileError):
         list(feed)
     tree.file("train/00050").write_bytes(good)
     assert sum(len(x) for x, _ in feed) == feed.stats.distinct_samples == 100
+
+
+def test_a_short_read_is_no_short_file(
+    make_tree: Callable[..., Tree], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """File systems may give less than asked for: all of the file is read all the same."""
+    tree = make_tree(40)
+    whole_read = os.read
+    monkeypatch.setattr(os, "read", lambda descriptor, size: whole_read(descriptor, min(size, 17)))
+    source = bf.scan(tree.path)
+    for x, _, keys in Feed(source._reader, source._view, 8, include_keys=True):
+        for sample, key in zip(x, keys, strict=True):
+            assert sample.tobytes() == tree.x[key].tobytes()
+
+
+def test_a_file_cut_while_it_is_read(make_tree: Callable[..., Tree], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Cut inside its last number it would still parse: an error, not 9.57 for 0.957."""
+    tree = make_tree(40)
+    whole_read = os.read
+    monkeypatch.setattr(os, "read", lambda descriptor, size: whole_read(descriptor, size)[:-8])
+    source = bf.scan(tree.path)
+    with pytest.raises(bf.ReadError, match="changed while it was read"):
+        list(Feed(source._reader, source._view, 8))

@@ -18,7 +18,7 @@ MEMORY = 40_000  # bytes: blocks of a few samples, so that batches and blocks ov
 def make_feed(n: int, batch_size: int, **options: Any) -> Feed:
     """Feed of n samples whose x is their index."""
     source = scan([(np.full(50, number), number) for number in range(n)])
-    return Feed(source._reader, source._rows, batch_size, memory=MEMORY, **options)
+    return Feed(source._reader, source._view, batch_size, memory=MEMORY, **options)
 
 
 def indices(batches: Any) -> list[int]:

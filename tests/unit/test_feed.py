@@ -1,5 +1,6 @@
 """The feed: its budget, its memory, its errors, and that it leaves nothing behind."""
 
+import json
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -15,7 +16,7 @@ from tests.trees import Tree
 
 def feed_of(source: bf.Source, batch_size: int = 8, **options: Any) -> Feed:
     """The feed that `source.batches` would wrap."""
-    return Feed(source._reader, source._rows, batch_size, **options)
+    return Feed(source._reader, source._view, batch_size, **options)
 
 
 @pytest.mark.parametrize(
@@ -197,3 +198,85 @@ def test_waiting_is_counted(tree: Tree) -> None:
     list(feed)
     assert 0 < feed.stats.wait_seconds < 10
     assert feed.stats.batches == len(feed)
+
+
+def test_loading_a_position_ends_the_pass_under_way(tree: Tree) -> None:
+    """The next pass goes on from what was loaded, whatever the old one would have done."""
+    feed = feed_of(bf.scan(tree.path), 10)
+    batches = iter(feed)
+    next(batches)
+    state = feed.state_dict()
+    for _ in range(3):
+        next(batches)
+    feed.load_state_dict(state)
+    with pytest.raises(bf.PassEndedError):
+        next(batches)
+    assert feed.state_dict() == state
+    assert sum(len(x) for x, _ in feed) == 40
+
+
+@pytest.mark.parametrize("batch_size", [7, 16, 100])
+def test_drop_goes_on_with_whole_batches(make_tree: Callable[..., Tree], batch_size: int) -> None:
+    """A position saved with one batch size, loaded with another: no short batch, no error."""
+    source = bf.scan(make_tree(105).path)
+    saved = feed_of(source, 10, last="drop")
+    batches = iter(saved)
+    for _ in range(4):
+        next(batches)
+    feed = feed_of(source, batch_size, last="drop")
+    feed.load_state_dict(saved.state_dict())
+    left = 65 // batch_size  # where not one whole batch is left, the next epoch is next
+    assert [len(x) for x, _ in feed] == [batch_size] * (left or 105 // batch_size)
+    assert feed.state_dict()["epoch"] == (1 if left else 2)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epoch": None},
+        {"epoch": -1},
+        {"epoch": True},
+        {"position": "8"},
+        {"position": 1.5},
+        {"position": 51},
+        {"version": 99},
+    ],
+)
+def test_a_damaged_state_is_refused(tree: Tree, change: dict[str, Any]) -> None:
+    """Not guessed at."""
+    feed = feed_of(bf.scan(tree.path))
+    with pytest.raises(bf.StateError):
+        feed.load_state_dict({**feed.state_dict(), **change})
+    things: list[Any] = [None, [], {}]
+    for thing in things:
+        with pytest.raises(bf.StateError):
+            feed.load_state_dict(thing)
+
+
+def test_numpy_integers_are_integers(tree: Tree) -> None:
+    """A seed or batch size out of an array is as good, and the state is still JSON."""
+    options: dict[str, Any] = {"batch_size": np.int64(8), "seed": np.uint32(3), "memory": 1e9}
+    feed = feed_of(bf.scan(tree.path), **options)
+    assert json.loads(json.dumps(feed.state_dict()))["seed"] == 3
+    with pytest.raises(bf.ArgumentError, match="batch_size"):
+        feed_of(bf.scan(tree.path), 2.0)  # type: ignore[arg-type]
+
+
+def test_several_threads_over_the_same_batches_end_one_another(make_tree: Callable[..., Tree]) -> None:
+    """Each ends with all of a pass or with PassEndedError, and no thread is left."""
+    feed = feed_of(bf.scan(make_tree(300).path), 4)
+    errors: list[type] = []
+
+    def loop() -> None:
+        try:
+            list(feed)
+        except Exception as error:  # noqa: BLE001 (which it is, is the test)
+            errors.append(type(error))
+
+    loops = [threading.Thread(target=loop) for _ in range(3)]
+    for thread in loops:
+        thread.start()
+    for thread in loops:
+        thread.join()
+    assert set(errors) <= {bf.PassEndedError}
+    assert not threads()

@@ -147,3 +147,55 @@ def test_an_id_that_names_two_files_is_refused(tmp_path: Path) -> None:
     assert "'a/1'" in caught.value.hint
     (root / "target.csv").write_text("a/1,0\nb/1,1\nb/2,1\n")
     assert labels_of(bf.scan(root)) == {"a/1": 0, "b/1": 1, "b/2": 1}
+
+
+def test_a_label_that_no_sample_has_is_no_class(tmp_path: Path) -> None:
+    """A stray line does not renumber the classes."""
+    root = write_samples(tmp_path, *map(str, range(12)))
+    (root / "target.csv").write_text("".join(f"{n},{n}\n" for n in range(12)) + "99,unknown\n")
+    source = bf.scan(root)
+    assert source.schema.classes == tuple(range(12))
+    assert labels_of(source) == {str(n): n for n in range(12)}
+
+
+def test_a_word_among_integer_labels_is_a_problem(tmp_path: Path) -> None:
+    """It neither renumbers the classes nor is trained on."""
+    root = write_samples(tmp_path, *map(str, range(12)))
+    (root / "target.csv").write_text("".join(f"{n},{'x' if n == 5 else n}\n" for n in range(12)))
+    source = bf.scan(root)
+    assert source.schema.classes == tuple(n for n in range(12) if n != 5)
+    kinds = {finding.kind: finding.examples for finding in source.findings}
+    assert kinds["malformed"] == (f"{root / 'target.csv'}:6 (5)",)
+    with pytest.raises(bf.SourceError):
+        source.batches(4)
+
+
+def test_signs_and_versions_are_understood(tmp_path: Path) -> None:
+    """+1 is 1, as id and as label; 1.0.0 is a name."""
+    root = write_samples(tmp_path, "01", "02")
+    (root / "target.csv").write_text("+1,+7\n2,3\n")
+    assert labels_of(bf.scan(root)) == {"01": 7, "02": 3}
+    (root / "target.csv").write_text("1,1.0.0\n2,1.0.1\n")
+    assert bf.scan(root).schema.classes == ("1.0.0", "1.0.1")
+
+
+def test_folders_that_spell_one_class_in_two_ways_are_refused(tmp_path: Path) -> None:
+    """1 and 01 would be one class without a word."""
+    with pytest.raises(bf.LabelError, match="1 and 01"):
+        bf.scan(write_samples(tmp_path, "1/a", "01/b", "2/c"))
+
+
+def test_other_tables_are_no_samples(tmp_path: Path) -> None:
+    """Whichever table is joined, one with a table's name is not a sample; nor is a link to one."""
+    root = write_samples(tmp_path / "data", "a/1", "b/2")
+    (root / "target.csv").write_text("1,5\n2,6\n")
+    (root / "labels.csv").write_text("1,cat\n2,dog\n")
+    mine = root / "mine.csv"
+    mine.write_text("1,8\n2,9\n")
+    assert labels_of(bf.scan(root, labels=mine)) == {"a/1": 8, "b/2": 9}
+    mine.unlink()
+    assert labels_of(bf.scan(root)) == {"a/1": 5, "b/2": 6}
+    assert bf.scan(root, labels="folders").schema.classes == ("a", "b")
+    (root / "target.csv").rename(tmp_path / "elsewhere.csv")
+    (root / "target.csv").symlink_to(tmp_path / "elsewhere.csv")
+    assert labels_of(bf.scan(root)) == {"a/1": 5, "b/2": 6}

@@ -1,5 +1,6 @@
 """Scanning: which files are samples, what they are like, and what is refused."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 import brimful as bf
 from tests.trees import Tree
+from tests.unit.test_feed import feed_of
 from tests.unit.test_labels import write_samples
 
 
@@ -158,3 +160,59 @@ def test_an_object_that_is_no_source_is_refused(thing: object) -> None:
     """It needs `len` and `[i] -> (x, y)`."""
     with pytest.raises(bf.ArgumentError, match="Expected"):
         bf.scan(thing)  # type: ignore[arg-type]
+
+
+def test_links_and_pipes_are_counted(tree: Tree) -> None:
+    """Dangling links, links to themselves or to folders, and pipes are left out, and said to be."""
+    (tree.path / "gone.csv").symlink_to("nowhere.csv")
+    (tree.path / "self.csv").symlink_to("self.csv")
+    (tree.path / "loop").symlink_to(tree.path)
+    os.mkfifo(tree.path / "pipe.csv")
+    (tree.path / "linked.csv").symlink_to(tree.file("train/00001"))
+    (tree.path / "target.csv").unlink()
+    source = bf.scan(tree.path)
+    assert sorted(source.keys) == sorted([*tree.x, "linked"])
+    assert "4 links to folders or nowhere, pipes or devices" in source.facts[-1]
+
+
+def test_a_file_of_another_shape_among_the_first_is_a_problem(tree: Tree) -> None:
+    """It is well-formed, and still not trained on."""
+    tree.file("train/00004").write_text("1 2\n3 4\n")
+    with pytest.raises(bf.SourceError, match=r"1 x wrong shape: .*00004\.csv: 2 x 2 numbers"):
+        bf.scan(tree.path).batches(8)
+
+
+@pytest.mark.parametrize(
+    ("sample", "message"),
+    [
+        ((np.zeros((3, 2)), 0), "found the shape"),
+        ((np.zeros((2, 3)), [0]), "found the shape"),
+        ((np.full((2, 3), np.nan), 0), "not finite"),
+        ((np.full((2, 3), 1e300), 0), "not finite"),
+        ((np.zeros((2, 3)), "0"), "no number"),
+        ((np.zeros((2, 3)), 2**70), "no number"),
+        ((np.zeros((2, 3)), None), "no number"),
+        ((np.zeros((2, 3), complex), 0), "no number"),
+        (([[1, 2, 3], [4, 5]], 0), "inhomogeneous"),
+    ],
+)
+def test_a_sample_that_is_unlike_the_others_is_refused(sample: tuple[object, object], message: str) -> None:
+    """Never reshaped, rounded, or made up."""
+    pairs: list[tuple[object, object]] = [(np.ones((2, 3)), 1)] * 300
+    pairs[7] = sample
+    with pytest.raises(bf.MalformedFileError, match=message):
+        list(feed_of(bf.scan(pairs)))
+
+
+def test_an_object_without_targets_is_unlabelled() -> None:
+    """`(x, None)` is a sample to predict."""
+    source = bf.scan([(np.ones(3), None)] * 20)
+    assert source.schema.target is None
+    assert len(source[0]) == 1
+
+
+@pytest.mark.parametrize("shape", [4, "2,2", (), (-1,), (2.5, 2), (5, 5)])
+def test_a_shape_that_cannot_be_is_refused(shape: object) -> None:
+    """It must be a sequence of positive integers, of as many values as there are."""
+    with pytest.raises(bf.ArgumentError, match="shape"):
+        bf.scan([(np.ones((2, 3)), 1)] * 5, shape=shape)  # type: ignore[arg-type]

@@ -72,7 +72,7 @@ def test_sides_are_ranges_and_share_out_everything(make_tree: Callable[..., Tree
     train, validation, test = source.split(test=0.2, validation=0.3)
     keys = [*train.keys, *validation.keys, *test.keys]
     assert sorted(keys) == sorted(source.keys)
-    assert all(isinstance(side._rows, range) for side in (train, validation, test))
+    assert all(isinstance(side._view.rows, range) for side in (train, validation, test))
 
 
 def test_split_of_a_split_is_relative(make_tree: Callable[..., Tree]) -> None:

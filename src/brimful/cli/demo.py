@@ -8,8 +8,8 @@ from xxhash import xxh3_64_hexdigest
 
 from brimful.cli.console import Screen, screen_options
 from brimful.cli.digits import Images, embedded, mnist
-from brimful.cli.story import STORY, WHY, StoryFigures, disk_bytes, write_tree
-from brimful.cli.train import TrainingPlan, run_training
+from brimful.cli.story import STORY, STORY_TOLD, WHY, StoryFigures, disk_bytes, write_tree
+from brimful.cli.train import TrainingPlan, run_training, start_keras
 from brimful.dataset import scan
 from brimful.training.report import EpochReport
 
@@ -49,6 +49,7 @@ def demo(
 ) -> None:
     """Write one text file a sample, thousands of them, and train on them from disk."""
     screen = Screen(as_json, quiet)
+    screen.say(STORY_TOLD)
     screen.say("Making the images ..." if mnist_path is None else f"Reading {mnist_path} ...")
     images = mnist(mnist_path, samples) if mnist_path else embedded(samples)
     screen.say(f"The data: {images.origin}")
@@ -64,7 +65,7 @@ def demo(
         group=images.group,
         method=method,
     )
-    reports, document = run_training(source, plan, screen)
+    reports, document = run_training(source, plan, start_keras(plan), screen)
     _compare(figures, reports[-1], document, screen)
     screen.say(f"{WHY}" + ("" if mnist_path else " And its digits were MNIST's, these are scikit-learn's."))
     screen.say(f"The files are in {folder}, the model is in {plan.run}/model.keras.")

@@ -9,13 +9,14 @@ import gzip
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 from numpy.typing import NDArray
 
-from brimful.errors import ArgumentError
+from brimful.errors import DependencyError, SourceError
 
 SIDE = 28
 PIXELS = SIDE * SIDE
@@ -59,7 +60,7 @@ def embedded(n: int) -> Images:
         from scipy.ndimage import affine_transform
         from sklearn.datasets import load_digits
     except ImportError as error:
-        raise ArgumentError(
+        raise DependencyError(
             "The embedded data come with scikit-learn, which is not installed.",
             "pip install 'brimful[demo]', or give a file of MNIST with --mnist.",
         ) from error
@@ -92,12 +93,12 @@ def mnist(path: Path, n: int) -> Images:
     """
     try:
         pixels, labels = _read_mnist(path)
-    except (OSError, KeyError, ValueError, EOFError) as error:
-        raise ArgumentError(
+        pixels, labels = pixels.reshape(-1, SIDE, SIDE).astype(np.uint8), labels.astype(np.int64)
+    except (OSError, KeyError, ValueError, EOFError, BadZipFile) as error:
+        raise SourceError(
             f"{path}: this cannot be read as MNIST: {error}.",
             "Give mnist.npz, Kaggle's train.csv (label, pixel0 ...) or the idx files, gzipped or not.",
         ) from error
-    pixels, labels = pixels.reshape(-1, SIDE, SIDE).astype(np.uint8), labels.astype(np.int64)
     if len(pixels) > n:
         drawn = np.random.RandomState(SEED).permutation(len(pixels))[:n]
         pixels, labels = pixels[drawn], labels[drawn]

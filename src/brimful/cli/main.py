@@ -10,10 +10,11 @@ import click
 import brimful
 from brimful.cli.demo import demo
 from brimful.cli.train import train
-from brimful.errors import BrimfulError
+from brimful.errors import ArgumentError, BrimfulError
 
 DONE = 0
 BAD_DATA = 1
+BAD_COMMAND = 2
 INTERRUPTED = 130
 
 
@@ -50,7 +51,7 @@ def main(arguments: list[str] | None = None) -> int:
                 click.secho(f"error: {error.message}", fg="red", err=True)
                 if error.hint:
                     click.secho(f"hint: {error.hint}", err=True)
-                return BAD_DATA
+                return BAD_COMMAND if isinstance(error, ArgumentError) else BAD_DATA
     except click.exceptions.Exit as ending:
         return ending.exit_code
     except click.ClickException as error:

@@ -4,6 +4,7 @@ import resource
 import sys
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -12,13 +13,13 @@ import numpy as np
 from brimful.cli.console import Screen, screen_options
 from brimful.dataset import Source, scan
 from brimful.feed.budget import parse_bytes
-from brimful.training.backend import choose_backend, starting_tensorflow
+from brimful.training.backend import choose_backend, seed_everything, starting_tensorflow
 from brimful.training.report import EpochReport
+from brimful.training.run import check_free
 
 if TYPE_CHECKING:
     from brimful.training.batches import Batches
-
-RATE_FROM = 256  # samples read to estimate how fast the others will be
+    from brimful.training.models import BuildModel
 
 
 @dataclass(frozen=True)
@@ -108,7 +109,7 @@ class Shape(click.ParamType[tuple[int, ...]]):
     "--no-pack",
     is_flag=True,
     expose_value=False,
-    help="Train from the raw files, as this version does.",
+    help="Train from the raw files; this version always does.",
 )
 @screen_options
 def train(
@@ -124,9 +125,11 @@ def train(
     screen = Screen(as_json, quiet)
     plan = TrainingPlan(**options)
     parse_bytes(plan.memory)
+    check_free(Path(plan.run))
+    build = start_keras(plan)
     with screen.counting(f"listing {data}:") as count:
         source = scan(data, labels=labels, shape=shape, limit=limit, progress=count)
-    reports, document = run_training(source, plan, screen)
+    reports, document = run_training(source, plan, build, screen)
     screen.table(
         f"{plan.run}",
         ("epoch", "train accuracy", "test loss", "test accuracy", "samples", "distinct", "wait"),
@@ -136,14 +139,25 @@ def train(
     screen.result(document)
 
 
+def start_keras(plan: TrainingPlan) -> "BuildModel":
+    """Import keras and find the model, before anything that takes long: a wrong name is said at once."""
+    with starting_tensorflow():
+        choose_backend()
+        seed_everything(plan.seed)  # imports keras
+    from brimful.training.models import find_model
+
+    return find_model(plan.model)
+
+
 def run_training(
-    source: Source, plan: TrainingPlan, screen: Screen
+    source: Source, plan: TrainingPlan, build: "BuildModel", screen: Screen
 ) -> tuple[list[EpochReport], dict[str, Any]]:
     """Show the plan, train, and sum up.
 
     Args:
         source: The data.
         plan: What to do with them.
+        build: What makes the model.
         screen: Where to show it.
 
     Returns:
@@ -156,20 +170,17 @@ def run_training(
     training, test = _sides(source, plan)
     _say_plan(training, test, plan, screen)
 
-    with starting_tensorflow():
-        choose_backend()
-        import keras  # seconds, so after the plan is on the screen
+    from brimful.training.models import build_model
+    from brimful.training.train import check_trainable
+    from brimful.training.train import train as train_model
 
-        from brimful.training.models import find_model
-        from brimful.training.train import check_labels
-        from brimful.training.train import train as train_model
-
-        keras.utils.set_random_seed(plan.seed)
     batches = training.batches(plan.batch_size, seed=plan.seed, memory=plan.memory)
     validation = test.batches(plan.batch_size, shuffle=False, memory=plan.memory) if test else None
-    check_labels(batches)
+    check_trainable(batches)
     _say_reading_time(batches, screen)
-    model = find_model(plan.model)(source.schema.inputs.shape, _outputs(source))
+    backend = seed_everything(plan.seed)
+    model = build_model(build, source.schema)
+    screen.say(f"  model {plan.model}, {model.count_params():,} parameters, on {backend}")
     observer = screen.observer()
     try:
         reports = train_model(
@@ -195,7 +206,7 @@ def run_training(
         "samples": len(source),
         "training_samples": len(training),
         "test_samples": len(test) if test else 0,
-        "backend": keras.backend.backend(),
+        "backend": backend,
         "parameters": model.count_params(),
         "epochs": [report.as_dict() for report in reports],
         "peak_rss_bytes": peak_rss_bytes(),
@@ -235,21 +246,21 @@ def _sides(source: Source, plan: TrainingPlan) -> tuple[Source, Source | None]:
 
 
 def _say_plan(training: Source, test: Source | None, plan: TrainingPlan, screen: Screen) -> None:
-    sides = f"{len(training):,} to train on" + (f", {len(test):,} to test on" if test else "")
-    screen.say(f"  {sides}; {plan.epochs} epochs in batches of {plan.batch_size:,}, memory {plan.memory}")
+    grouped = f", by group {plan.group}" if plan.group else ""
+    share = (
+        f", {len(test):,} to test on ({len(test) / (len(training) + len(test)):.1%}{grouped})" if test else ""
+    )
+    epochs = f"{plan.epochs} epoch{'s' * (plan.epochs > 1)}"
+    screen.say(f"  {len(training):,} to train on{share}")
+    screen.say(f"  {epochs} in batches of {plan.batch_size:,}, memory {plan.memory}")
 
 
 def _say_reading_time(batches: "Batches", screen: Screen) -> None:
     """Say about how long it takes to read an epoch: timed on the first samples, with one thread."""
-    rows = np.arange(min(RATE_FROM, len(batches.feed.rows)))
+    feed = batches.feed
+    rows = np.arange(min(feed.budget.block_rows, len(feed.view)))
     began = time.perf_counter()
-    batches.feed.reader.read(rows)
-    seconds = (time.perf_counter() - began) / len(rows) * len(batches.feed.rows)
-    threads = batches.feed.budget.threads
+    feed.read(rows)
+    seconds = (time.perf_counter() - began) / len(rows) * len(feed.view)
+    threads = feed.budget.threads
     screen.say(f"  reading an epoch takes about {seconds:.1f} s of one thread; {threads} threads read ahead")
-
-
-def _outputs(source: Source) -> int:
-    """Outputs of the model: classes, or the target's columns."""
-    schema = source.schema
-    return schema.num_classes or (schema.target.size if schema.target else 0)

@@ -13,11 +13,11 @@ BLOCK_ROWS = 256  # samples parsed in one native call; more gains nothing
 MOST_THREADS = 8  # beyond, they wait for one another's Python
 
 
-def parse_bytes(memory: str | int) -> int:
+def parse_bytes(memory: str | float) -> int:
     """Turn `"64MB"`, `"1.5 GiB"` or a number of bytes into bytes (GB = 10**9, GiB = 2**30)."""
-    if isinstance(memory, int):
-        return memory
-    match = re.fullmatch(r"\s*([0-9]+(?:\.[0-9]*)?)\s*([a-zA-Z]*)\s*", memory)
+    if isinstance(memory, (int, float)):
+        return int(memory)
+    match = re.fullmatch(r"\s*([0-9]{1,15}(?:\.[0-9]*)?)\s*([a-zA-Z]*)\s*", memory)
     unit = match and (match[2].upper() or "B")
     if not match or unit not in UNITS:
         raise ArgumentError(
@@ -47,7 +47,7 @@ class Budget:
     block_rows: int
 
 
-def divide(memory: str | int, reader: Reader, batch_size: int, n: int) -> Budget:
+def divide(memory: str | float, reader: Reader, batch_size: int, n: int) -> Budget:
     """Divide a budget of memory for feeding batches from a reader.
 
     Two batches are held (the one handed out and the one being filled), and up to `blocks` blocks,

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from functools import cached_property
 from math import ceil
 from typing import Any, Literal
 
@@ -9,22 +10,23 @@ import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_64_hexdigest
 
-from brimful.errors import ArgumentError, BrimfulError, StateError
+from brimful.arguments import whole
+from brimful.errors import ArgumentError, StateError
 from brimful.feed.budget import divide
 from brimful.feed.cutter import Block, Cutter
 from brimful.feed.read_ahead import ReadAhead
 from brimful.feed.stats import Stats
 from brimful.order.epochs import Order
+from brimful.order.view import View
 from brimful.sources.base import Reader
 
 Batch = tuple[Any, ...]
 """`(x,)`, `(x, y)`, with the list of keys at the end where asked for."""
 
-Rows = range | NDArray[np.int64]
-"""The rows of a view, ascending."""
-
 Position = tuple[int, int]
 """Epoch, and rows of it already handed out."""
+
+STATE_VERSION = 1
 
 Last = Literal["short", "drop"]
 
@@ -38,7 +40,7 @@ class Feed:
 
     Args:
         reader: Where samples come from.
-        rows: The rows of the view.
+        view: The rows to feed.
         batch_size: Samples a batch.
         seed: Seed of the order.
         shuffle: False for row order in every epoch.
@@ -50,31 +52,31 @@ class Feed:
     def __init__(
         self,
         reader: Reader,
-        rows: Rows,
+        view: View,
         batch_size: int,
         *,
         seed: int = 0,
         shuffle: bool = True,
-        memory: str | int = "1GB",
+        memory: str | float = "1GB",
         last: Last = "short",
         include_keys: bool = False,
     ) -> None:
-        if batch_size < 1:
-            raise ArgumentError(f"Expected `batch_size` of at least 1. Received: batch_size={batch_size}")
+        batch_size = whole("batch_size", batch_size, 1)
         if last not in ("short", "drop"):
             raise ArgumentError(f"Expected `last` as 'short' or 'drop'. Received: last={last!r}")
-        if last == "drop" and len(rows) < batch_size:
+        if last == "drop" and len(view) < batch_size:
             raise ArgumentError(
                 f"last='drop' would drop everything: batch_size={batch_size:,}, "
-                f"but there are {len(rows):,} samples."
+                f"but there are {len(view):,} samples."
             )
         self.reader = reader
-        self.rows = rows
+        self.view = view
         self.batch_size = batch_size
         self.include_keys = include_keys
-        self.order = Order(len(rows), seed=seed, shuffle=shuffle)
-        self.budget = divide(memory, reader, batch_size, len(rows))
-        self.samples_an_epoch: int = len(rows) - (len(rows) % batch_size if last == "drop" else 0)
+        self.last = last
+        self.order = Order(len(view), seed=seed, shuffle=shuffle)
+        self.budget = divide(memory, reader, batch_size, len(view))
+        self.samples_an_epoch = self._stop(0)
         self._position: Position = (0, 0)
         self._resumed = False
         self._pass: ReadAhead[NDArray[np.int64], Block] | None = None
@@ -91,27 +93,24 @@ class Feed:
         epoch, position = self._position if self._resumed else (self._position[0], 0)
         self._resumed = False
         self._position = (epoch, position)
+        stop = self._stop(position)
         stats = self.stats = self._fresh_stats(epoch)
         with ReadAhead(
-            self._read,
-            self._blocks(epoch, position),
+            self.read,
+            self._blocks(epoch, position, stop),
             threads=self.budget.threads,
             depth=self.budget.blocks,
         ) as blocks:
             self._pass = blocks
             cutter = Cutter(iter(blocks), self.reader.schema)
-            while position < self.samples_an_epoch:
-                if self._pass is not blocks:
-                    raise BrimfulError(
-                        "This pass has ended, because another one over the same batches has begun.",
-                        "Make batches of their own for each of several loops at a time.",
-                    )
+            while position < stop:
+                blocks.check()
                 began = time.perf_counter()
-                batch = cutter.take(min(self.batch_size, self.samples_an_epoch - position))
+                batch = cutter.take(min(self.batch_size, stop - position))
                 stats.wait_seconds += time.perf_counter() - began
                 stats.count(batch.rows)
                 position += len(batch.rows)
-                self._position = (epoch, position) if position < self.samples_an_epoch else (epoch + 1, 0)
+                self._position = (epoch, position) if position < stop else (epoch + 1, 0)
                 yield self._handed_out(batch)
 
     def state_dict(self) -> dict[str, Any]:
@@ -129,6 +128,8 @@ class Feed:
         Raises:
             StateError: It belongs to other data or to another order.
         """
+        if not isinstance(state, dict):
+            raise StateError(f"Expected what `state_dict` gave. Received: {type(state).__name__}")
         for name, expected in self._identity().items():
             if state.get(name) != expected:
                 raise StateError(
@@ -136,29 +137,41 @@ class Feed:
                     f"these batches have {name}={expected!r}.",
                     "Go on with the data and the arguments that it was saved with, or start anew.",
                 )
-        epoch, position = state["epoch"], state["position"]
-        if not (
-            isinstance(epoch, int)
-            and isinstance(position, int)
-            and epoch >= 0
-            and 0 <= position <= self.samples_an_epoch
+        epoch, position = state.get("epoch"), state.get("position")
+        if (
+            type(epoch) is not int
+            or type(position) is not int
+            or not (epoch >= 0 <= position <= len(self.view))
         ):
             raise StateError(
-                f"There is no epoch={epoch!r}, position={position!r} in {self.samples_an_epoch:,} samples."
+                f"There is no epoch={epoch!r}, position={position!r} in {len(self.view):,} samples.",
+                "Load what `state_dict` gave, unchanged.",
             )
-        self._position = (epoch, position) if position < self.samples_an_epoch else (epoch + 1, 0)
+        self._end_pass()
+        self._position = (epoch, position) if position < self._stop(position) else (epoch + 1, 0)
         self._resumed = True
         self.stats = self._fresh_stats(self._position[0])
 
+    def read(self, rows: NDArray[np.int64]) -> Block:
+        """Read a block: the samples at some positions of the view. Done in threads of the pool."""
+        rows_of_reader = self.view.at(rows)
+        keys = self.reader.keys(rows_of_reader) if self.include_keys else []
+        return Block(rows, self.reader.read(rows_of_reader), keys)
+
     def _identity(self) -> dict[str, Any]:
         """What decides the sequence of samples."""
-        rows = slice(self.rows.start, self.rows.stop) if isinstance(self.rows, range) else self.rows
         return {
-            "samples": len(self.rows),
-            "view": xxh3_64_hexdigest(self.reader.hashes[rows].tobytes()),
+            "version": STATE_VERSION,
+            "samples": len(self.view),
+            "view": self._view_digest,
             "seed": self.order.seed,
             "shuffle": self.order.shuffle,
         }
+
+    @cached_property
+    def _view_digest(self) -> str:
+        """A hash over the hashes of all keys in the view: which samples these are."""
+        return xxh3_64_hexdigest(np.ascontiguousarray(self.reader.hashes[self.view.index]).data)
 
     def _end_pass(self) -> None:
         if self._pass is not None:
@@ -166,18 +179,17 @@ class Feed:
             self._pass = None
 
     def _fresh_stats(self, epoch: int) -> Stats:
-        return Stats(epoch, np.zeros(len(self.rows), bool))
+        return Stats(epoch, np.zeros(len(self.view), bool))
 
-    def _blocks(self, epoch: int, position: int) -> Iterator[NDArray[np.int64]]:
+    def _stop(self, position: int) -> int:
+        """Where an epoch ends that goes on at a position: with `last="drop"`, after whole batches."""
+        left = len(self.view) - position
+        return len(self.view) - (left % self.batch_size if self.last == "drop" else 0)
+
+    def _blocks(self, epoch: int, position: int, stop: int) -> Iterator[NDArray[np.int64]]:
         """The rows of the view that are still to come, a block at a time."""
-        for start in range(position, self.samples_an_epoch, self.budget.block_rows):
-            yield self.order.rows(epoch, start, min(start + self.budget.block_rows, self.samples_an_epoch))
-
-    def _read(self, rows: NDArray[np.int64]) -> Block:
-        """Read a block; in a thread of the pool."""
-        rows_of_reader = rows + self.rows.start if isinstance(self.rows, range) else self.rows[rows]
-        keys = self.reader.keys(rows_of_reader) if self.include_keys else []
-        return Block(rows, self.reader.read(rows_of_reader), keys)
+        for start in range(position, stop, self.budget.block_rows):
+            yield self.order.rows(epoch, start, min(start + self.budget.block_rows, stop))
 
     def _handed_out(self, block: Block) -> Batch:
         x, y = block.samples

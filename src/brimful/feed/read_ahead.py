@@ -2,9 +2,11 @@
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Generic, Self, TypeVar
+
+from brimful.errors import PassEndedError
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
@@ -31,15 +33,33 @@ class ReadAhead(Generic[Piece, Result]):
         self._pieces = iter(pieces)
         self._depth = depth
         self._pending: deque[Future[Result]] = deque()
+        self._closed = False
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="brimful")
 
     def __iter__(self) -> Iterator[Result]:
-        self._submit(self._depth - 1)
-        while self._pending:
-            result = self._pending.popleft().result()
-            self._submit(1)
-            yield result
-            del result  # or it would live on beside the next one
+        try:
+            self._submit(self._depth - 1)
+            while self._pending:
+                result = self._pending.popleft().result()
+                self._submit(1)
+                yield result
+                del result  # or it would live on beside the next one
+        except (CancelledError, IndexError, RuntimeError):
+            self.check()  # closed by another thread while this one waited
+            raise
+        self.check()
+
+    def check(self) -> None:
+        """Refuse to go on once it is closed.
+
+        Raises:
+            PassEndedError: It is.
+        """
+        if self._closed:
+            raise PassEndedError(
+                "This pass has ended, because another one over the same batches has begun.",
+                "Make batches of their own for each of several loops at a time.",
+            )
 
     def _submit(self, count: int) -> None:
         for _, piece in zip(range(count), self._pieces, strict=False):
@@ -58,5 +78,6 @@ class ReadAhead(Generic[Piece, Result]):
 
     def close(self) -> None:
         """Stop the threads once they are done with the piece in hand, and let go of all results."""
+        self._closed = True
         self._pending.clear()
         self._pool.shutdown(wait=True, cancel_futures=True)

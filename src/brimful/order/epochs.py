@@ -10,7 +10,7 @@ not for `Generator.permutation`. Every part of the seed fills one 32-bit word, s
 import numpy as np
 from numpy.typing import NDArray
 
-from brimful.errors import ArgumentError
+from brimful.arguments import whole
 
 ROWS = 1  # what is permuted; the fourth word counts the windows, of which there is one here
 
@@ -40,10 +40,8 @@ class Order:
     """
 
     def __init__(self, n: int, *, seed: int = 0, shuffle: bool = True) -> None:
-        if not 0 <= seed < 2**32:
-            raise ArgumentError(f"Expected `seed` from 0 to 2**32 - 1. Received: seed={seed}")
         self.n = n
-        self.seed = seed
+        self.seed = whole("seed", seed, 0, 2**32 - 1)
         self.shuffle = shuffle
         self._drawn: tuple[int, NDArray[np.unsignedinteger]] | None = None
 
@@ -62,5 +60,6 @@ class Order:
         if not self.shuffle:
             return np.arange(start, stop)
         if self._drawn is None or self._drawn[0] != epoch:
+            self._drawn = None  # or two would be held while one is drawn
             self._drawn = (epoch, permutation(self.n, self.seed, epoch, ROWS, 0))
         return self._drawn[1][start:stop].astype(np.int64)

@@ -41,8 +41,9 @@ class Finding:
     hint: str = ""
 
     def __str__(self) -> str:
-        more = ", ..." if self.count > len(self.examples) else ""
-        return f"{self.count:,} x {self.kind.replace('_', ' ')}: {', '.join(self.examples)}{more}"
+        few = self.examples[:3]
+        more = ", ..." if self.count > len(few) else ""
+        return f"{self.count:,} x {self.kind.replace('_', ' ')}: {', '.join(few)}{more}"
 
 
 class Reader(Protocol):

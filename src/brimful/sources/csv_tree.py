@@ -1,5 +1,6 @@
 """CsvTree: a folder of text files, one a sample, with their labels. A Reader."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ from brimful.sources import text as texts
 from brimful.sources.base import Finding, Samples
 from brimful.sources.files import read_files
 from brimful.sources.labels import NO_LABEL, Labels
-from brimful.sources.listing import Listing
+from brimful.sources.listing import Listing, counted
+
+CLASSES_NAMED = 12
 
 
 class CsvTree:
@@ -71,14 +74,11 @@ class CsvTree:
         grid = f"{layout.rows} x {layout.columns} numbers between {mark}"
         lines = [
             f"{len(self):,} files of {grid}, {self.mean_file_bytes * len(self) / 1e6:,.1f} MB of text",
-            self._labels.how if self._labels else "no labels",
+            f"{self._labels.how}; {_named(self._labels.classes)}" if self._labels else "no labels",
             f"{self.nbytes / len(self):.0f} bytes of memory a sample for the listing",
         ]
         if self._listing.left_out:
-            others = (
-                f"{count:,} {suffix or 'without suffix'}" for suffix, count in self._listing.left_out.items()
-            )
-            lines.append(f"left out: {', '.join(others)}")
+            lines.append(f"left out: {counted(self._listing.left_out)}")
         return tuple(lines)
 
     def __len__(self) -> int:
@@ -105,8 +105,9 @@ class CsvTree:
         return Samples(x.reshape(-1, *self.schema.inputs.shape), self._targets(rows))
 
     def working_bytes(self, n: int) -> int:
-        """The text twice (apart and joined), its values as float64, and twice as delivered."""
-        return 2 * self._text_bytes(n) + n * (8 * self._layout.size + 2 * self.schema.nbytes)
+        """What takes most: the text apart, joined and searched, or its values while they are cast."""
+        copies = 3 if self._layout.columns <= texts.WIDEST else 5
+        return copies * self._text_bytes(n) + n * (8 * self._layout.size + 2 * self.schema.nbytes)
 
     def _text_bytes(self, n: int) -> int:
         """Bytes of text that are parsed at a time: those of n files by the mean, or of one very large one."""
@@ -133,6 +134,12 @@ class CsvTree:
             return texts.parse_one(file, self._layout, self.schema.inputs.dtype)
         except texts.TextError as error:
             raise malformed(self._listing.root / path, error, self._layout) from error
+
+
+def _named(classes: Sequence[int] | Sequence[str]) -> str:
+    """The classes, in words."""
+    few = ", ".join(map(str, classes[:CLASSES_NAMED]))
+    return f"{len(classes):,} classes: {few}{', ...' if len(classes) > CLASSES_NAMED else ''}"
 
 
 def malformed(path: Path, error: texts.TextError, layout: texts.Layout | None = None) -> MalformedFileError:

@@ -71,14 +71,23 @@ def _read_whole(descriptor: int, largest: int, path: Path) -> bytes:
     """Read all of an open file, and close it."""
     try:
         size = os.fstat(descriptor).st_size
-        if size <= largest:
-            return os.read(descriptor, size + 1)
+        if size > largest:
+            raise MalformedFileError(
+                f"{path}: the file has {size:,} bytes, "
+                f"more than the {largest:,} that a sample of this shape takes.",
+                "Mend the file, or take it out of the folder.",
+                kind="wrong_shape",
+            )
+        file = os.read(descriptor, size + 1)
+        while len(file) < size and (more := os.read(descriptor, size + 1 - len(file))):
+            file += more  # some file systems give less than asked for
     except OSError as error:
         raise unreadable(path, error) from error
     finally:
         os.close(descriptor)
-    raise MalformedFileError(
-        f"{path}: the file has {size:,} bytes, more than the {largest:,} that a sample of this shape takes.",
-        "Mend the file, or take it out of the folder.",
-        kind="wrong_shape",
-    )
+    if len(file) != size:
+        raise ReadError(
+            f"{path}: the file changed while it was read.",
+            "Train when nothing writes to the folder any more.",
+        )
+    return file

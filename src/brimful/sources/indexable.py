@@ -13,6 +13,8 @@ from brimful.keys import DRAW_SEED, hash_keys
 from brimful.schema import Field, Schema
 from brimful.sources.base import INFERRED_FROM, Finding, Samples
 
+NUMERIC = "biuf"  # kinds of dtype: bool, integers, floats
+
 
 @runtime_checkable
 class RandomAccess(Sized, Protocol):
@@ -50,7 +52,13 @@ class Indexable:
         order = np.argsort(hashes, kind="stable")
         self.hashes: NDArray[np.uint64] = hashes[order]
         self._indices = indices[order]
-        self.schema = self._infer(shape, dtype)
+        self._given_shape, target = self._infer()
+        self.schema = Schema(Field(self._given_shape if shape is None else shape, dtype), target)
+        if self.schema.inputs.size != Field(self._given_shape, dtype).size:
+            raise ArgumentError(
+                f"Expected a `shape` of as many values as {self.name} gives, {self._given_shape}. "
+                f"Received: shape={shape}"
+            )
 
     @property
     def name(self) -> str:
@@ -77,19 +85,22 @@ class Indexable:
     def read(self, rows: NDArray[np.int64]) -> Samples:
         """Ask the object for some samples."""
         inputs, target = self.schema.inputs, self.schema.target
-        assert target is not None  # noqa: S101 (an object gives pairs, so the schema has a target)
         x = np.empty((len(rows), *inputs.shape), inputs.dtype)
-        y = np.empty((len(rows), *target.shape), target.dtype)
+        y = np.empty((len(rows), *target.shape), target.dtype) if target else None
         for at, index in enumerate(self._indices[rows].tolist()):
             with self._lock:
                 given_x, given_y = self._pair(index)
             try:
-                x[at] = np.asarray(given_x).reshape(inputs.shape)
-                y[at] = _kept(np.asarray(given_y).reshape(target.shape), target.dtype)
+                x[at] = _cast(given_x, self._given_shape, inputs.dtype).reshape(inputs.shape)
+                if y is not None and target is not None:
+                    y[at] = _cast(given_y, target.shape, target.dtype)
+                elif given_y is not None:
+                    raise ValueError("y is not None")
             except (ValueError, TypeError) as error:
+                wanted = f"y of shape {target.shape}, {target.dtype}" if target else "no y"
                 raise MalformedFileError(
-                    f"{self.name}[{index}]: expected x of shape {inputs.shape} and "
-                    f"y of shape {target.shape}, {target.dtype}, as most samples have: {error}."
+                    f"{self.name}[{index}]: expected x of shape {self._given_shape} and {wanted}, "
+                    f"as most samples have: {error}."
                 ) from error
         return Samples(x, y)
 
@@ -97,16 +108,19 @@ class Indexable:
         """The arrays handed out and one sample more."""
         return (n + 1) * self.schema.nbytes
 
-    def _infer(self, shape: tuple[int, ...] | None, dtype: str) -> Schema:
-        """The schema that most of the first samples have; what differs is refused when it is read."""
+    def _infer(self) -> tuple[tuple[int, ...], Field | None]:
+        """Shape of x, and target, of most of the first samples; others are refused when they are read."""
         pairs = [self._pair(index) for index in self._indices[:INFERRED_FROM].tolist()]
-        x_shapes = Counter(np.shape(x) for x, _ in pairs)
-        y_shapes = Counter(np.shape(y) for _, y in pairs)
-        kinds = {np.asarray(y).dtype.kind for _, y in pairs}
-        return Schema(
-            Field(x_shapes.most_common(1)[0][0] if shape is None else shape, dtype),
-            Field(y_shapes.most_common(1)[0][0], "int64" if kinds <= set("biu") else "float32"),
-        )
+        shape, _ = _usual([x for x, _ in pairs])
+        target_shape, kind = _usual([y for _, y in pairs])
+        if all(y is None for _, y in pairs):
+            return shape, None
+        if kind not in NUMERIC:
+            raise ArgumentError(
+                f"Expected {self.name}[i] to give a number as y, or None. Received: {pairs[0][1]!r}"
+            )
+        fractions = any(np.asarray(y).dtype.kind == "f" for _, y in pairs if _is_regular(y))
+        return shape, Field(target_shape, "float32" if fractions else "int64")
 
     def _pair(self, index: int) -> tuple[Any, Any]:
         sample = self._samples[index]
@@ -117,9 +131,34 @@ class Indexable:
         return sample[0], sample[1]
 
 
-def _kept(values: NDArray[Any], dtype: str) -> NDArray[Any]:
-    """Cast, but never a fraction to an integer."""
-    cast = values.astype(dtype)
-    if np.issubdtype(cast.dtype, np.integer) and (cast != values).any():
-        raise ValueError(f"{values} is not an integer")
+def _is_regular(value: Any) -> bool:
+    """Whether it becomes an array: lists of different lengths do not."""
+    try:
+        np.shape(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _usual(values: list[Any]) -> tuple[tuple[int, ...], str]:
+    """The shape and the kind of dtype that most of them have."""
+    arrays = [np.asarray(value) for value in values if _is_regular(value)]
+    if not arrays:
+        raise MalformedFileError("Expected samples that become arrays. Received: lists of different lengths.")
+    return Counter((array.shape, array.dtype.kind) for array in arrays).most_common(1)[0][0]
+
+
+def _cast(value: Any, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    """An array of that shape in that dtype, finite, and never an integer out of a fraction."""
+    array = np.asarray(value)  # lists of different lengths are a ValueError already
+    if array.shape != shape:
+        raise ValueError(f"found the shape {array.shape}")
+    if array.dtype.kind not in NUMERIC:
+        raise ValueError(f"found {value!r}, which is no number")
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = array.astype(dtype)
+    if not np.isfinite(cast).all():
+        raise ValueError(f"found a value that is not finite as {dtype}")
+    if cast.dtype.kind == "i" and (cast != array).any():
+        raise ValueError(f"found {value!r}, which is no integer")
     return cast

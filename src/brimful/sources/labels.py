@@ -26,6 +26,7 @@ TABLE_NAMES = tuple(
 )
 EXAMPLES = 10
 INTEGER = r"^[+-]?[0-9]{1,18}$"
+FRACTION = r"^[+-]?([0-9]+\.[0-9]*|\.?[0-9]+)([eE][+-]?[0-9]+)?$"
 NO_LABEL = -1  # in `codes`
 
 
@@ -55,9 +56,9 @@ class Labels:
         return np.array(self.classes if whole else range(len(self.classes)), np.int64)
 
 
-def find_table(root: Path) -> Path | None:
-    """The label table of a folder: the first of `target.csv`, `labels.csv` and the like that is there."""
-    return next((root / name for name in TABLE_NAMES if (root / name).is_file()), None)
+def find_tables(root: Path) -> Iterator[Path]:
+    """The label tables of a folder, by name: `target.csv`, `labels.csv` and the like. The first counts."""
+    return (root / name for name in TABLE_NAMES if (root / name).is_file())
 
 
 def join_table(path: Path, listing: Listing) -> Labels:
@@ -77,6 +78,12 @@ def join_table(path: Path, listing: Listing) -> Labels:
         return tuple(f"{path}:{line + first + 1} ({ids[line]})" for line in at[:EXAMPLES].tolist())
 
     findings = []
+    cells = pc.if_else(pa.array(rows >= 0), cells, "")  # a label that no sample has is no class
+    strays = _strays(cells)
+    if strays.size:
+        cells = pc.if_else(pa.array(np.isin(np.arange(len(cells)), strays)), "", cells)
+        hint = f"Correct {path}: most labels are integers, these are not."
+        findings.append(Finding("malformed", strays.size, examples(strays), is_problem=True, hint=hint))
     codes_of_lines, classes = _classes(path, cells)
     orphans = np.flatnonzero(rows < 0)
     if orphans.size:
@@ -104,10 +111,15 @@ def from_folders(listing: Listing) -> Labels:
     encoded = folders.dictionary_encode()
     names = pc.replace_substring_regex(encoded.dictionary, pattern=r"^.*/", replacement="")
     codes_of_names, classes = _classes(listing.root, names)
+    if len(classes) < len(pc.unique(names)) - ("" in names.to_pylist()):
+        raise LabelError(
+            f"{listing.root}: two folders spell the same class in different ways, like 1 and 01.",
+            "Give the folders of a class the same name, or names that are no integers.",
+        )
     codes = codes_of_names[encoded.indices.to_numpy()]
     hint = "Move them into the folder of their class."
     found = missing(codes, listing, hint)
-    return Labels(codes, classes, "the folder's name is the label", tuple(found))
+    return Labels(codes, classes, "the name of the folder that a file lies in is its label", tuple(found))
 
 
 def has_folder_classes(listing: Listing) -> bool:
@@ -185,7 +197,7 @@ def _ways(listing: Listing) -> Iterator[tuple[str, pa.Array, Callable[[pa.Array]
 def _integers(strings: pa.Array) -> pa.Array:
     """The integers that strings spell, null for all others."""
     spelt = pc.match_substring_regex(strings, INTEGER)
-    return pc.if_else(spelt, strings, None).cast(pa.int64())
+    return pc.utf8_ltrim(pc.if_else(spelt, strings, None), characters="+").cast(pa.int64())
 
 
 def _match(path: Path, ids: pa.Array, listing: Listing) -> tuple[str, NDArray[np.int64], str]:
@@ -238,6 +250,14 @@ def _is_header(cells: pa.Array) -> bool:
     return not pc.is_in(cells[:1], value_set=others)[0].as_py()
 
 
+def _strays(cells: pa.Array) -> NDArray[np.int64]:
+    """Positions of labels that are no integers where most are: a slip that would renumber all classes."""
+    filled = pc.not_equal(cells, "").to_numpy(zero_copy_only=False)
+    whole = pc.match_substring_regex(cells, INTEGER).to_numpy(zero_copy_only=False)
+    mostly = np.count_nonzero(whole) * 2 > np.count_nonzero(filled)
+    return np.flatnonzero(filled & ~whole) if mostly else np.empty(0, np.int64)
+
+
 def _classes(path: Path, cells: pa.Array) -> tuple[NDArray[np.int32], tuple[int, ...] | tuple[str, ...]]:
     """Number the labels in ascending order: integers if all of them are, strings otherwise.
 
@@ -247,9 +267,9 @@ def _classes(path: Path, cells: pa.Array) -> tuple[NDArray[np.int32], tuple[int,
     filled = pc.if_else(pc.equal(cells, ""), None, cells)
     known = pc.drop_null(pc.unique(filled))
     whole = pc.all(pc.match_substring_regex(known, INTEGER)).as_py()
-    if not whole and pc.all(pc.match_substring_regex(known, r"^[+-]?[0-9.]+([eE][+-]?[0-9]+)?$")).as_py():
+    if not whole and pc.all(pc.match_substring_regex(known, FRACTION)).as_py():
         raise LabelError(
-            f"{path}: the labels are numbers with a fraction, like {known[0].as_py()!r}.",
+            f"{path}: the labels are numbers with a fraction, or very large, like {known[0].as_py()!r}.",
             "Classes must be integers or names; regression on a table of numbers is not supported yet.",
         )
     values = _integers(filled) if whole else filled

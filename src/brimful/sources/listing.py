@@ -2,7 +2,7 @@
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -63,7 +63,7 @@ def keys_of(paths: pa.LargeStringArray) -> pa.LargeStringArray:
     return pc.replace_substring_regex(paths, pattern=r"\.[^./]*$", replacement="")
 
 
-def list_folder(root: Path, *, without: Path | None = None, progress: Progress | None = None) -> Listing:
+def list_folder(root: Path, *, without: Sequence[Path] = (), progress: Progress | None = None) -> Listing:
     """List the sample files below a folder.
 
     They are the files of one suffix, the one that most of the files named `.csv`, `.tsv`, `.txt` or
@@ -71,16 +71,16 @@ def list_folder(root: Path, *, without: Path | None = None, progress: Progress |
 
     Args:
         root: The folder.
-        without: A file that is no sample, wherever it lies: the label table.
+        without: Files that are no samples, wherever they lie: label tables.
         progress: Called with the number of files found so far, every few thousand.
 
     Raises:
         SourceNotFoundError: There is no such folder, or no sample file in it.
         SourceError: A name is not UTF-8, or two files have the same key.
     """
-    found, left_out = _walk(root, without.resolve() if without else None, progress)
+    found, left_out = _walk(root, without, progress)
     if not found:
-        others = ", ".join(f"{count:,} {suffix or 'without suffix'}" for suffix, count in left_out.items())
+        others = counted(left_out)
         raise SourceNotFoundError(
             f"{root}: no sample files ({', '.join(SUFFIXES)}) in this folder or below it"
             + (f"; what lies there: {others}." if others else "; it is empty."),
@@ -92,19 +92,26 @@ def list_folder(root: Path, *, without: Path | None = None, progress: Progress |
     return _in_row_order(root, found[suffix], dict(left_out))
 
 
+def counted(left_out: Mapping[str, int]) -> str:
+    """What was left out, in words."""
+    return ", ".join(f"{count:,} {what}" for what, count in left_out.items())
+
+
 def _walk(
-    root: Path, without: Path | None, progress: Progress | None
+    root: Path, without: Sequence[Path], progress: Progress | None
 ) -> tuple[dict[str, list[pa.LargeStringArray]], Counter[str]]:
     """Collect the paths by suffix, a piece at a time, and count what is left out."""
     found: dict[str, list[pa.LargeStringArray]] = defaultdict(list)
     piece: dict[str, list[str]] = defaultdict(list)
     left_out: Counter[str] = Counter()
+    tables = {path.resolve() for path in without}
+    names = {path.name for path in (*without, *tables)}
     count = 0
-    for path, name in _files(root):
+    for path, name in _files(root, left_out):
         suffix = PurePosixPath(name).suffix.lower()
         if suffix not in SUFFIXES or name.startswith("."):
-            left_out[suffix] += 1
-        elif without is None or name != without.name or (root / path).resolve() != without:
+            left_out[suffix or "without suffix"] += 1
+        elif name not in names or (root / path).resolve() not in tables:
             piece[suffix].append(path)
             count += 1
             if len(piece[suffix]) == PIECE:
@@ -116,7 +123,7 @@ def _walk(
     return found, left_out
 
 
-def _files(root: Path) -> Iterator[tuple[str, str]]:
+def _files(root: Path, left_out: Counter[str]) -> Iterator[tuple[str, str]]:
     """Every file below root: its path, `/`-separated, and its name. Links to files are followed."""
     folders = [""]
     while folders:
@@ -126,16 +133,27 @@ def _files(root: Path) -> Iterator[tuple[str, str]]:
                 for entry in entries:
                     path = f"{folder}/{entry.name}" if folder else entry.name
                     if entry.is_dir(follow_symlinks=False):
-                        if not entry.name.startswith("."):
+                        if entry.name.startswith("."):
+                            left_out["hidden folders"] += 1
+                        else:
                             folders.append(path)
-                    elif entry.is_file():
+                    elif _is_file(entry):
                         yield path, entry.name
+                    else:
+                        left_out["links to folders or nowhere, pipes or devices"] += 1
         except OSError as error:
             reason = error.strerror or str(error)
             raise SourceNotFoundError(
                 f"{root / folder}: the folder cannot be listed: {reason}.",
                 "Check the path and the permissions.",
             ) from error
+
+
+def _is_file(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # a link to itself
+        return False
 
 
 def _packed(root: Path, paths: list[str]) -> pa.LargeStringArray:

@@ -40,15 +40,16 @@ def scan_tree(
         raise SourceNotFoundError(f"{root}: there is no such folder.", "Check the path.")
     if not root.is_dir():
         raise SourceNotFoundError(f"{root}: this is a file.", "Give the folder that holds one file a sample.")
-    table = None if labels == FOLDERS else Path(labels) if labels else labelling.find_table(root)
+    table = Path(labels) if labels and labels != FOLDERS else next(labelling.find_tables(root), None)
     if table is not None and not table.is_file():
         raise SourceNotFoundError(f"{table}: there is no such label table.", "Check the path.")
-    listing = list_folder(root, without=table, progress=progress)
+    tables = [*labelling.find_tables(root), *([table] if table else [])]
+    listing = list_folder(root, without=tables, progress=progress)
     joined: labelling.Labels | None = None
-    if table is not None:
-        joined = labelling.join_table(table, listing)
-    elif labels == FOLDERS or labelling.has_folder_classes(listing):
+    if labels == FOLDERS or (table is None and labelling.has_folder_classes(listing)):
         joined = labelling.from_folders(listing)
+    elif table is not None:
+        joined = labelling.join_table(table, listing)
     if limit is not None and limit < len(listing):
         rows = listing.draw(limit)
         listing, joined = listing.take(rows), joined.take(rows) if joined else None
@@ -58,7 +59,7 @@ def scan_tree(
 
 def _infer(listing: Listing) -> tuple[texts.Layout, tuple[Finding, ...], int]:
     """The layout that most of the first files have, what is wrong with the others, and the mean size."""
-    layouts: Counter[texts.Layout] = Counter()
+    layouts: dict[str, texts.Layout] = {}
     bad: dict[str, list[str]] = {}
     sizes = []
     first_error: MalformedFileError | None = None
@@ -67,7 +68,7 @@ def _infer(listing: Listing) -> tuple[texts.Layout, tuple[Finding, ...], int]:
         try:
             file = full.read_bytes()
             sizes.append(len(file))
-            layouts[texts.detect(file)] += 1
+            layouts[path] = texts.detect(file)
         except OSError as error:
             raise unreadable(full, error) from error
         except texts.TextError as error:
@@ -75,21 +76,22 @@ def _infer(listing: Listing) -> tuple[texts.Layout, tuple[Finding, ...], int]:
             bad.setdefault(error.kind, []).append(str(malformed(full, error).message))
     if first_error and not layouts:
         raise first_error
-    grids = Counter[tuple[int, int]]()
-    for layout, count in layouts.items():
-        grids[layout.rows, layout.columns] += count
-    (rows, columns), count = grids.most_common(1)[0]
-    if count * 2 <= sum(grids.values()):
-        shapes = ", ".join(f"{n} of {r} x {c}" for (r, c), n in grids.most_common(3))
+    grids: dict[tuple[int, int], list[str]] = {}
+    for path, layout in layouts.items():
+        grids.setdefault((layout.rows, layout.columns), []).append(path)
+    grid = max(grids, key=lambda each: len(grids[each]))
+    if len(grids[grid]) * 2 <= len(layouts):
+        shapes = ", ".join(f"{len(paths)} of {rows} x {columns}" for (rows, columns), paths in grids.items())
         raise MalformedFileError(
             f"{listing.root}: the files have no shape in common: {shapes}.",
             "Every sample must have the same shape.",
             kind="wrong_shape",
         )
-    usual = max(
-        (layout for layout in layouts if (layout.rows, layout.columns) == (rows, columns)),
-        key=layouts.__getitem__,
-    )
+    for (rows, columns), paths in grids.items():
+        if (rows, columns) != grid:
+            messages = (f"{listing.root / path}: {rows} x {columns} numbers" for path in paths)
+            bad.setdefault("wrong_shape", []).extend(messages)
+    usual = Counter(layouts[path] for path in grids[grid]).most_common(1)[0][0]
     findings = [
         Finding(
             kind,
@@ -106,7 +108,7 @@ def _infer(listing: Listing) -> tuple[texts.Layout, tuple[Finding, ...], int]:
 def _reshaped(layout: texts.Layout, shape: tuple[int, ...] | None) -> tuple[int, ...]:
     if shape is None:
         return layout.shape
-    if Field(shape, "float32").size != layout.size or min(shape, default=1) < 1:
+    if Field(shape, "float32").size != layout.size:
         raise ArgumentError(
             f"Expected a `shape` of {layout.size:,} values, as the files have "
             f"({layout.rows} x {layout.columns}). Received: shape={shape}"

@@ -86,7 +86,10 @@ def detect(text: bytes) -> Layout:
         raise TextError("empty", "there is no number in this file")
     padded = delimiter == b" " and any(b"" in line.split(b" ") for line in lines)
     layout = Layout(delimiter, len(lines), len(_cells(lines[0], delimiter)), padded)
-    parse_one(text, layout)
+    try:
+        parse([text], layout, "float64")
+    except TextError:
+        parse_one(text, layout)  # slow, but it knows the place
     return layout
 
 

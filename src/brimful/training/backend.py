@@ -58,3 +58,12 @@ def starting_tensorflow() -> Iterator[None]:
             said.seek(0)
             lines = said.read().decode(errors="replace").splitlines(keepends=True)
             sys.stderr.writelines(line for line in lines if not line.startswith(GREETINGS))
+
+
+def seed_everything(seed: int) -> str:
+    """Seed weights and dropout, as `keras.utils.set_random_seed` does, and say which backend runs."""
+    import keras
+
+    keras.utils.set_random_seed(seed)
+    name: str = keras.backend.backend()
+    return name

@@ -5,7 +5,7 @@ queue and no thread of its own, and each backend gets the iterator it likes best
 public in Keras, so its place is checked, here and by a test on each backend.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
 
@@ -41,12 +41,15 @@ class Batches(DataAdapter):  # type: ignore[misc]  # keras has no types
     def __init__(self, feed: Feed) -> None:
         self.feed = feed
         self._failure: Exception | None = None
+        self._first: tuple[Batch, Iterator[Batch]] | None = None  # of a pass from which no more was drawn
+        self._first_drawn = False  # since Keras last ended an epoch
 
     def __len__(self) -> int:
         """Batches an epoch."""
         return len(self.feed)
 
     def __iter__(self) -> Iterator[Batch]:
+        self._first = None
         return iter(self.feed)
 
     def __repr__(self) -> str:
@@ -69,6 +72,7 @@ class Batches(DataAdapter):  # type: ignore[misc]  # keras has no types
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on where `state_dict` was taken, in this process or another."""
         self.feed.load_state_dict(state)
+        self._first = None
 
     # What Keras asks of a DataAdapter
 
@@ -94,43 +98,71 @@ class Batches(DataAdapter):  # type: ignore[misc]  # keras has no types
 
     def get_numpy_iterator(self) -> Iterable[Batch]:
         """Batches as they are."""
-        return self._for_keras()
+        return self._pass_for_keras()
 
     def get_jax_iterator(self) -> Iterable[Batch]:
         """Batches as they are: JAX takes NumPy arrays, and may keep them, for they are its own."""
-        return self._for_keras()
+        return self._pass_for_keras()
 
     def get_torch_dataloader(self) -> Iterable[Any]:
         """Batches as tensors. Not a DataLoader: making one draws from torch's random numbers."""
-        from keras.src.backend.torch.core import convert_to_tensor
-
-        return _Converted(self._for_keras, convert_to_tensor)
+        return (tuple(map(keras.ops.convert_to_tensor, batch)) for batch in self._pass_for_keras())
 
     def get_tf_dataset(self) -> Any:
         """A `tf.data.Dataset` that begins a pass each time it is iterated.
 
         The first batch is drawn here, in the caller's thread, so that an error in it is raised as it
-        is; the first pass goes on from there.
+        is; the first pass goes on from there. TensorFlow must not draw ahead: the position is that of
+        the batches trained on.
         """
         import tensorflow as tf
 
         self._failure = None
-        passes = [self._for_keras()]
+        self._refuse_keys()
+        passes = [iter(self.feed)]
         passes[0] = chain([next(passes[0])], passes[0])
         fields = [self.schema.inputs, *([self.schema.target] if self.schema.target else [])]
+        options = tf.data.Options()
+        options.autotune.enabled = False
+        options.experimental_optimization.inject_prefetch = False
         return tf.data.Dataset.from_generator(
-            lambda: self._until_failure(passes.pop() if passes else self._for_keras()),
+            lambda: self._until_failure(passes.pop() if passes else iter(self.feed)),
             output_signature=tuple(tf.TensorSpec((None, *field.shape), field.dtype) for field in fields),
-        )
+        ).with_options(options)
 
     def on_epoch_begin(self) -> None:
         """Nothing to do: a pass begins when it is drawn from."""
 
     def on_epoch_end(self) -> None:
         """Raise what ended a pass that TensorFlow drew from."""
+        self._first_drawn = False
         if self._failure is not None:
             failure, self._failure = self._failure, None
             raise failure
+
+    def _pass_for_keras(self) -> Iterator[Batch]:
+        """A pass for JAX and PyTorch.
+
+        To build a model, Keras draws one batch, ends that "epoch", and asks for an iterator anew: then
+        that batch is handed out again, and its pass goes on. An epoch of one batch looks the same, but
+        there Keras asks for the next iterator before it ends the epoch.
+        """
+        self._refuse_keys()
+        if self._first_drawn:
+            self._first = None
+            self._first_drawn = False
+        return self._go_on()
+
+    def _go_on(self) -> Iterator[Batch]:
+        if self._first is None:
+            batches = iter(self.feed)
+            self._first = (next(batches), batches)
+        first, batches = self._first
+        self._first_drawn = True
+        yield first
+        self._first = None
+        self._first_drawn = False
+        yield from batches
 
     def _until_failure(self, batches: Iterator[Batch]) -> Iterator[Batch]:
         """The batches, for TensorFlow's generator, ended by an error.
@@ -143,25 +175,9 @@ class Batches(DataAdapter):  # type: ignore[misc]  # keras has no types
         except Exception as error:  # noqa: BLE001 (raised in on_epoch_end)
             self._failure = error
 
-    def _for_keras(self) -> Iterator[Batch]:
-        self._refuse_keys()
-        return iter(self.feed)
-
     def _refuse_keys(self) -> None:
         if self.feed.include_keys:
             raise ArgumentError(
                 "These batches end with their keys, which Keras would take for sample weights.",
                 "Make batches without include_keys for fit, evaluate and predict.",
             )
-
-
-class _Converted:
-    """The batches of a pass, each array converted; every iteration begins a pass."""
-
-    def __init__(self, batches: Callable[[], Iterator[Batch]], convert: Callable[[Any], Any]) -> None:
-        self._batches = batches
-        self._convert = convert
-
-    def __iter__(self) -> Iterator[Any]:
-        for batch in self._batches():
-            yield tuple(self._convert(array) for array in batch)

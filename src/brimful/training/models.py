@@ -2,6 +2,7 @@
 
 import difflib
 import importlib
+import inspect
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -70,13 +71,44 @@ def find_model(name: str) -> BuildModel:
     except ModuleNotFoundError as error:
         raise ArgumentError(
             f"There is no module {error.name!r} to take the model {name!r} from.",
-            "Run brimful where the module can be imported, or set PYTHONPATH.",
+            "Name the module without .py, and run brimful where it can be imported, or set PYTHONPATH.",
         ) from error
     function = getattr(module, function_name, None)
     if not callable(function):
-        raise ArgumentError(f"The module {module_name!r} has no function {function_name!r}.")
+        close = difflib.get_close_matches(function_name, dir(module), n=1)
+        raise ArgumentError(
+            f"The module {module_name!r} has no function {function_name!r}.",
+            f"Did you mean {close[0]!r}?" if close else "",
+        )
+    try:
+        inspect.signature(function).bind((1,), 1)
+    except TypeError as error:
+        raise ArgumentError(
+            f"{name} cannot be called with (input_shape, num_classes): {error}.",
+            "Write it as: def build(input_shape, num_classes): ... return model",
+        ) from error
     build: BuildModel = function
     return build
+
+
+def build_model(build: BuildModel, schema: Schema) -> Any:
+    """Build the model for samples of a schema.
+
+    Args:
+        build: What makes it, from `find_model`.
+        schema: What the samples are.
+
+    Raises:
+        ArgumentError: What it makes is no model.
+    """
+    outputs = schema.num_classes or (schema.target.size if schema.target else 0)
+    model = build(schema.inputs.shape, outputs)
+    if not isinstance(model, keras.Model):
+        raise ArgumentError(
+            f"Expected a Keras model from {build.__name__}{schema.inputs.shape, outputs}. "
+            f"Received: {type(model).__name__}"
+        )
+    return model
 
 
 def compile_for(model: Any, schema: Schema) -> None:
@@ -103,9 +135,10 @@ def _convolutional(
     dense: tuple[int, ...],
 ) -> Any:
     """Convolutions of 5 x 5 with pooling, then dense layers, then softmax."""
-    if len(input_shape) not in (2, 3):
+    if len(input_shape) not in (2, 3) or min(input_shape[:2]) < 2 ** len(filters):
         raise ArgumentError(
-            f"{name} expects images: (height, width) or (height, width, channels). "
+            f"{name} expects images of at least {2 ** len(filters)} pixels a side: (height, width) or "
+            f"(height, width, channels). "
             f"Received: input_shape={input_shape}",
             "Give the samples that shape (--shape 28,28,1), "
             "or a model of your own (--model package.module:function).",

@@ -10,8 +10,27 @@ import os
 from pathlib import Path
 from typing import Any
 
-from brimful.errors import ReadError, RunExistsError
+from brimful.errors import RunExistsError, WriteError
 from brimful.training.report import EpochReport
+
+CONFIG = "config.json"
+
+
+def check_free(path: Path) -> None:
+    """Refuse a folder in which something is that a run would write over.
+
+    What a run leaves in which no epoch ended is only its configuration; its place may be taken.
+
+    Raises:
+        RunExistsError: Something is there already.
+    """
+    if path.exists() and not path.is_dir():
+        raise RunExistsError(f"{path}: this is a file.", "Name a folder for the run.")
+    if path.is_dir() and any(entry.name != CONFIG for entry in path.iterdir()):
+        raise RunExistsError(
+            f"{path}: this folder is not empty, and a run is never written over.",
+            "Name another folder for this run, or delete that one.",
+        )
 
 
 class Run:
@@ -28,19 +47,13 @@ class Run:
     def __init__(self, path: str | os.PathLike[str], config: dict[str, Any]) -> None:
         self.path = Path(path)
         try:
-            if self.path.exists() and any(self.path.iterdir()):
-                raise RunExistsError(
-                    f"{self.path}: this folder is not empty, and a run is never written over.",
-                    "Name another folder for this run, or delete that one.",
-                )
+            check_free(self.path)
             self.path.mkdir(parents=True, exist_ok=True)
-            (self.path / "config.json").write_text(json.dumps(config, indent=2) + "\n", "utf-8")
-        except NotADirectoryError as error:
-            raise RunExistsError(f"{self.path}: this is a file.", "Name a folder for the run.") from error
+            (self.path / CONFIG).write_text(json.dumps(config, indent=2) + "\n", "utf-8")
         except OSError as error:
             if isinstance(error, RunExistsError):
                 raise
-            raise ReadError(f"{self.path}: the run cannot be written there: {error.strerror}.") from error
+            raise self._unwritable(error) from error
 
     @property
     def model_path(self) -> Path:
@@ -50,9 +63,18 @@ class Run:
     def save(self, report: EpochReport, model: Any) -> None:
         """Keep an epoch's line and the model as it is then: the old file stays until the new one is whole."""
         partial = self.path / "model.partial.keras"
-        model.save(partial)
-        with partial.open("rb") as file:
-            os.fsync(file.fileno())
-        partial.replace(self.model_path)
-        with (self.path / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(report.as_dict()) + "\n")
+        try:
+            model.save(partial)
+            with partial.open("rb") as file:
+                os.fsync(file.fileno())
+            partial.replace(self.model_path)
+            with (self.path / "log.jsonl").open("a", encoding="utf-8") as log:
+                log.write(json.dumps(report.as_dict()) + "\n")
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _unwritable(self, error: OSError) -> WriteError:
+        return WriteError(
+            f"{self.path}: the run cannot be written there: {error.strerror or error}.",
+            "Make room, or name a folder elsewhere for the run.",
+        )

@@ -2,11 +2,14 @@
 
 import os
 import time
+import warnings
+from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, Literal
 
 import keras
 
+from brimful.arguments import whole
 from brimful.errors import ArgumentError, LabelError
 from brimful.training.batches import Batches
 from brimful.training.models import compile_for
@@ -49,11 +52,10 @@ def train(
         LabelError: The data have no labels.
         SourceError: A sample cannot be read, or is not what the others are.
     """
-    if epochs < 1:
-        raise ArgumentError(f"Expected `epochs` of at least 1. Received: epochs={epochs}")
+    epochs = whole("epochs", epochs, 1)
     if method not in ("fit", "train_on_batch"):
         raise ArgumentError(f"Expected `method` as 'fit' or 'train_on_batch'. Received: method={method!r}")
-    check_labels(batches)
+    check_trainable(batches)
     folder = Run(run, {**_circumstances(batches, epochs, method), **(config or {})})
     compile_for(model, batches.schema)
     recorder = _Recorder(batches, epochs, observer or LineObserver(), folder)
@@ -62,22 +64,29 @@ def train(
     return recorder.reports
 
 
-def check_labels(batches: Batches) -> None:
-    """Refuse to train on data without labels, or with labels that a classifier cannot count.
+def check_trainable(batches: Batches) -> None:
+    """Refuse to train on data without labels, with labels that no classifier counts to, or on keys.
 
     Raises:
-        LabelError: There are none, or integers below 0.
+        LabelError: There are no labels, integers below 0, or one far larger than there are classes.
+        ArgumentError: The batches end with their keys.
     """
+    name, classes = batches.feed.reader.name, batches.schema.classes
     if batches.schema.target is None:
         raise LabelError(
-            f"{batches.feed.reader.name}: the samples have no labels, so there is nothing to train for.",
+            f"{name}: the samples have no labels, so there is nothing to train for.",
             "Put a label table (target.csv, lines of id,label) into the folder, name one (--labels FILE), "
             "or sort the files into a folder for each class (--labels folders).",
         )
-    classes = batches.schema.classes
-    if classes and isinstance(classes[0], int) and classes[0] < 0:
+    if batches.feed.include_keys:
+        raise ArgumentError("Expected batches without `include_keys`, for keys cannot be trained on.")
+    if not classes:
+        return
+    first, last = classes[0], classes[-1]
+    most = max(1000, 10 * len(classes))
+    if isinstance(first, int) and isinstance(last, int) and not 0 <= first <= last < most:
         raise LabelError(
-            f"{batches.feed.reader.name}: a class cannot be {classes[0]}: integer labels count from 0.",
+            f"{name}: {len(classes):,} classes from {first} to {last}: integer labels count from 0.",
             "Number the classes from 0, or give them names.",
         )
 
@@ -90,6 +99,8 @@ def _circumstances(batches: Batches, epochs: int, method: Method) -> dict[str, A
         "epochs": epochs,
         "method": method,
         "batch_size": batches.batch_size,
+        "data": batches.feed.reader.name,
+        "schema": asdict(batches.schema),
         "batches": batches.state_dict(),
     }
 
@@ -106,9 +117,14 @@ class _Recorder:
         self._began = self._trained = 0.0
         self._batches_seen = 0
 
+    def begins(self) -> None:
+        """Training begins; Keras may draw the first batch before it begins an epoch."""
+        self._began = time.perf_counter()
+
     def epoch_begins(self) -> None:
         self._batches_seen = 0
-        self._began = time.perf_counter()
+        if self.reports:
+            self._began = time.perf_counter()
         samples = self._batches.feed.samples_an_epoch
         self._observer.epoch_begins(len(self.reports) + 1, self.epochs, samples)
 
@@ -171,10 +187,15 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no
 
 def _fit(model: Any, batches: Batches, validation: Batches | None, recorder: _Recorder) -> None:
     callbacks = [_Callback(recorder)]
-    model.fit(batches, validation_data=validation, epochs=recorder.epochs, verbose=0, callbacks=callbacks)
+    recorder.begins()
+    with warnings.catch_warnings():
+        # Keras' advice to repeat the data, where a pass ends with an error or began in the middle
+        warnings.filterwarnings("ignore", message="Your input ran out of data")
+        model.fit(batches, validation_data=validation, epochs=recorder.epochs, verbose=0, callbacks=callbacks)
 
 
 def _train_on_batch(model: Any, batches: Batches, validation: Batches | None, recorder: _Recorder) -> None:
+    recorder.begins()
     for _ in range(recorder.epochs):
         recorder.epoch_begins()
         sums: Metrics = {}

@@ -1,0 +1,36 @@
+"""View: the rows of a part of a source, a range where they are one, without a copy of anything."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class View:
+    """Some rows of a source, ascending.
+
+    Attributes:
+        rows: The rows: a range, or an int64 array.
+    """
+
+    rows: range | NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def index(self) -> slice | NDArray[np.int64]:
+        """What picks these rows out of an array over all rows; a slice copies nothing."""
+        return slice(self.rows.start, self.rows.stop) if isinstance(self.rows, range) else self.rows
+
+    def at(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The rows at some positions of this view."""
+        return positions + self.rows.start if isinstance(self.rows, range) else self.rows[positions]
+
+    def part(self, positions: NDArray[np.int64]) -> "View":
+        """The view of some ascending positions of this one; a range where they are consecutive."""
+        rows = self.at(positions)
+        if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
+            return View(range(int(rows[0]), int(rows[-1]) + 1))
+        return View(rows)
