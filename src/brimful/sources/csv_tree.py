@@ -105,9 +105,8 @@ class CsvTree:
         return Samples(x.reshape(-1, *self.schema.inputs.shape), self._targets(rows))
 
     def working_bytes(self, n: int) -> int:
-        """What takes most: the text apart, joined and searched, or its values while they are cast."""
-        copies = 3 if self._layout.columns <= texts.WIDEST else 5
-        return copies * self._text_bytes(n) + n * (8 * self._layout.size + 2 * self.schema.nbytes)
+        """The text four times while it is searched; its cells and values while they are cast."""
+        return 4 * self._text_bytes(n) + n * (24 * self._layout.size + 2 * self.schema.nbytes)
 
     def _text_bytes(self, n: int) -> int:
         """Bytes of text that are parsed at a time: those of n files by the mean, or of one very large one."""

@@ -37,7 +37,7 @@ def read_files(folder: Path, paths: Sequence[str], *, largest: int, at_a_time: i
                 opened.append(_open(prefix + ahead.encode()))
                 if len(opened) >= OPEN_AHEAD:
                     break
-            file = _read_whole(opened.popleft(), largest, folder / path)
+            file = _read_whole(opened.popleft(), largest, folder, path)
             if group and held + len(file) > at_a_time:
                 yield group
                 group, held = [], 0
@@ -67,13 +67,13 @@ def _open(path: bytes) -> int:
     return descriptor
 
 
-def _read_whole(descriptor: int, largest: int, path: Path) -> bytes:
+def _read_whole(descriptor: int, largest: int, folder: Path, path: str) -> bytes:
     """Read all of an open file, and close it."""
     try:
         size = os.fstat(descriptor).st_size
         if size > largest:
             raise MalformedFileError(
-                f"{path}: the file has {size:,} bytes, "
+                f"{folder / path}: the file has {size:,} bytes, "
                 f"more than the {largest:,} that a sample of this shape takes.",
                 "Mend the file, or take it out of the folder.",
                 kind="wrong_shape",
@@ -82,12 +82,12 @@ def _read_whole(descriptor: int, largest: int, path: Path) -> bytes:
         while len(file) < size and (more := os.read(descriptor, size + 1 - len(file))):
             file += more  # some file systems give less than asked for
     except OSError as error:
-        raise unreadable(path, error) from error
+        raise unreadable(folder / path, error) from error
     finally:
         os.close(descriptor)
     if len(file) != size:
         raise ReadError(
-            f"{path}: the file changed while it was read.",
+            f"{folder / path}: the file changed while it was read.",
             "Train when nothing writes to the folder any more.",
         )
     return file
