@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 INTRODUCTION = """# Benchmarks
 
-`make bench` measures all of this again (some thirty minutes), `make bench MNIST=mnist.npz` on MNIST;
+`make bench` measures all of this again (some twenty minutes), `make bench MNIST=mnist.npz` on MNIST;
 `python -m benchmarks reading cold` measures some. Contenders take turns in one run; a figure is the median of
 its rounds, a ratio is taken within each round. The machine is shared: ratios hold, absolutes drift.
 
@@ -28,18 +28,17 @@ Measured on {machine}. The data: {data}.
 @click.command()
 @click.argument("names", nargs=-1, metavar="[reading|cold|training|memory|accuracy]...")
 @click.option("--mnist", "mnist_path", type=click.Path(exists=True, path_type=Path), help="mnist.npz")
-@click.option("--rounds", default=3, show_default=True)
 @click.option("--write", type=click.Path(path_type=Path), help="Keep the results in this page.")
-def main(names: tuple[str, ...], mnist_path: Path | None, rounds: int, write: Path | None) -> None:
+def main(names: tuple[str, ...], mnist_path: Path | None, write: Path | None) -> None:
     """Run benchmarks, all or those named."""
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     tree = story_tree(mnist_path)
     benchmarks: dict[str, Callable[[], Table]] = {
-        "reading": lambda: reading.warm(tree, rounds),
-        "cold": lambda: reading.cold(tree, rounds),
-        "training": lambda: training.training(tree, rounds),
-        "memory": lambda: results.memory(rounds),
+        "reading": lambda: reading.warm(tree, rounds=5),
+        "cold": lambda: reading.cold(tree, rounds=5),
+        "training": lambda: training.training(tree, rounds=1),
+        "memory": lambda: results.memory(rounds=3),
         "accuracy": lambda: results.accuracy(tree, None if mnist_path else GROUP),
     }
     data = "42,000 files of MNIST, 822 MB" if mnist_path else "42,000 files of the embedded digits"

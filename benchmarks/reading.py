@@ -23,7 +23,7 @@ DROP_CACHES = Path("/proc/sys/vm/drop_caches")
 WARM = """
 All files in the page cache, every contender in an order shuffled anew, results as NumPy arrays of float32
 in batches of 512. "Merely reading" opens, reads and closes the same files in Python with the best of 1, 2, 4
-and 8 threads, and parses nothing.
+and 8 threads, and parses nothing. Each contender runs once uncounted before.
 """
 COLD = """
 The same, with the page cache, dentries and inodes dropped before each run.
@@ -39,7 +39,7 @@ def warm(tree: Path, rounds: int) -> Table:
         "np.loadtxt in a loop": lambda: _loadtxt(_shuffled(files)[:SLOW_FILES]),
         **_readers(files),
     }
-    results = take_turns(contenders, rounds)
+    results = take_turns(contenders, rounds, warm_up=True)
     table = Table("Raw reading, warm", WARM, ("", "files/s", "brimful is x times as fast (each round)"))
     _fill(table, results)
     return table
@@ -54,7 +54,9 @@ def cold(tree: Path, rounds: int) -> Table:
         table.notes.append(f"Not measured: the caches cannot be dropped here ({error}).")
         return table
     files = _files(tree)
-    _fill(table, take_turns({"brimful": lambda: _brimful(tree), **_readers(files)}, rounds, _drop_caches))
+    _fill(
+        table, take_turns({"brimful": lambda: _brimful(tree), **_readers(files)}, rounds, before=_drop_caches)
+    )
     return table
 
 

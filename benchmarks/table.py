@@ -36,7 +36,11 @@ class Table:
 
 
 def take_turns(
-    contenders: dict[str, Callable[[], float]], rounds: int, before: Callable[[], None] = lambda: None
+    contenders: dict[str, Callable[[], float]],
+    rounds: int,
+    *,
+    before: Callable[[], None] = lambda: None,
+    warm_up: bool = False,
 ) -> dict[str, list[float]]:
     """Let contenders take turns, so that what else the machine does strikes all of them.
 
@@ -44,11 +48,14 @@ def take_turns(
         contenders: Name -> what to run; gives its result, say samples a second.
         rounds: How often each runs.
         before: What to do before each run.
+        warm_up: Whether each runs once before, uncounted.
 
     Returns:
         Name -> results, one a round.
     """
     results: dict[str, list[float]] = {name: [] for name in contenders}
+    for run in contenders.values() if warm_up else ():
+        run()
     for turn in range(rounds):
         for name, run in contenders.items():
             gc.collect()

@@ -13,6 +13,7 @@ takes a third longer, and collapses where a line has thousands of values.)
 """
 
 import codecs
+import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,9 +23,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 NEWLINE = ord("\n")
+PIECE = 1 << 18  # bytes
 AROUND_NUMBERS = " \t\r\n,;"  # what may stand around a number in its cell, which ends with its mark
 FILE_NUMBER_BYTES = 64  # a number's text is 1 to 25 bytes; beyond this a file is not what it seems
 FILE_SPARE_BYTES = 4096
+
+_scratch = threading.local()
 
 
 class TextError(ValueError):
@@ -185,8 +189,8 @@ def _number(cell: bytes, line: int, column: int) -> float:
 
 def _parse_native(texts: list[bytes], layout: Layout, dtype: str) -> NDArray[Any]:
     """Parse texts without blank lines in a few native calls, or raise TextError without a place."""
-    joined = b"".join(texts)
-    marks = _marks(joined, layout)
+    joined = _joined(texts)
+    marks = _marks(joined, ord(layout.delimiter))
     _check_grid(joined, marks, [len(text) for text in texts], layout)
     offsets = np.concatenate(([0], marks + 1))
     cells = pa.LargeStringArray.from_buffers(marks.size, pa.py_buffer(offsets), pa.py_buffer(joined))
@@ -202,20 +206,43 @@ def _parse_native(texts: list[bytes], layout: Layout, dtype: str) -> NDArray[Any
     return parsed
 
 
-def _marks(joined: bytes, layout: Layout) -> NDArray[np.int64]:
-    """Positions of all delimiters and line ends: each ends a cell."""
-    data = np.frombuffer(joined, np.uint8)
-    mask = data == NEWLINE
-    mask |= data == ord(layout.delimiter)
-    return np.flatnonzero(mask)
+def _joined(texts: list[bytes]) -> NDArray[np.uint8]:
+    """The texts one behind another, in memory that this thread uses again.
+
+    Memory fresh from the system, megabytes a call, costs page faults: a third of the time to parse.
+    """
+    if len(texts) == 1:
+        return np.frombuffer(texts[0], np.uint8)
+    size = sum(map(len, texts))
+    if getattr(_scratch, "memory", np.empty(0)).size < size:
+        _scratch.memory = np.empty(size * 5 // 4, np.uint8)
+    view, at = memoryview(_scratch.memory), 0
+    for text in texts:
+        view[at : at + len(text)] = text
+        at += len(text)
+    joined: NDArray[np.uint8] = _scratch.memory[:size]
+    return joined
 
 
-def _check_grid(joined: bytes, marks: NDArray[np.int64], lengths: list[int], layout: Layout) -> None:
+def _marks(joined: NDArray[np.uint8], delimiter: int) -> NDArray[np.int64]:
+    """Positions of all delimiters and line ends: each ends a cell. Searched in pieces that fit a cache."""
+    found = []
+    for start in range(0, joined.size, PIECE):
+        piece = joined[start : start + PIECE]
+        mask = piece == NEWLINE
+        mask |= piece == delimiter
+        found.append(np.flatnonzero(mask) + start)
+    return np.concatenate(found)
+
+
+def _check_grid(
+    joined: NDArray[np.uint8], marks: NDArray[np.int64], lengths: list[int], layout: Layout
+) -> None:
     """Refuse texts of which one has more or fewer cells than it must, in all or in a line."""
     if marks.size != len(lengths) * layout.size:
         raise TextError("wrong_shape", "a file has more or fewer values than expected")
     last_of_file = marks[layout.size - 1 :: layout.size]
-    ends_line = np.frombuffer(joined, np.uint8)[marks].reshape(-1, layout.columns) == NEWLINE
+    ends_line = joined[marks].reshape(-1, layout.columns) == NEWLINE
     if (
         (last_of_file != np.cumsum(lengths) - 1).any()
         or not ends_line[:, -1].all()
