@@ -14,6 +14,8 @@ from brimful.keys import hash_keys
 from brimful.order.split import WHOLE, cut
 from tests.trees import Tree
 
+GOLDEN_GROUPS = ["4", "7", "9"]
+
 
 def test_golden_hashes() -> None:
     """The hash of a key is promised for all time; the first is XXH3's own test vector."""
@@ -151,3 +153,14 @@ def test_select_takes_keys_and_refuses_unknown_ones(tree: Tree) -> None:
         part.select(["train/00002"])
     with pytest.raises(bf.UnknownKeyError, match="nowhere"):
         source.select(["nowhere"])
+
+
+def test_golden_split_by_group() -> None:
+    """The side of a group is that of its name's hash, for all time."""
+    pairs = [(np.zeros(1), 0)] * 1000
+    _, test = bf.scan(pairs).split(test=0.2, group=r"\d$", split_seed=3)
+    assert sorted({key[-1] for key in test.keys}) == GOLDEN_GROUPS
+    assert len(test) == 100 * len(GOLDEN_GROUPS)
+    assert [
+        group for group in "0123456789" if xxh3_64_intdigest(group.encode(), 3) / 2**64 < 0.2
+    ] == GOLDEN_GROUPS

@@ -17,6 +17,7 @@ from brimful.sources.labels import NO_LABEL, Labels
 from brimful.sources.listing import Listing, counted
 
 CLASSES_NAMED = 12
+PARSED_TOGETHER = 128  # files a native call; while it runs, the kernel reads those opened ahead
 
 
 class CsvTree:
@@ -106,11 +107,13 @@ class CsvTree:
 
     def working_bytes(self, n: int) -> int:
         """The text four times while it is searched; its cells and values while they are cast."""
-        return 4 * self._text_bytes(n) + n * (24 * self._layout.size + 2 * self.schema.nbytes)
+        together = min(n, PARSED_TOGETHER)
+        return 4 * self._text_bytes(n) + 24 * together * self._layout.size + 2 * n * self.schema.nbytes
 
     def _text_bytes(self, n: int) -> int:
-        """Bytes of text that are parsed at a time: those of n files by the mean, or of one very large one."""
-        return max(n * self.mean_file_bytes * 5 // 4, self._layout.largest_file)
+        """Bytes of text that are parsed at a time, of n files: many, or one that is very large."""
+        together = min(n, PARSED_TOGETHER)
+        return max(together * self.mean_file_bytes * 5 // 4, self._layout.largest_file)
 
     def _targets(self, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
         if self._labels is None or self._target_values is None:
