@@ -44,7 +44,7 @@ def test_a_budget_too_small_names_the_least_that_would_do(tree: Tree) -> None:
     assert len(list(feed_of(source, memory=least))) == 7
 
 
-@pytest.mark.parametrize("memory", [60_000, 200_000, "1MB", "64MB", "1GB"])
+@pytest.mark.parametrize("memory", [80_000, 200_000, "1MB", "64MB", "1GB"])
 def test_the_budget_is_kept_by_construction(tree: Tree, memory: str | int) -> None:
     """Two batches and all blocks that may exist fit into `memory`."""
     reader = bf.scan(tree.path)._reader
