@@ -182,6 +182,18 @@ def test_ctrl_c_ends_with_130(make_tree: Callable[..., Tree], tmp_path: Path) ->
     assert "Traceback" not in errors
 
 
+def test_peak_memory_is_that_of_the_process_itself() -> None:
+    """A child of a process that holds 600 MB does not report its parent's memory as its own."""
+    child = "from brimful.cli.train import peak_rss_bytes; print(peak_rss_bytes())"
+    parent = (
+        "import subprocess, sys\n"
+        "held = b'x' * 600_000_000\n"
+        f"sys.exit(subprocess.run([sys.executable, '-c', {child!r}]).returncode)"
+    )
+    done = subprocess.run([sys.executable, "-c", parent], capture_output=True, text=True, check=True)
+    assert 10_000_000 < int(done.stdout) < 400_000_000
+
+
 def test_demo_tells_the_story(tmp_path: Path) -> None:
     """In small: writes the tree, trains on all of it, compares; a second demo reuses the files."""
     done = brimful("demo", "--samples", "2000", "--epochs", "1", "--json", cwd=tmp_path)

@@ -229,7 +229,14 @@ def epoch_row(report: EpochReport) -> tuple[str, ...]:
 
 
 def peak_rss_bytes() -> int:
-    """The most memory that this process has had resident."""
+    """The most memory that this process has had resident.
+
+    On Linux from /proc, for `ru_maxrss` there begins at what the parent had when it forked.
+    """
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
