@@ -127,7 +127,7 @@ def test_errors_are_short_and_coded(tmp_path: Path, arguments: list[str], code: 
         ("--memory", "10KB", 1, "hint: Give at least memory="),
         ("--memory", "x", 2, "error: Expected `memory` like"),
         ("--model", "lenett", 2, "hint: Did you mean 'lenet'?"),
-        ("--model", "builtins:dict", 2, "hint: Write it as: def build(input_shape, num_classes)"),
+        ("--model", "builtins:callable", 2, "hint: Write it as: def build(input_shape, num_classes)"),
         ("--test", "0.0001", 2, "error: A side of the split would be empty"),
         ("--group", "[", 2, "error: Expected `group` as a regular expression"),
     ],

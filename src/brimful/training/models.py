@@ -82,6 +82,8 @@ def find_model(name: str) -> BuildModel:
         )
     try:
         inspect.signature(function).bind((1,), 1)
+    except ValueError:  # some callables in C tell nothing about their arguments
+        pass
     except TypeError as error:
         raise ArgumentError(
             f"{name} cannot be called with (input_shape, num_classes): {error}.",
