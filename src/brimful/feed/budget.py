@@ -9,7 +9,7 @@ from brimful.sources.base import Reader
 
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
-BLOCK_ROWS = 512  # samples that a thread reads at a time; more gains nothing
+BLOCK_ROWS = 512  # samples that a thread reads at a time, several native calls long
 MOST_THREADS = 8  # beyond, they wait for one another's Python
 
 
