@@ -150,7 +150,8 @@ def _read_table(path: Path) -> tuple[pa.Array, pa.Array]:
         delimiter = _delimiter(head)
         table = pyarrow.csv.read_csv(
             path,
-            pyarrow.csv.ReadOptions(autogenerate_column_names=True),
+            # each thread would keep its own freed memory
+            pyarrow.csv.ReadOptions(use_threads=False, autogenerate_column_names=True),
             pyarrow.csv.ParseOptions(delimiter=delimiter),
             pyarrow.csv.ConvertOptions(
                 column_types={"f0": pa.large_string(), "f1": pa.large_string()},

@@ -16,7 +16,7 @@ from brimful.keys import DRAW_SEED, hash_keys
 from brimful.sources.base import Progress
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
-PIECE = 65_536  # files a piece: what is held as Python strings at a time
+PIECE = 8_192  # files a piece: what is held as Python strings at a time
 
 
 @dataclass(frozen=True)

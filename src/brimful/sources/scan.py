@@ -4,6 +4,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
+
 from brimful.errors import ArgumentError, MalformedFileError, SourceNotFoundError
 from brimful.schema import Field
 from brimful.sources import labels as labelling
@@ -53,6 +55,7 @@ def scan_tree(
     if limit is not None and limit < len(listing):
         rows = listing.draw(limit)
         listing, joined = listing.take(rows), joined.take(rows) if joined else None
+    pa.default_memory_pool().release_unused()  # joining takes several times what is kept
     layout, findings, mean_bytes = _infer(listing)
     return CsvTree(listing, joined, layout, _reshaped(layout, shape), dtype, findings, mean_bytes)
 
