@@ -4,11 +4,13 @@ import math
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from brimful.sources.text import Layout, TextError, detect, parse, parse_one
+from brimful.sources.layout import Layout, TextError
+from brimful.sources.text import detect, parse, parse_one
 
 NUMBERS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
@@ -97,3 +99,36 @@ def test_any_bytes_are_a_layout_or_an_error(data: bytes) -> None:
     except TextError:
         return
     assert parse([data], layout, "float64").shape == (1, layout.size)
+
+
+@st.composite
+def even_texts(draw: st.DrawFn) -> tuple[list[bytes], Layout]:
+    """Files of cells of one width, most of them the same cell, a few with something odd in them."""
+    width = draw(st.integers(1, 26))
+    delimiter = draw(DELIMITERS)
+    rows, columns, files = draw(st.tuples(st.integers(1, 4), st.integers(1, 5), st.integers(1, 4)))
+    digits = st.text("0123456789", min_size=width, max_size=width)
+    odd = st.text(f"0123456789.eE+-\r\n\0 {delimiter}é", min_size=width, max_size=width)
+    usual = draw(digits)
+    cell = st.one_of(st.just(usual), st.just(usual), digits, odd)
+    texts = []
+    for _ in range(files):
+        grid = draw(
+            st.lists(st.lists(cell, min_size=columns, max_size=columns), min_size=rows, max_size=rows)
+        )
+        texts.append("".join(delimiter.join(line) + "\n" for line in grid).encode())
+    return texts, Layout(delimiter.encode(), rows, columns)
+
+
+@settings(max_examples=400)
+@given(even=even_texts())
+def test_cells_of_one_width_are_what_they_are_alone(even: tuple[list[bytes], Layout]) -> None:
+    """The shortest way gives what the slowest gives, file by file, or refuses what that refuses."""
+    texts, layout = even
+    try:
+        values = parse(texts, layout, "float32")
+    except TextError:
+        with pytest.raises(TextError):
+            [alone(text, layout) for text in texts]
+    else:
+        assert values.tobytes() == b"".join(alone(text, layout).tobytes() for text in texts)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from brimful.sources.text import Layout, TextError, detect, parse, parse_one
+from brimful.sources.layout import Layout, TextError
+from brimful.sources.text import detect, parse, parse_one
 
 
 @pytest.mark.parametrize(

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from brimful.errors import LabelError, MalformedFileError
 from brimful.schema import Field, Schema
-from brimful.sources import text as texts
 from brimful.sources.base import Finding, Samples
 from brimful.sources.files import read_files
 from brimful.sources.labels import NO_LABEL, Labels
+from brimful.sources.layout import Layout, TextError
 from brimful.sources.listing import Listing, counted
+from brimful.sources.text import parse, parse_one
 
 CLASSES_NAMED = 12
 PARSED_TOGETHER = 128  # files a native call; while it runs, the kernel reads those opened ahead
@@ -37,7 +38,7 @@ class CsvTree:
         self,
         listing: Listing,
         labels: Labels | None,
-        layout: texts.Layout,
+        layout: Layout,
         shape: tuple[int, ...],
         dtype: str,
         findings: tuple[Finding, ...],
@@ -126,15 +127,15 @@ class CsvTree:
 
     def _parse(self, paths: list[str], files: list[bytes]) -> NDArray[Any]:
         try:
-            return texts.parse(files, self._layout, self.schema.inputs.dtype)
-        except texts.TextError:
+            return parse(files, self._layout, self.schema.inputs.dtype)
+        except TextError:
             return np.stack([self._parse_one(path, file) for path, file in zip(paths, files, strict=True)])
 
     def _parse_one(self, path: str, file: bytes) -> NDArray[Any]:
         """Parse one file of many that would not be parsed together, and name it if it is the reason."""
         try:
-            return texts.parse_one(file, self._layout, self.schema.inputs.dtype)
-        except texts.TextError as error:
+            return parse_one(file, self._layout, self.schema.inputs.dtype)
+        except TextError as error:
             raise malformed(self._listing.root / path, error, self._layout) from error
 
 
@@ -144,7 +145,7 @@ def _named(classes: Sequence[int] | Sequence[str]) -> str:
     return f"{len(classes):,} classes: {few}{', ...' if len(classes) > CLASSES_NAMED else ''}"
 
 
-def malformed(path: Path, error: texts.TextError, layout: texts.Layout | None = None) -> MalformedFileError:
+def malformed(path: Path, error: TextError, layout: Layout | None = None) -> MalformedFileError:
     """The error for a file whose text is not what it should be."""
     place = "".join(f":{at}" for at in (error.line, error.column) if at)
     expected = f" Samples here are {layout.rows} x {layout.columns} numbers." if layout else ""

@@ -9,11 +9,12 @@ import pyarrow as pa
 from brimful.errors import ArgumentError, MalformedFileError, SourceNotFoundError
 from brimful.schema import Field
 from brimful.sources import labels as labelling
-from brimful.sources import text as texts
 from brimful.sources.base import INFERRED_FROM, Finding, Progress
 from brimful.sources.csv_tree import CsvTree, malformed
 from brimful.sources.files import unreadable
+from brimful.sources.layout import Layout, TextError
 from brimful.sources.listing import Listing, list_folder
+from brimful.sources.text import detect
 
 FOLDERS = "folders"
 
@@ -60,9 +61,9 @@ def scan_tree(
     return CsvTree(listing, joined, layout, _reshaped(layout, shape), dtype, findings, mean_bytes)
 
 
-def _infer(listing: Listing) -> tuple[texts.Layout, tuple[Finding, ...], int]:
+def _infer(listing: Listing) -> tuple[Layout, tuple[Finding, ...], int]:
     """The layout that most of the first files have, what is wrong with the others, and the mean size."""
-    layouts: dict[str, texts.Layout] = {}
+    layouts: dict[str, Layout] = {}
     bad: dict[str, list[str]] = {}
     sizes = []
     first_error: MalformedFileError | None = None
@@ -71,10 +72,10 @@ def _infer(listing: Listing) -> tuple[texts.Layout, tuple[Finding, ...], int]:
         try:
             file = full.read_bytes()
             sizes.append(len(file))
-            layouts[path] = texts.detect(file)
+            layouts[path] = detect(file)
         except OSError as error:
             raise unreadable(full, error) from error
-        except texts.TextError as error:
+        except TextError as error:
             first_error = first_error or malformed(full, error)
             bad.setdefault(error.kind, []).append(str(malformed(full, error).message))
     if first_error and not layouts:
@@ -108,7 +109,7 @@ def _infer(listing: Listing) -> tuple[texts.Layout, tuple[Finding, ...], int]:
     return usual, tuple(findings), max(1, sum(sizes) // len(sizes))
 
 
-def _reshaped(layout: texts.Layout, shape: tuple[int, ...] | None) -> tuple[int, ...]:
+def _reshaped(layout: Layout, shape: tuple[int, ...] | None) -> tuple[int, ...]:
     if shape is None:
         return layout.shape
     if Field(shape, "float32").size != layout.size:

@@ -1,76 +1,21 @@
-"""Numbers in text: how they lie in a file, and many files' numbers in a few native calls.
+"""Numbers in text: found out of what layout a file is, and many files of one layout parsed.
 
 A float delivered is `dtype(float(text))`, as `np.loadtxt` gives: pyarrow parses to the nearest
 float64, NumPy casts. Parsing goes the fastest way that is safe, and falls back:
 
-    parse      the files joined, every cell found by the mark that ends it, all parsed in one call
-    tidy       then with blanks and blank lines cleaned up, again in one call
+    parse      the files' cells in a few native calls
+    tidy       then with blanks and blank lines cleaned up, again in a few native calls
     parse_one  then file by file with Python's `float`, which finds line and column of what is wrong
-
-Every mark must be of the kind, and every file end at the mark, that the layout says, so that neither
-a file nor a line can hide what it lacks behind the surplus of its neighbour. (A CSV reader would do, but
-takes about a tenth longer, and collapses where a line has thousands of values.)
 """
 
 import codecs
-import threading
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-NEWLINE = ord("\n")
-PIECE = 1 << 18  # bytes
-AROUND_NUMBERS = " \t\r\n,;"  # what may stand around a number in its cell, which ends with its mark
-FILE_NUMBER_BYTES = 64  # a number's text is 1 to 25 bytes; beyond this a file is not what it seems
-FILE_SPARE_BYTES = 4096
-
-_scratch = threading.local()
-
-
-class TextError(ValueError):
-    """A file's text is not what it should be. `line` and `column` (in values) count from 1, 0 if unknown."""
-
-    def __init__(self, kind: str, message: str, line: int = 0, column: int = 0) -> None:
-        super().__init__(message)
-        self.kind = kind
-        self.line = line
-        self.column = column
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How the numbers lie in a file.
-
-    Attributes:
-        delimiter: Between the values of a line: a blank, a tab, a comma or a semicolon.
-        rows: Lines with values.
-        columns: Values a line.
-        padded: Blanks stand in runs, so that every file must be tidied first.
-    """
-
-    delimiter: bytes
-    rows: int
-    columns: int
-    padded: bool = False
-
-    @property
-    def size(self) -> int:
-        """Values a file."""
-        return self.rows * self.columns
-
-    @property
-    def largest_file(self) -> int:
-        """Bytes that a file of this layout does not exceed."""
-        return self.size * FILE_NUMBER_BYTES + FILE_SPARE_BYTES
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of a file's values; one line, or one value a line, is a vector, as for `np.loadtxt`."""
-        return tuple(n for n in (self.rows, self.columns) if n > 1) or (1,)
+from brimful.sources.cells import numbers
+from brimful.sources.layout import Layout, TextError
 
 
 def detect(text: bytes) -> Layout:
@@ -114,10 +59,10 @@ def parse(texts: list[bytes], layout: Layout, dtype: str) -> NDArray[Any]:
     """
     if not layout.padded:
         try:
-            return _parse_native([_closed(text) for text in texts], layout, dtype)
+            return numbers([_closed(text) for text in texts], layout, dtype)
         except TextError:
             pass
-    return _parse_native([tidy(text, layout.delimiter) for text in texts], layout, dtype)
+    return numbers([tidy(text, layout.delimiter) for text in texts], layout, dtype)
 
 
 def parse_one(text: bytes, layout: Layout, dtype: str = "float64") -> NDArray[Any]:
@@ -185,67 +130,3 @@ def _number(cell: bytes, line: int, column: int) -> float:
     except ValueError:
         found = f"{cell[:40].decode(errors='backslashreplace')!r}" if cell else "an empty cell"
         raise TextError("malformed", f"expected a number, found {found}", line, column) from None
-
-
-def _parse_native(texts: list[bytes], layout: Layout, dtype: str) -> NDArray[Any]:
-    """Parse texts without blank lines in a few native calls, or raise TextError without a place."""
-    joined = _joined(texts)
-    marks = _marks(joined, ord(layout.delimiter))
-    _check_grid(joined, marks, [len(text) for text in texts], layout)
-    offsets = np.concatenate(([0], marks + 1))
-    cells = pa.LargeStringArray.from_buffers(marks.size, pa.py_buffer(offsets), pa.py_buffer(joined))
-    try:
-        numbers = pc.cast(pc.ascii_trim(cells, characters=AROUND_NUMBERS), pa.float64())
-    except pa.ArrowInvalid as error:
-        raise TextError("malformed", str(error)) from error
-    with np.errstate(over="ignore"):  # too large for the dtype becomes inf, which is refused
-        values = numbers.to_numpy().astype(dtype)
-    if not np.isfinite(values).all():
-        raise TextError("non_finite", "a value is not finite")
-    parsed: NDArray[Any] = values.reshape(len(texts), layout.size)
-    return parsed
-
-
-def _joined(texts: list[bytes]) -> NDArray[np.uint8]:
-    """The texts one behind another, in memory that this thread uses again.
-
-    Memory fresh from the system, megabytes a call, costs page faults: a third of the time to parse.
-    """
-    if len(texts) == 1:
-        return np.frombuffer(texts[0], np.uint8)
-    size = sum(map(len, texts))
-    if getattr(_scratch, "memory", np.empty(0)).size < size:
-        _scratch.memory = np.empty(size * 5 // 4, np.uint8)
-    view, at = memoryview(_scratch.memory), 0
-    for text in texts:
-        view[at : at + len(text)] = text
-        at += len(text)
-    joined: NDArray[np.uint8] = _scratch.memory[:size]
-    return joined
-
-
-def _marks(joined: NDArray[np.uint8], delimiter: int) -> NDArray[np.int64]:
-    """Positions of all delimiters and line ends: each ends a cell. Searched in pieces that fit a cache."""
-    found = []
-    for start in range(0, joined.size, PIECE):
-        piece = joined[start : start + PIECE]
-        mask = piece == NEWLINE
-        mask |= piece == delimiter
-        found.append(np.flatnonzero(mask) + start)
-    return np.concatenate(found)
-
-
-def _check_grid(
-    joined: NDArray[np.uint8], marks: NDArray[np.int64], lengths: list[int], layout: Layout
-) -> None:
-    """Refuse texts of which one has more or fewer cells than it must, in all or in a line."""
-    if marks.size != len(lengths) * layout.size:
-        raise TextError("wrong_shape", "a file has more or fewer values than expected")
-    last_of_file = marks[layout.size - 1 :: layout.size]
-    ends_line = joined[marks].reshape(-1, layout.columns) == NEWLINE
-    if (
-        (last_of_file != np.cumsum(lengths) - 1).any()
-        or not ends_line[:, -1].all()
-        or ends_line[:, :-1].any()
-    ):
-        raise TextError("wrong_shape", "a line has more or fewer values than expected")
