@@ -45,6 +45,7 @@ def test_files_of_other_dialects_are_parsed_among_the_usual() -> None:
     layout = Layout(b" ", 2, 2)
     texts = [b"1 2\n3 4\n", b"1 2\r\n3 4\r\n", b" 1  2\n3 4", b"\xef\xbb\xbf1 2\n\n3 4\n", b"1 2\r3 4"]
     assert parse(texts, layout, "float64").tolist() == [[1, 2, 3, 4]] * 5
+    assert parse([b"1 ,2 \n3 ,4 \n"], Layout(b",", 2, 2), "float64").tolist() == [[1, 2, 3, 4]]
 
 
 @pytest.mark.parametrize(
@@ -56,6 +57,7 @@ def test_files_of_other_dialects_are_parsed_among_the_usual() -> None:
         (b"1 2\n3 4 5\n", "wrong_shape", 2, 3),
         (b"1 2\n3 4\n5 6\n", "wrong_shape", 0, 0),
         (b"1 2\n", "wrong_shape", 0, 0),
+        (b"1 \r2\n3 4\n", "wrong_shape", 1, 2),
         (b"1 2\n3 x\n", "malformed", 2, 2),
         (b"1 2\n\n1_0 4\n", "malformed", 3, 1),
         (b"1 nan\n3 4\n", "non_finite", 1, 2),

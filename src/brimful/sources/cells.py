@@ -12,6 +12,7 @@ behind the surplus of its neighbour. Two ways lead to the numbers:
 thousands of values.)
 """
 
+import contextlib
 import threading
 from collections import Counter
 from typing import Any
@@ -25,7 +26,7 @@ from brimful.sources.layout import Layout, TextError
 
 NEWLINE = ord("\n")
 PIECE = 1 << 18  # bytes
-AROUND_NUMBERS = " \t\r\n,;"  # what may stand around a number in its cell, which ends with its mark
+AROUND_NUMBERS = " \t\n,;"  # what may stand around a number in its cell, which ends with its mark
 DRAWN = 64  # cells, at random, to find the usual one among
 USUAL_SHARE = 4  # one cell in so many must be the usual one for the comparison to pay
 
@@ -43,8 +44,10 @@ def numbers(texts: list[bytes], layout: Layout, dtype: str) -> NDArray[Any]:
     """
     joined = _joined(texts)
     width = _even_width(joined, texts, layout)
-    values = _even(joined, width, dtype) if width else _marked(joined, texts, layout, dtype)
-    return values.reshape(len(texts), layout.size)
+    if width:
+        with contextlib.suppress(TextError):  # there may be blanks around the numbers
+            return _even(joined, width, dtype).reshape(len(texts), layout.size)
+    return _marked(joined, texts, layout, dtype).reshape(len(texts), layout.size)
 
 
 def _even_width(joined: NDArray[np.uint8], texts: list[bytes], layout: Layout) -> int:

@@ -98,8 +98,10 @@ def tidy(text: bytes, delimiter: bytes) -> bytes:
 
 
 def _closed(text: bytes) -> bytes:
-    """The text without byte order mark and with its last line ended."""
+    """The text without byte order mark, its lines ended by newlines alone, the last one too."""
     text = text.removeprefix(codecs.BOM_UTF8)
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n")
     return text if text.endswith(b"\n") else text + b"\n"
 
 
