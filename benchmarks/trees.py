@@ -33,5 +33,19 @@ def many_files(n: int) -> Path:
     return folder
 
 
+def dense_tree(n: int) -> Path:
+    """A tree of n files of 28x28 uniform random numbers, written as the story's are."""
+    folder = WORKDIR / f"dense-{n}" / "data"
+    if not folder.exists():
+        say(f"writing {folder}")
+        random = np.random.default_rng(0)
+        (folder / "train").mkdir(parents=True)
+        for number in range(1, n + 1):
+            np.savetxt(folder / "train" / f"{number:05d}.csv", random.random((28, 28)))
+        labels = (f"{number},{number % 10}\n" for number in range(1, n + 1))
+        (folder / "target.csv").write_text("".join(labels))
+    return folder
+
+
 def _silent(count: int) -> None:
     """Tell nobody."""
