@@ -28,18 +28,18 @@ class ReaderContract(ABC):
         """The same row gives the same arrays, alone or among others, in any order."""
         reader = self.reader()
         rows = np.random.default_rng(0).permutation(len(reader))
-        x, y = reader.read(rows)
+        x, y, _ = reader.read(rows)
         assert x.shape == (len(rows), *reader.schema.inputs.shape)
         assert x.dtype == reader.schema.inputs.dtype
         for at in (0, 7, len(rows) - 1):
-            alone_x, alone_y = reader.read(rows[at : at + 1])
+            alone_x, alone_y, _ = reader.read(rows[at : at + 1])
             assert np.array_equal(alone_x[0], x[at])
             assert alone_y is None or y is None or np.array_equal(alone_y[0], y[at])
 
     def test_reading_gives_memory_of_its_own(self) -> None:
         """Writing into what was read changes nothing that is read later."""
         reader = self.reader()
-        x, y = reader.read(np.arange(3))
+        x, y, _ = reader.read(np.arange(3))
         before = x.copy()
         x.fill(-1)
         if y is not None:
@@ -60,6 +60,6 @@ class ReaderContract(ABC):
     def test_working_bytes_covers_the_result(self) -> None:
         """The budget a reader asks for is at least what it hands out, and grows with it."""
         reader = self.reader()
-        x, y = reader.read(np.arange(10))
+        x, y, _ = reader.read(np.arange(10))
         assert reader.working_bytes(10) >= x.nbytes + (0 if y is None else y.nbytes)
         assert reader.working_bytes(1000) > reader.working_bytes(10)

@@ -16,8 +16,10 @@ from brimful.keys import hash_keys
 from brimful.order.split import WHOLE, Interval, cut
 from brimful.order.view import View
 from brimful.schema import Schema
-from brimful.sources.base import Finding, Progress, Reader
+from brimful.sources.audit import Audit, audit, glance
+from brimful.sources.base import Fault, Finding, Progress, Reader
 from brimful.sources.indexable import Indexable, RandomAccess
+from brimful.sources.label_table import Columns
 from brimful.sources.scan import scan_tree
 
 if TYPE_CHECKING:
@@ -38,6 +40,9 @@ def scan(
     dtype: str = "float32",
     on_bad: str = "raise",
     limit: int | None = None,
+    id: str | None = None,  # noqa: A002 (what the column is called)
+    target: str | Sequence[str] | None = None,
+    weight: str | None = None,
     progress: Progress | None = None,
 ) -> "Source":
     """Look at raw data: list its samples, join their labels by key, infer what they are like.
@@ -51,9 +56,17 @@ def scan(
             the folders' names if there are several.
         shape: Shape to give to each sample, like `(28, 28, 1)`. By default as the files have it.
         dtype: What `x` is delivered in, "float16", "float32" or "float64".
-        on_bad: `"raise"`: a bad sample is an error when it is met.
+        on_bad: `"raise"`: a bad sample is an error when it is met. `"skip"`: every sample is read
+            now, and those that cannot be used are left out and listed in `skipped`.
         limit: Draw this many samples, to try first. The same ones every time.
-        progress: Called with the number of files listed so far.
+        id: Column of the table that names the samples. Columns are named by the table's header, or
+            counted from 1 ("1") where it has none. By default the one called id, file or the like,
+            or the first.
+        target: Column to predict, or several, which must be numbers. By default the one called label,
+            target or the like, or the only one left.
+        weight: Column of sample weights; by default the one called weight, if there is one.
+        progress: Called with the number of files listed so far; with `on_bad="skip"` then with that
+            of samples read so far.
 
     Returns:
         The source.
@@ -64,29 +77,77 @@ def scan(
     """
     if dtype not in DTYPES:
         raise ArgumentError(f"Expected `dtype` as one of {', '.join(DTYPES)}. Received: dtype={dtype!r}")
-    if on_bad != "raise":
-        raise ArgumentError(f"Expected `on_bad` as 'raise'. Received: on_bad={on_bad!r}")
+    if on_bad not in ("raise", "skip"):
+        raise ArgumentError(f"Expected `on_bad` as 'raise' or 'skip'. Received: on_bad={on_bad!r}")
     if limit is not None:
         limit = whole("limit", limit, 1)
     wanted = None if shape is None else _shape(shape)
+    targets = (target,) if isinstance(target, str) else tuple(target or ())
+    columns = Columns(id, targets, weight)
+    source = Source(_reader(path, labels, columns, wanted, dtype, limit, progress))
+    return usable(source, progress) if on_bad == "skip" else source
+
+
+def usable(source: "Source", progress: Progress | None = None) -> "Source":
+    """Read every sample, and leave out those that cannot be used: what `on_bad="skip"` does.
+
+    Args:
+        source: A source, not a part of one.
+        progress: Called with the number of samples read so far.
+
+    Returns:
+        The source without them; `skipped` tells which they were.
+
+    Raises:
+        SourceError: All are bad.
+    """
+    faults = source.audit(progress=progress).faults
+    bad = {fault.key for fault in faults}
+    good = np.fromiter((key not in bad for key in source.keys), bool, len(source))
+    if not good.any():
+        raise SourceError(
+            f"{source!r}: all of them are bad; the first: {faults[0].message}",
+            "`brimful scan` shows what is wrong with them.",
+        )
+    return Source(source._reader.without(faults, np.flatnonzero(good)))  # noqa: SLF001 (of this module)
+
+
+def _reader(
+    path: str | os.PathLike[str] | RandomAccess,
+    labels: str | os.PathLike[str] | None,
+    columns: Columns,
+    shape: tuple[int, ...] | None,
+    dtype: str,
+    limit: int | None,
+    progress: Progress | None,
+) -> Reader:
     if isinstance(path, (str, os.PathLike)):
-        folder = Path(path)
-        tree = scan_tree(folder, labels=labels, shape=wanted, dtype=dtype, limit=limit, progress=progress)
-        return Source(tree)
+        return scan_tree(
+            Path(path),
+            labels=labels,
+            columns=columns,
+            shape=shape,
+            dtype=dtype,
+            limit=limit,
+            progress=progress,
+        )
     if not isinstance(path, RandomAccess):
         raise ArgumentError(
             f"Expected a folder, or an object with `len` and `[i] -> (x, y)`. Received: {type(path).__name__}"
         )
-    if labels is not None:
-        raise ArgumentError("Expected no `labels` for an object, which gives its own. Received: labels")
-    return Source(Indexable(path, shape=wanted, dtype=dtype, limit=limit))
+    if labels is not None or columns.asked_for:
+        raise ArgumentError(
+            "Expected no `labels` or columns for an object, which gives its own. Received: labels"
+        )
+    return Indexable(path, shape=shape, dtype=dtype, limit=limit)
 
 
 class Source:
     """Raw data as the user has it, or a part of it; never written to.
 
-    `len(source)` is the number of samples, `source[i]` one of them: `(x, y)`, or `(x,)` without
-    labels. Samples are in ascending order of a hash of their key, the same on every machine.
+    `len(source)` is the number of samples, `source[i]` one of them: `(x, y)`, `(x,)` without
+    labels, `(x, y, w)` with weights. Samples are in ascending order of a hash of their key, the same
+    on every machine.
 
     Args:
         reader: Access to the samples.
@@ -117,8 +178,8 @@ class Source:
     def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
         if not -len(self) <= index < len(self):
             raise IndexError(f"There is no sample {index} in {len(self):,}.")
-        x, y = self._reader.read(self._view.at(np.array([index % len(self)])))
-        return (x[0],) if y is None else (x[0], y[0])
+        samples = self._reader.read(self._view.at(np.array([index % len(self)])))
+        return tuple(array[0] for array in samples.arrays)
 
     @property
     def schema(self) -> Schema:
@@ -138,7 +199,26 @@ class Source:
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What was noticed when the source was scanned: problems, and warnings."""
-        return self._reader.findings
+        return self.audit(quick=True).findings
+
+    @property
+    def skipped(self) -> tuple[Fault, ...]:
+        """Samples that `on_bad="skip"` has left out: key, kind, message."""
+        return self._reader.skipped
+
+    def audit(self, *, quick: bool = False, progress: Progress | None = None) -> Audit:
+        """Read every sample, and tell all that is wrong: what is missing, orphaned, malformed.
+
+        Args:
+            quick: Read nothing more than the scan has.
+            progress: Called with the number of samples read so far.
+
+        Returns:
+            What was found; `print` shows it. Findings about labels and other files are those of the
+            whole source also where this is a part.
+        """
+        rows = self._view.at(np.arange(len(self)))
+        return glance(self._reader, rows) if quick else audit(self._reader, rows, progress)
 
     def split(
         self,

@@ -69,7 +69,13 @@ class WriteError(BrimfulError, OSError):
 
 
 class SourceError(BrimfulError):
-    """The raw data are not usable as they are."""
+    """The raw data are not usable as they are.
+
+    Attributes:
+        kind: The word for it that `brimful scan --json` uses.
+    """
+
+    kind = "unreadable"
 
 
 class SourceNotFoundError(SourceError, FileNotFoundError):
@@ -82,6 +88,8 @@ class ReadError(SourceError, OSError):
 
 class LabelError(SourceError, ValueError):
     """The labels are wrong, or missing."""
+
+    kind = "missing_label"
 
 
 class MalformedFileError(SourceError, ValueError):

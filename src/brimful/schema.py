@@ -38,11 +38,18 @@ class Schema:
         target: What it is to predict; None where there are no labels.
         classes: The labels that occur, ascending. Integers are delivered as they are, strings as
             their position here. None where the target is not a class, or not known beforehand.
+        weight: How much a sample counts in the loss; None where all count the same.
     """
 
     inputs: Field
     target: Field | None = None
     classes: tuple[int, ...] | tuple[str, ...] | None = None
+    weight: Field | None = None
+
+    @property
+    def fields(self) -> tuple[Field, ...]:
+        """What a batch holds, in this order: inputs, target, weight, as far as there are such."""
+        return tuple(field for field in (self.inputs, self.target, self.weight) if field)
 
     @property
     def num_classes(self) -> int | None:
@@ -55,4 +62,4 @@ class Schema:
     @property
     def nbytes(self) -> int:
         """Bytes a sample, as delivered."""
-        return self.inputs.nbytes + (self.target.nbytes if self.target else 0)
+        return sum(field.nbytes for field in self.fields)

@@ -103,7 +103,7 @@ def test_ragged_lines_that_cancel_out(make_tree: Callable[..., Tree]) -> None:
     """Within one file: a value moved from one line to the next."""
     tree = make_tree(40)
     tree.file("train/00005").write_text("1 2 3 4\n5 6\n7 8 9\n1 2 3\n")
-    with pytest.raises(bf.SourceError, match=r"00005\.csv:2:3"):
+    with pytest.raises(bf.SourceError, match=r"00005\.csv:1:4"):
         bf.scan(tree.path).batches(8)
 
 

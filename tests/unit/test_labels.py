@@ -110,6 +110,7 @@ def test_what_the_join_notices_is_counted(tmp_path: Path) -> None:
         "duplicate_label": (2, False),
         "conflicting_label": (1, True),
         "missing_label": (12, True),
+        "one_class": (17, False),
     }
     examples = {finding.kind: finding.examples for finding in source.findings}
     assert examples["orphan_label"][0] == f"{root / 'target.csv'}:22 (77)"
@@ -123,8 +124,10 @@ def test_what_the_join_notices_is_counted(tmp_path: Path) -> None:
     ("table", "message"),
     [
         ("aa,1\nbb,2\n", "none of its 2 ids meets a sample"),
-        ("1,2,3\n", "expected two columns"),
-        ("1,0.5\n2,0.25\n", "with a fraction"),
+        ("1\n2\n", "expected at least two columns"),
+        ("1,2,3\n2,3,4\n", "which column is the target"),
+        ("id,a,b\n1,2,3\n", "which column is the target. There are 'a', 'b'"),
+        ("id,a,a\n1,2,3\n", "the same name"),
         ("1,1\n2\n", "not a label table"),
         ("", "not a label table"),
     ],

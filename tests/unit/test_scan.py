@@ -163,7 +163,7 @@ def test_an_object_that_is_no_source_is_refused(thing: object) -> None:
 
 
 def test_links_and_pipes_are_counted(tree: Tree) -> None:
-    """Dangling links, links to themselves or to folders, and pipes are left out, and said to be."""
+    """Links to folders are left out and counted; what is named like a sample and is no file is a problem."""
     (tree.path / "gone.csv").symlink_to("nowhere.csv")
     (tree.path / "self.csv").symlink_to("self.csv")
     (tree.path / "loop").symlink_to(tree.path)
@@ -172,13 +172,15 @@ def test_links_and_pipes_are_counted(tree: Tree) -> None:
     (tree.path / "target.csv").unlink()
     source = bf.scan(tree.path)
     assert sorted(source.keys) == sorted([*tree.x, "linked"])
-    assert "4 links to folders or nowhere, pipes or devices" in source.facts[-1]
+    assert "1 links to folders or nowhere, pipes or devices" in source.facts[-1]
+    (finding,) = source.findings
+    assert (finding.kind, finding.count, finding.is_problem) == ("not_a_file", 3, True)
 
 
 def test_a_file_of_another_shape_among_the_first_is_a_problem(tree: Tree) -> None:
     """It is well-formed, and still not trained on."""
     tree.file("train/00004").write_text("1 2\n3 4\n")
-    with pytest.raises(bf.SourceError, match=r"1 x wrong shape: .*00004\.csv: 2 x 2 numbers"):
+    with pytest.raises(bf.SourceError, match=r"1 x wrong shape: .*00004\.csv:1:3: expected 3 values"):
         bf.scan(tree.path).batches(8)
 
 

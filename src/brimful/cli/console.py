@@ -63,13 +63,20 @@ class Screen:
             table.add_row(*map(Text, row))
         self.console.print(table)
 
-    def findings(self, findings: Iterable[Finding]) -> None:
-        """Print what was noticed about a source."""
+    def findings(self, findings: Iterable[Finding], *, examples: bool = False) -> None:
+        """Print what was noticed about a source; with all examples, and what to do, a line each."""
         for finding in findings:
-            self.say(
-                f"{'problem' if finding.is_problem else 'warning'}: {finding}",
-                "red" if finding.is_problem else "yellow",
-            )
+            what, style = ("problem", "red") if finding.is_problem else ("warning", "yellow")
+            if not examples:
+                self.say(f"{what}: {finding}", style)
+                continue
+            self.say(f"{what}: {finding.count:,} x {finding.kind.replace('_', ' ')}", style)
+            for example in finding.examples:
+                self.say(f"    {example}")
+            if finding.count > len(finding.examples):
+                self.say("    ...")
+            if finding.hint:
+                self.say(f"    hint: {finding.hint}")
 
     @contextmanager
     def counting(self, text: str) -> Iterator["Counter"]:

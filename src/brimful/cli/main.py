@@ -9,6 +9,7 @@ import click
 
 import brimful
 from brimful.cli.demo import demo
+from brimful.cli.scan import scan_command
 from brimful.cli.train import train
 from brimful.errors import ArgumentError, BrimfulError
 
@@ -29,6 +30,7 @@ def cli() -> None:
 
 
 cli.add_command(demo)
+cli.add_command(scan_command)
 cli.add_command(train)
 
 

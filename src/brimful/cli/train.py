@@ -11,7 +11,8 @@ import click
 import numpy as np
 
 from brimful.cli.console import Screen, screen_options
-from brimful.dataset import Source, scan
+from brimful.cli.data import DATA_OPTIONS, data_options, scan_data
+from brimful.dataset import Source
 from brimful.feed.budget import parse_bytes
 from brimful.training.backend import choose_backend, seed_everything, starting_tensorflow
 from brimful.training.report import EpochReport
@@ -38,28 +39,8 @@ class TrainingPlan:
     method: Literal["fit", "train_on_batch"] = "fit"
 
 
-class Shape(click.ParamType[tuple[int, ...]]):
-    """A shape on the command line: 28,28,1."""
-
-    name = "shape"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        """Turn "28,28,1" into (28, 28, 1)."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            shape = tuple(int(part) for part in value.split(","))
-        except ValueError:
-            shape = ()
-        if not shape or min(shape) < 1:
-            self.fail(f"expected positive numbers between commas, like 28,28,1, not {value!r}", param, ctx)
-        return shape
-
-
 @click.command()
-@click.argument("data")
+@data_options
 @click.option(
     "--run",
     required=True,
@@ -67,12 +48,12 @@ class Shape(click.ParamType[tuple[int, ...]]):
     help="Folder for the model, its log and configuration; new or empty.",
 )
 @click.option(
-    "--labels", metavar="FILE|folders", help="Label table, or `folders`.  [default: found by itself]"
+    "--on-bad",
+    type=click.Choice(["raise", "skip"]),
+    default="raise",
+    show_default=True,
+    help="A bad sample is an error, or all are read first and the bad ones left out.",
 )
-@click.option(
-    "--shape", type=Shape(), metavar="28,28,1", help="Shape of a sample.  [default: as in the files]"
-)
-@click.option("--limit", type=click.IntRange(min=1), metavar="N", help="Draw N samples, to try first.")
 @click.option(
     "--model",
     default="lenet",
@@ -114,21 +95,19 @@ class Shape(click.ParamType[tuple[int, ...]]):
 @screen_options
 def train(
     data: str,
-    labels: str | None,
-    shape: tuple[int, ...] | None,
-    limit: int | None,
+    on_bad: str,
     as_json: bool,
     quiet: bool,
     **options: Any,
 ) -> None:
     """Train a model on DATA, a folder with one text file a sample."""
     screen = Screen(as_json, quiet)
+    data_said = {name: options.pop(name) for name in DATA_OPTIONS}
     plan = TrainingPlan(**options)
     parse_bytes(plan.memory)
     check_free(Path(plan.run))
     build = start_keras(plan)
-    with screen.counting(f"listing {data}:") as count:
-        source = scan(data, labels=labels, shape=shape, limit=limit, progress=count)
+    source = scan_data(screen, data, on_bad=on_bad, **data_said)
     reports, document = run_training(source, plan, build, screen)
     screen.table(
         f"{plan.run}",
@@ -206,6 +185,7 @@ def run_training(
         "samples": len(source),
         "training_samples": len(training),
         "test_samples": len(test) if test else 0,
+        "skipped": len(source.skipped),
         "backend": backend,
         "parameters": model.count_params(),
         "epochs": [report.as_dict() for report in reports],

@@ -1,16 +1,14 @@
 """Budget: what `memory` says, and how a feed divides it."""
 
-import os
 import re
 from dataclasses import dataclass
 
 from brimful.errors import ArgumentError, MemoryBudgetError
-from brimful.sources.base import Reader
+from brimful.sources.base import Reader, reading_threads
 
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
 BLOCK_ROWS = 512  # samples that a thread reads at a time, several native calls long
-MOST_THREADS = 8  # beyond, they wait for one another's Python
 
 
 def parse_bytes(memory: str | float) -> int:
@@ -64,8 +62,7 @@ def divide(memory: str | float, reader: Reader, batch_size: int, n: int) -> Budg
     """
     total = parse_bytes(memory)
     batches = 2 * min(batch_size, n) * reader.schema.nbytes
-    most = min(_cores() + 1, MOST_THREADS)
-    for threads in range(most, 0, -1):
+    for threads in range(reading_threads(), 0, -1):
         blocks = 2 * threads + 1
         left = (total - batches) // blocks
         rows = min(BLOCK_ROWS, n)
@@ -79,8 +76,3 @@ def divide(memory: str | float, reader: Reader, batch_size: int, n: int) -> Budg
         f"of {reader.schema.nbytes:,} bytes.",
         f"Give at least memory={readable(least)!r}, or a smaller batch_size.",
     )
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

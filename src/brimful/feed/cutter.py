@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,10 +41,8 @@ class Cutter:
 
     def take(self, size: int) -> Block:
         """Cut the next `size` samples, which the blocks must still have, into new arrays."""
-        inputs, target = self._schema.inputs, self._schema.target
         rows = np.empty(size, np.int64)
-        x: NDArray[Any] = np.empty((size, *inputs.shape), inputs.dtype)
-        y: NDArray[Any] | None = np.empty((size, *target.shape), target.dtype) if target else None
+        arrays = [np.empty((size, *field.shape), field.dtype) for field in self._schema.fields]
         keys: list[str] = []
         filled = 0
         while filled < size:
@@ -56,12 +53,11 @@ class Cutter:
             count = len(block.rows[there])
             here = slice(filled, filled + count)
             rows[here] = block.rows[there]
-            x[here] = block.samples.x[there]
-            if y is not None and block.samples.y is not None:
-                y[here] = block.samples.y[there]
+            for array, part in zip(arrays, block.samples.arrays, strict=True):
+                array[here] = part[there]
             keys += block.keys[there]
             filled += count
             self._used += count
             if self._used == len(block.rows):
                 self._block = None
-        return Block(rows, Samples(x, y), keys)
+        return Block(rows, Samples(*arrays), keys)

@@ -21,7 +21,7 @@ from brimful.order.view import View
 from brimful.sources.base import Reader
 
 Batch = tuple[Any, ...]
-"""`(x,)`, `(x, y)`, with the list of keys at the end where asked for."""
+"""`(x,)`, `(x, y)` or `(x, y, w)`, with the list of keys at the end where asked for."""
 
 Position = tuple[int, int]
 """Epoch, and rows of it already handed out."""
@@ -192,6 +192,5 @@ class Feed:
             yield self.order.rows(epoch, start, min(start + self.budget.block_rows, stop))
 
     def _handed_out(self, block: Block) -> Batch:
-        x, y = block.samples
-        batch: Batch = (x,) if y is None else (x, y)
+        batch: Batch = block.samples.arrays
         return (*batch, block.keys) if self.include_keys else batch

@@ -1,6 +1,7 @@
 """Reader: random access to the samples of a source, by row. What every kind of source provides."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -10,16 +11,36 @@ from numpy.typing import NDArray
 from brimful.schema import Schema
 
 INFERRED_FROM = 256  # samples, the first in row order: a uniform draw
+EXAMPLES = 10  # of each kind of finding
+MOST_THREADS = 8  # beyond, they wait for one another's Python
 
 Progress = Callable[[int], None]
 """Called with the number of samples found so far."""
 
 
+class Fault(NamedTuple):
+    """A sample that cannot be used: its key, the kind of what is wrong, and a message with the place."""
+
+    key: str
+    kind: str
+    message: str
+
+
 class Samples(NamedTuple):
-    """Some samples: `x` of shape `(n, *inputs.shape)`, `y` of shape `(n, *target.shape)` or None."""
+    """Some samples.
+
+    `x` of shape `(n, *inputs.shape)`, `y` of shape `(n, *target.shape)` or None, weights `w` of shape
+    `(n,)` or None.
+    """
 
     x: NDArray[Any]
-    y: NDArray[Any] | None
+    y: NDArray[Any] | None = None
+    w: NDArray[Any] | None = None
+
+    @property
+    def arrays(self) -> tuple[NDArray[Any], ...]:
+        """Those that are there, in this order."""
+        return tuple(array for array in self if array is not None)
 
 
 @dataclass(frozen=True)
@@ -70,7 +91,15 @@ class Reader(Protocol):
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What was noticed when the source was scanned."""
+        """What was noticed about labels and files when the source was scanned, counted in full."""
+
+    @property
+    def sampled_findings(self) -> tuple[Finding, ...]:
+        """What was noticed in those samples that the schema was inferred from."""
+
+    @property
+    def skipped(self) -> tuple[Fault, ...]:
+        """Samples that were left out because they cannot be used."""
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -85,12 +114,34 @@ class Reader(Protocol):
     def keys(self, rows: NDArray[np.int64]) -> list[str]:
         """Keys of some rows."""
 
-    def read(self, rows: NDArray[np.int64]) -> Samples:
+    def labelled(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether each of some rows has what is needed to train on it; inputs are not looked at."""
+
+    def class_counts(self, rows: NDArray[np.int64]) -> dict[int, int] | dict[str, int] | None:
+        """How many of some rows there are of each class; None where classes are not known."""
+
+    def file_bytes(self, rows: NDArray[np.int64]) -> int | None:
+        """Bytes that some samples take where they lie; None where that is not known."""
+
+    def read(self, rows: NDArray[np.int64], *, targets: bool = True) -> Samples:
         """Read some samples, in the order given, as freshly owned arrays.
+
+        Args:
+            rows: Which.
+            targets: Whether labels are wanted; without, it is no error if one is missing.
 
         Raises:
             SourceError: One of them cannot be read, or is not what the schema says.
         """
 
+    def without(self, faults: Sequence[Fault], rows: NDArray[np.int64]) -> "Reader":
+        """The same source without some samples that cannot be used: only the given rows, ascending."""
+
     def working_bytes(self, n: int) -> int:
         """Bytes of memory that reading n rows takes at the most, the result included."""
+
+
+def reading_threads() -> int:
+    """How many threads to read and parse with: one more than cores that this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores + 1, MOST_THREADS)

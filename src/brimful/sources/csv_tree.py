@@ -1,6 +1,9 @@
 """CsvTree: a folder of text files, one a sample, with their labels. A Reader."""
 
+import contextlib
+import copy
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +13,11 @@ from numpy.typing import NDArray
 
 from brimful.errors import LabelError, MalformedFileError
 from brimful.schema import Field, Schema
-from brimful.sources.base import Finding, Samples
-from brimful.sources.files import read_files
-from brimful.sources.labels import NO_LABEL, Labels
+from brimful.sources.base import Fault, Finding, Samples
+from brimful.sources.files import read_files, size_of
+from brimful.sources.labels import Labels
 from brimful.sources.layout import Layout, TextError
-from brimful.sources.listing import Listing, counted
+from brimful.sources.listing import Listing, counted, strings
 from brimful.sources.text import parse, parse_one
 
 CLASSES_NAMED = 12
@@ -30,8 +33,8 @@ class CsvTree:
         layout: How the numbers lie in every file.
         shape: Shape of a sample's inputs.
         dtype: NumPy name of the float dtype to deliver.
-        findings: What was noticed while the layout was inferred.
         mean_file_bytes: Mean size of a file among those the layout was inferred from.
+        skipped: Samples that were left out because they cannot be used.
     """
 
     def __init__(
@@ -41,17 +44,20 @@ class CsvTree:
         layout: Layout,
         shape: tuple[int, ...],
         dtype: str,
-        findings: tuple[Finding, ...],
         mean_file_bytes: int,
+        skipped: tuple[Fault, ...] = (),
     ) -> None:
         self._listing = listing
         self._labels = labels
         self._layout = layout
-        self._target_values = labels.values() if labels else None
-        self.findings = (*(labels.findings if labels else ()), *findings)
+        self.findings = (*(labels.findings if labels else ()), *listing.findings)
+        self.sampled_findings: tuple[Finding, ...] = ()
+        self.skipped = skipped
         self.mean_file_bytes = mean_file_bytes
-        target = Field((), "int64") if labels else None
-        self.schema = Schema(Field(shape, dtype), target, labels.classes if labels else None)
+        self.schema = Schema(Field(shape, dtype))
+        if labels:
+            weight = None if labels.weights is None else Field((), labels.weights.dtype.name)
+            self.schema = Schema(Field(shape, dtype), labels.target, labels.classes, weight)
 
     @property
     def name(self) -> str:
@@ -66,7 +72,7 @@ class CsvTree:
     @property
     def nbytes(self) -> int:
         """Bytes that the listing and the labels take in memory."""
-        return self._listing.nbytes + (self._labels.codes.nbytes if self._labels else 0)
+        return self._listing.nbytes + (self._labels.nbytes if self._labels else 0)
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -76,9 +82,11 @@ class CsvTree:
         grid = f"{layout.rows} x {layout.columns} numbers between {mark}"
         lines = [
             f"{len(self):,} files of {grid}, {self.mean_file_bytes * len(self) / 1e6:,.1f} MB of text",
-            f"{self._labels.how}; {_named(self._labels.classes)}" if self._labels else "no labels",
+            f"{self._labels.how}; {_targets_named(self._labels)}" if self._labels else "no labels",
             f"{self.nbytes / len(self):.0f} bytes of memory a sample for the listing",
         ]
+        if self.skipped:
+            lines.append(f"{len(self.skipped):,} samples left out because they cannot be used")
         if self._listing.left_out:
             lines.append(f"left out: {counted(self._listing.left_out)}")
         return tuple(lines)
@@ -90,7 +98,27 @@ class CsvTree:
         """Keys of some rows."""
         return list(self._listing.take(rows).keys.to_pylist())
 
-    def read(self, rows: NDArray[np.int64]) -> Samples:
+    def labelled(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether each of some rows has what is needed to train on it; all have where there are no labels."""
+        return self._labels.fit[rows] if self._labels else np.ones(len(rows), bool)
+
+    def class_counts(self, rows: NDArray[np.int64]) -> dict[int, int] | dict[str, int] | None:
+        """How many of some rows there are of each class."""
+        if self._labels is None or self._labels.classes is None:
+            return None
+        classes = self._labels.classes
+        values, counts = np.unique(self._labels.values[rows[self.labelled(rows)]], return_counts=True)
+        by_value = dict(zip(values.tolist(), counts.tolist(), strict=True))
+        return {
+            name: by_value.get(name if isinstance(name, int) else at, 0) for at, name in enumerate(classes)
+        }  # type: ignore[return-value]
+
+    def file_bytes(self, rows: NDArray[np.int64]) -> int:
+        """Size of some files; 0 for one that is gone."""
+        paths = self._listing.take(rows).paths
+        return sum(size_of(self._listing.root, path) for path in strings(paths))
+
+    def read(self, rows: NDArray[np.int64], *, targets: bool = True) -> Samples:
         """Read some samples, many files in one native call."""
         x = np.empty((len(rows), self._layout.size), self.schema.inputs.dtype)
         done = 0
@@ -104,7 +132,22 @@ class CsvTree:
         for files in groups:
             x[done : done + len(files)] = self._parse(paths[done : done + len(files)], files)
             done += len(files)
-        return Samples(x.reshape(-1, *self.schema.inputs.shape), self._targets(rows))
+        inputs = x.reshape(-1, *self.schema.inputs.shape)
+        return Samples(inputs, *self._targets(rows)) if targets else Samples(inputs)
+
+    def with_sampled(self, findings: tuple[Finding, ...]) -> "CsvTree":
+        """The same tree, with what was noticed in those files that the layout was inferred from."""
+        tree = copy.copy(self)
+        tree.sampled_findings = findings
+        return tree
+
+    def without(self, faults: Sequence[Fault], rows: NDArray[np.int64]) -> "CsvTree":
+        """The same tree with some files left out."""
+        listing = replace(self._listing.take(rows), findings=())
+        labels = self._labels and replace(self._labels.take(rows), findings=_warnings(self._labels.findings))
+        skipped = (*self.skipped, *faults)
+        shape, dtype = self.schema.inputs.shape, self.schema.inputs.dtype
+        return CsvTree(listing, labels, self._layout, shape, dtype, self.mean_file_bytes, skipped)
 
     def working_bytes(self, n: int) -> int:
         """The text four times while it is searched; its cells and values while they are cast."""
@@ -116,14 +159,15 @@ class CsvTree:
         together = min(n, PARSED_TOGETHER)
         return max(together * self.mean_file_bytes * 5 // 4, self._layout.largest_file)
 
-    def _targets(self, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
-        if self._labels is None or self._target_values is None:
-            return None
-        codes = self._labels.codes[rows]
-        if (codes == NO_LABEL).any():
-            key = self.keys(rows[codes == NO_LABEL][:1])[0]
+    def _targets(self, rows: NDArray[np.int64]) -> tuple[NDArray[Any] | None, NDArray[np.float32] | None]:
+        """Target and weight of some rows."""
+        labels = self._labels
+        if labels is None:
+            return None, None
+        if not labels.fit[rows].all():
+            key = self.keys(rows[~labels.fit[rows]][:1])[0]
             raise LabelError(f"{self.name}: {key!r} has no label.", "Add it to the label table.")
-        return self._target_values[codes]
+        return labels.values[rows], None if labels.weights is None else labels.weights[rows]
 
     def _parse(self, paths: list[str], files: list[bytes]) -> NDArray[Any]:
         try:
@@ -133,16 +177,29 @@ class CsvTree:
 
     def _parse_one(self, path: str, file: bytes) -> NDArray[Any]:
         """Parse one file of many that would not be parsed together, and name it if it is the reason."""
+        dtype = self.schema.inputs.dtype
+        with contextlib.suppress(TextError):
+            alone: NDArray[Any] = parse([file], self._layout, dtype)[0]
+            return alone
         try:
-            return parse_one(file, self._layout, self.schema.inputs.dtype)
+            return parse_one(file, self._layout, dtype)
         except TextError as error:
             raise malformed(self._listing.root / path, error, self._layout) from error
 
 
-def _named(classes: Sequence[int] | Sequence[str]) -> str:
-    """The classes, in words."""
-    few = ", ".join(map(str, classes[:CLASSES_NAMED]))
-    return f"{len(classes):,} classes: {few}{', ...' if len(classes) > CLASSES_NAMED else ''}"
+def _warnings(findings: Sequence[Finding]) -> tuple[Finding, ...]:
+    return tuple(finding for finding in findings if not finding.is_problem)
+
+
+def _targets_named(labels: Labels) -> str:
+    """The classes, or what else there is to predict, in words."""
+    weighted = "" if labels.weights is None else ", with weights"
+    if labels.classes is None:
+        columns = labels.target.size
+        return f"{columns} number{'s' * (columns > 1)} to predict{weighted}"
+    few = ", ".join(map(str, labels.classes[:CLASSES_NAMED]))
+    more = ", ..." if len(labels.classes) > CLASSES_NAMED else ""
+    return f"{len(labels.classes):,} classes: {few}{more}{weighted}"
 
 
 def malformed(path: Path, error: TextError, layout: Layout | None = None) -> MalformedFileError:

@@ -49,6 +49,26 @@ def read_files(folder: Path, paths: Sequence[str], *, largest: int, at_a_time: i
             os.close(descriptor)
 
 
+def read_file(path: Path) -> bytes:
+    """Read one file whole.
+
+    Raises:
+        ReadError: It cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def size_of(folder: Path, path: str) -> int:
+    """Bytes of a file; 0 if it is gone."""
+    try:
+        return (folder / path).stat().st_size
+    except OSError:
+        return 0
+
+
 def unreadable(path: Path, error: OSError) -> ReadError:
     """The error for a file that the system will not let us read."""
     return ReadError(

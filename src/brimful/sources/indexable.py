@@ -1,8 +1,9 @@
 """Indexable: any object with `len` and `[i] -> (x, y)`. A Reader."""
 
+import copy
 import threading
 from collections import Counter
-from collections.abc import Sized
+from collections.abc import Sequence, Sized
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from brimful.errors import ArgumentError, MalformedFileError
 from brimful.keys import DRAW_SEED, hash_keys
 from brimful.schema import Field, Schema
-from brimful.sources.base import INFERRED_FROM, Finding, Samples
+from brimful.sources.base import INFERRED_FROM, Fault, Finding, Samples
 
 NUMERIC = "biuf"  # kinds of dtype: bool, integers, floats
 
@@ -37,6 +38,8 @@ class Indexable:
     """
 
     findings: tuple[Finding, ...] = ()
+    sampled_findings: tuple[Finding, ...] = ()
+    skipped: tuple[Fault, ...] = ()
 
     def __init__(
         self, samples: RandomAccess, *, shape: tuple[int, ...] | None, dtype: str, limit: int | None
@@ -82,7 +85,24 @@ class Indexable:
         """The indices of some rows, in decimal."""
         return [str(index) for index in self._indices[rows].tolist()]
 
-    def read(self, rows: NDArray[np.int64]) -> Samples:
+    def labelled(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """All: whether a target is fit is seen when the sample is read."""
+        return np.ones(len(rows), bool)
+
+    def class_counts(self, rows: NDArray[np.int64]) -> None:
+        """Not known: the object would have to be asked for every sample."""
+
+    def file_bytes(self, rows: NDArray[np.int64]) -> None:
+        """Not known."""
+
+    def without(self, faults: Sequence[Fault], rows: NDArray[np.int64]) -> "Indexable":
+        """The same object with some samples left out."""
+        fewer = copy.copy(self)
+        vars(fewer).update(hashes=self.hashes[rows], _indices=self._indices[rows])
+        fewer.skipped = (*self.skipped, *faults)
+        return fewer
+
+    def read(self, rows: NDArray[np.int64], *, targets: bool = True) -> Samples:
         """Ask the object for some samples."""
         inputs, target = self.schema.inputs, self.schema.target
         x = np.empty((len(rows), *inputs.shape), inputs.dtype)
@@ -102,7 +122,7 @@ class Indexable:
                     f"{self.name}[{index}]: expected x of shape {self._given_shape} and {wanted}, "
                     f"as most samples have: {error}."
                 ) from error
-        return Samples(x, y)
+        return Samples(x, y if targets else None)
 
     def working_bytes(self, n: int) -> int:
         """The arrays handed out and one sample more."""

@@ -1,108 +1,229 @@
-"""Labels: a label for every row, joined by key from a table, or taken from the folders' names.
+"""Labels: what there is to predict for every row, joined by key from a table, or the folders' names.
 
-Never by position. A table has two columns, id and label, with or without a header. The ids of one
-table all name samples in the same way, the one of these that fits most of them: the key, the path,
-the file's stem, the file's name, or the integer that the stem spells ("1" meets "00001.csv").
+Never by position. The ids of one table all name samples in the same way, the one of these that fits
+most of them: the key, the path, the file's stem, the file's name, or the integer that the stem spells
+("1" meets "00001.csv"). A target is a class (an integer, or a name) or, where numbers have fractions
+or there are several columns, one or several floats to come close to.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 from numpy.typing import NDArray
 
-from brimful.errors import LabelError, ReadError
-from brimful.sources.base import Finding
+from brimful.errors import LabelError
+from brimful.schema import Field
+from brimful.sources.base import EXAMPLES, Finding
+from brimful.sources.label_table import INTEGER, Columns, LabelTable, read_table
 from brimful.sources.listing import Listing, keys_of
 
-TABLE_NAMES = tuple(
-    f"{name}.{suffix}"
-    for name in ("target", "targets", "labels", "label")
-    for suffix in ("csv", "tsv", "txt")
-)
-EXAMPLES = 10
-INTEGER = r"^[+-]?[0-9]{1,18}$"
-FRACTION = r"^[+-]?([0-9]+\.[0-9]*|\.?[0-9]+)([eE][+-]?[0-9]+)?$"
+NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
+WHOLE = r"^[+-]?[0-9]+$"
+SLIPS = 20  # one number with a fraction in so many is no slip: the targets are floats
+FLOAT = "float32"
 NO_LABEL = -1  # in `codes`
+
+Classes = tuple[int, ...] | tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Labels:
-    """A label for every row.
+    """What there is to predict for every row.
 
     Attributes:
-        codes: Position of each row's label in `classes`, int32, NO_LABEL where there is none.
-        classes: The labels that occur, ascending.
+        values: What is delivered: int64 of shape `(n,)` for classes, the integer itself or the
+            position of a string in `classes`; float32 of shape `(n,)` or `(n, columns)` otherwise.
+        fit: Whether a row has all that is needed to train on it: one target, and a weight if there
+            are weights. Where it is False, `values` mean nothing.
+        classes: The labels that occur, ascending; None for floats.
+        weights: How much each row counts, float32 of shape `(n,)`, or None.
         how: How they were joined, for a person to check.
         findings: What was noticed while joining.
     """
 
-    codes: NDArray[np.int32]
-    classes: tuple[int, ...] | tuple[str, ...]
+    values: NDArray[Any]
+    fit: NDArray[np.bool_]
+    classes: Classes | None
+    weights: NDArray[np.float32] | None
     how: str
     findings: tuple[Finding, ...] = ()
 
+    @property
+    def target(self) -> Field:
+        """What a target is like."""
+        return Field(self.values.shape[1:], self.values.dtype.name)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory held."""
+        return self.values.nbytes + self.fit.nbytes + (0 if self.weights is None else self.weights.nbytes)
+
     def take(self, rows: NDArray[np.int64]) -> "Labels":
         """The labels of some rows."""
-        return Labels(self.codes[rows], self.classes, self.how, self.findings)
-
-    def values(self) -> NDArray[np.int64]:
-        """What is delivered for each class: the integer itself, or the position of a string."""
-        whole = bool(self.classes) and isinstance(self.classes[0], int)
-        return np.array(self.classes if whole else range(len(self.classes)), np.int64)
+        weights = None if self.weights is None else self.weights[rows]
+        return replace(self, values=self.values[rows], fit=self.fit[rows], weights=weights)
 
 
-def find_tables(root: Path) -> Iterator[Path]:
-    """The label tables of a folder, by name: `target.csv`, `labels.csv` and the like. The first counts."""
-    return (root / name for name in TABLE_NAMES if (root / name).is_file())
-
-
-def join_table(path: Path, listing: Listing) -> Labels:
+def join_table(path: Path, listing: Listing, columns: Columns | None = None) -> Labels:
     """Join a label table to the samples of a listing, by id.
+
+    Args:
+        path: The table.
+        listing: The samples.
+        columns: Which of its columns to take; by default found by their names.
 
     Raises:
         ReadError: The table cannot be read.
-        LabelError: It is not a table of two columns, or its ids meet no sample.
+        LabelError: It is no table with an id and a target, or its ids meet no sample.
+        ArgumentError: A column that was asked for is not there.
     """
-    ids, cells = _read_table(path)
-    way, rows, example = _match(path, ids, listing)
-    first = 0
-    if rows[0] < 0 and _is_header(cells):
-        ids, cells, rows, first = ids[1:], cells[1:], rows[1:], 1
+    table = read_table(path, columns or Columns())
+    way, rows, example = _match(path, table.ids, listing)
+    if rows[0] < 0 and table.first_line == 1 and _is_header(next(iter(table.targets.values()))):
+        table, rows = table.without_first(), rows[1:]
+    join = _Join(table, rows, listing)
+    values, classes = join.targets()
+    weights = join.weights()
+    join.find_orphans()
+    row_values, row_weights = join.by_row(values, weights)
+    others = f"; not used: {', '.join(table.others)}" if table.others else ""
+    how = f"{path.name} names the samples by {way} ({example}){others}"
+    return Labels(row_values, join.fit, classes, row_weights, how, tuple(join.findings))
 
-    def examples(at: NDArray[np.int64]) -> tuple[str, ...]:
-        return tuple(f"{path}:{line + first + 1} ({ids[line]})" for line in at[:EXAMPLES].tolist())
 
-    findings = []
-    cells = pc.if_else(pa.array(rows >= 0), cells, "")  # a label that no sample has is no class
-    strays = _strays(cells)
-    if strays.size:
-        cells = pc.if_else(pa.array(np.isin(np.arange(len(cells)), strays)), "", cells)
-        hint = f"Correct {path}: most labels are integers, these are not."
-        findings.append(Finding("malformed", strays.size, examples(strays), is_problem=True, hint=hint))
-    codes_of_lines, classes = _classes(path, cells)
-    orphans = np.flatnonzero(rows < 0)
-    if orphans.size:
-        findings.append(Finding("orphan_label", orphans.size, examples(orphans), is_problem=False))
-    codes = np.full(len(listing), NO_LABEL, np.int32)
-    met = np.flatnonzero(rows >= 0)
-    met = met[np.argsort(rows[met], kind="stable")]
-    again = np.flatnonzero(rows[met][1:] == rows[met][:-1]) + 1
-    differs = codes_of_lines[met[again]] != codes_of_lines[met[again - 1]]
-    if again[~differs].size:
-        lines = met[again[~differs]]
-        findings.append(Finding("duplicate_label", lines.size, examples(lines), is_problem=False))
-    if again[differs].size:
-        lines = met[again[differs]]
-        hint = f"Correct {path}: the same sample has two different labels."
-        findings.append(Finding("conflicting_label", lines.size, examples(lines), is_problem=True, hint=hint))
-    codes[rows[met]] = codes_of_lines[met]
-    findings += missing(codes, listing, f"Add them to {path}, or take the files out of {listing.root}.")
-    return Labels(codes, classes, f"{path.name} names the samples by {way} ({example})", tuple(findings))
+class _Join:
+    """A table's lines on their way to rows, and what is noticed about them.
+
+    Args:
+        table: The lines.
+        rows: The row that each line's id names, -1 for none.
+        listing: The samples.
+    """
+
+    def __init__(self, table: LabelTable, rows: NDArray[np.int64], listing: Listing) -> None:
+        self.table = table
+        self.rows = rows
+        self.listing = listing
+        self.findings: list[Finding] = []
+        self.fit = np.zeros(len(listing), bool)
+        self._bad = np.zeros(len(rows), bool)  # lines with something that is there, but cannot be
+        self._blank = np.zeros(len(rows), bool)  # lines that lack something
+
+    def targets(self) -> tuple[NDArray[Any], Classes | None]:
+        """The target of each line, and the classes if it is one."""
+        cells = [self._met(column) for column in self.table.targets.values()]
+        if len(cells) > 1 or _has_fractions(cells[0]):
+            columns = [self._floats(column) for column in cells]
+            return (np.stack(columns, axis=1) if len(columns) > 1 else columns[0]), None
+        strays = _strays(cells[0])
+        hint = f"Correct {self.table.path}: most labels are integers, these are not."
+        self._spoilt(strays, hint)
+        kept = pc.if_else(pa.array(np.isin(np.arange(len(self.rows)), strays)), "", cells[0])
+        values, classes = _classes(kept)
+        self._blank |= _blank(cells[0])
+        return values, classes
+
+    def weights(self) -> NDArray[np.float32] | None:
+        """The weight of each line, if there are any; not below 0."""
+        if self.table.weights is None:
+            return None
+        weights = self._floats(self._met(self.table.weights))
+        self._spoilt(np.flatnonzero((weights < 0) & ~self._bad), "A weight must not be below 0.")
+        return weights
+
+    def find_orphans(self) -> None:
+        """Lines whose id no sample has."""
+        orphans = np.flatnonzero(self.rows < 0)
+        if orphans.size:
+            examples = self._examples(orphans)
+            self.findings.append(Finding("orphan_label", orphans.size, examples, is_problem=False))
+
+    def by_row(
+        self, values: NDArray[Any], weights: NDArray[np.float32] | None
+    ) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
+        """What the lines say, in the order of the samples, each named by one line or by equal ones."""
+        lines = np.flatnonzero(self.rows >= 0)
+        lines = lines[np.argsort(self.rows[lines], kind="stable")]
+        rows = self.rows[lines]
+        again = np.flatnonzero(rows[1:] == rows[:-1]) + 1
+        again = again[~(self._bad[lines[again]] | self._bad[lines[again - 1]])]
+        differs = self._blank[lines[again]] != self._blank[lines[again - 1]]
+        for said in (values, *([] if weights is None else [weights])):
+            unequal = said[lines[again]] != said[lines[again - 1]]
+            differs |= unequal.any(axis=tuple(range(1, unequal.ndim)))
+        conflicting = lines[again[differs]]
+        for kind, which, hint in (
+            ("duplicate_label", lines[again[~differs]], ""),
+            (
+                "conflicting_label",
+                conflicting,
+                f"Correct {self.table.path}: a sample has two different labels.",
+            ),
+        ):
+            if which.size:
+                found = Finding(kind, which.size, self._examples(which), is_problem=bool(hint), hint=hint)
+                self.findings.append(found)
+        spoilt = np.concatenate((self.rows[conflicting], rows[self._bad[lines]]))
+        self.fit[rows[~self._blank[lines]]] = True
+        unlabelled = np.setdiff1d(np.flatnonzero(~self.fit), spoilt)
+        self.fit[spoilt] = False
+        hint = f"Add them to {self.table.path}, or take the files out of {self.listing.root}."
+        self.findings += missing(unlabelled, self.listing, hint)
+        return _placed(values[lines], rows, len(self.listing)), (
+            None if weights is None else _placed(weights[lines], rows, len(self.listing))
+        )
+
+    def _met(self, cells: pa.Array) -> pa.Array:
+        """Cells of the lines that name a sample; empty for the others: a label no sample has is no class."""
+        return pc.if_else(pa.array(self.rows >= 0), cells, "")
+
+    def _floats(self, cells: pa.Array) -> NDArray[np.float32]:
+        """Cells as finite floats, 0 where they are empty or no number, which is noted."""
+        blank = _blank(cells)
+        well = pc.match_substring_regex(cells, NUMBER).to_numpy(zero_copy_only=False)
+        numbers = pc.if_else(pa.array(well), cells, "0").cast(pa.float64()).to_numpy()
+        with np.errstate(over="ignore"):
+            values: NDArray[np.float32] = numbers.astype(FLOAT)
+        well &= np.isfinite(values)
+        hint = f"Correct {self.table.path}: these are no finite numbers."
+        self._spoilt(np.flatnonzero(~well & ~blank & ~self._bad), hint)
+        self._blank |= blank
+        return np.where(well, values, np.float32(0))
+
+    def _spoilt(self, lines: NDArray[np.int64], hint: str) -> None:
+        """Note lines with a cell that cannot be."""
+        if lines.size:
+            self._bad[lines] = True
+            found = Finding("malformed", lines.size, self._examples(lines), is_problem=True, hint=hint)
+            self.findings.append(found)
+
+    def _examples(self, lines: NDArray[np.int64]) -> tuple[str, ...]:
+        path, first = self.table.path, self.table.first_line
+        return tuple(f"{path}:{line + first} ({self.table.ids[line]})" for line in lines[:EXAMPLES].tolist())
+
+
+def _placed(values: NDArray[Any], rows: NDArray[np.int64], n: int) -> NDArray[Any]:
+    placed = np.zeros((n, *values.shape[1:]), values.dtype)
+    placed[rows] = values
+    return placed
+
+
+def _blank(cells: pa.Array) -> NDArray[np.bool_]:
+    blank: NDArray[np.bool_] = pc.equal(cells, "").to_numpy(zero_copy_only=False)
+    return blank
+
+
+def _has_fractions(cells: pa.Array) -> bool:
+    """Whether a column is of numbers, and enough of them are written with a fraction."""
+    filled = cells.filter(pc.not_equal(cells, ""))
+    numbers = pc.sum(pc.match_substring_regex(filled, NUMBER)).as_py() or 0
+    whole = pc.sum(pc.match_substring_regex(filled, WHOLE)).as_py() or 0
+    return bool(numbers * 2 > len(filled) and (numbers - whole) * SLIPS > numbers)
 
 
 def from_folders(listing: Listing) -> Labels:
@@ -110,16 +231,17 @@ def from_folders(listing: Listing) -> Labels:
     folders = pc.fill_null(pc.struct_field(_split(listing.paths), "folder"), "")
     encoded = folders.dictionary_encode()
     names = pc.replace_substring_regex(encoded.dictionary, pattern=r"^.*/", replacement="")
-    codes_of_names, classes = _classes(listing.root, names)
+    values, classes = _classes(names)
     if len(classes) < len(pc.unique(names)) - ("" in names.to_pylist()):
         raise LabelError(
             f"{listing.root}: two folders spell the same class in different ways, like 1 and 01.",
             "Give the folders of a class the same name, or names that are no integers.",
         )
-    codes = codes_of_names[encoded.indices.to_numpy()]
-    hint = "Move them into the folder of their class."
-    found = missing(codes, listing, hint)
-    return Labels(codes, classes, "the name of the folder that a file lies in is its label", tuple(found))
+    at = encoded.indices.to_numpy()
+    fit = ~_blank(names)[at]
+    found = missing(np.flatnonzero(~fit), listing, "Move them into the folder of their class.")
+    how = "the name of the folder that a file lies in is its label"
+    return Labels(values[at], fit, classes, None, how, tuple(found))
 
 
 def has_folder_classes(listing: Listing) -> bool:
@@ -128,9 +250,8 @@ def has_folder_classes(listing: Listing) -> bool:
     return len(folders) > 1 and folders.null_count == 0 and not pc.any(pc.equal(folders, "")).as_py()
 
 
-def missing(codes: NDArray[np.int32], listing: Listing, hint: str) -> list[Finding]:
+def missing(rows: NDArray[np.int64], listing: Listing, hint: str) -> list[Finding]:
     """The finding that samples have no label, if any has none."""
-    rows = np.flatnonzero(codes == NO_LABEL)
     if not rows.size:
         return []
     examples = tuple(str(listing.root / listing.paths[row].as_py()) for row in rows[:EXAMPLES].tolist())
@@ -140,44 +261,6 @@ def missing(codes: NDArray[np.int32], listing: Listing, hint: str) -> list[Findi
 def _split(paths: pa.LargeStringArray) -> pa.StructArray:
     """Folder and name of each path; the folder is empty at the root."""
     return pc.extract_regex(paths, pattern=r"(?s)^(?:(?P<folder>.*)/)?(?P<name>[^/]*)$")
-
-
-def _read_table(path: Path) -> tuple[pa.Array, pa.Array]:
-    """Ids and label cells, stripped; the header, if there is one, still the first row."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(1 << 16)
-        delimiter = _delimiter(head)
-        table = pyarrow.csv.read_csv(
-            path,
-            # each thread would keep its own freed memory
-            pyarrow.csv.ReadOptions(use_threads=False, autogenerate_column_names=True),
-            pyarrow.csv.ParseOptions(delimiter=delimiter),
-            pyarrow.csv.ConvertOptions(
-                column_types={"f0": pa.large_string(), "f1": pa.large_string()},
-                null_values=[],
-                strings_can_be_null=False,
-            ),
-        )
-    except OSError as error:
-        raise ReadError(f"{path}: the label table cannot be read: {error.strerror or error}.") from error
-    except pa.ArrowInvalid as error:
-        raise LabelError(
-            f"{path}: this is not a label table: {error}.",
-            "Expected two columns, id and label, in UTF-8, with the same delimiter in every line.",
-        ) from error
-    if table.num_columns != 2:
-        raise LabelError(
-            f"{path}: expected two columns, id and label. Found {table.num_columns}.",
-            "Keep the column that names the sample and the one with its label.",
-        )
-    ids, cells = (pc.utf8_trim_whitespace(column.combine_chunks()) for column in table.columns)
-    return ids, cells
-
-
-def _delimiter(head: bytes) -> str:
-    line = next((line for line in head.splitlines() if line.strip()), b"")
-    return next((mark.decode() for mark in (b"\t", b";", b",") if mark in line), " ")
 
 
 def _ways(listing: Listing) -> Iterator[tuple[str, pa.Array, Callable[[pa.Array], pa.Array]]]:
@@ -259,22 +342,17 @@ def _strays(cells: pa.Array) -> NDArray[np.int64]:
     return np.flatnonzero(filled & ~whole) if mostly else np.empty(0, np.int64)
 
 
-def _classes(path: Path, cells: pa.Array) -> tuple[NDArray[np.int32], tuple[int, ...] | tuple[str, ...]]:
-    """Number the labels in ascending order: integers if all of them are, strings otherwise.
+def _classes(cells: pa.Array) -> tuple[NDArray[np.int64], Classes]:
+    """Number the labels: integers are themselves, if all of them are; names their place in the alphabet.
 
     Returns:
-        The number of each cell, NO_LABEL for an empty one, and the labels.
+        The number of each cell, 0 for an empty one, and the labels, ascending.
     """
     filled = pc.if_else(pc.equal(cells, ""), None, cells)
     known = pc.drop_null(pc.unique(filled))
     whole = pc.all(pc.match_substring_regex(known, INTEGER)).as_py()
-    if not whole and pc.all(pc.match_substring_regex(known, FRACTION)).as_py():
-        raise LabelError(
-            f"{path}: the labels are numbers with a fraction, or very large, like {known[0].as_py()!r}.",
-            "Classes must be integers or names; regression on a table of numbers is not supported yet.",
-        )
     values = _integers(filled) if whole else filled
     ordered = pc.drop_null(pc.unique(values))
     ordered = ordered.take(pc.sort_indices(ordered))
-    codes = pc.fill_null(pc.index_in(values, value_set=ordered, skip_nulls=True), NO_LABEL)
-    return codes.to_numpy().astype(np.int32), tuple(ordered.to_pylist())
+    numbers = values if whole else pc.index_in(values, value_set=ordered, skip_nulls=True)
+    return pc.fill_null(numbers, 0).to_numpy().astype(np.int64), tuple(ordered.to_pylist())

@@ -3,7 +3,7 @@
 import os
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from brimful.errors import SourceError, SourceNotFoundError
 from brimful.keys import DRAW_SEED, hash_keys
-from brimful.sources.base import Progress
+from brimful.sources.base import EXAMPLES, Finding, Progress
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
+NO_SAMPLE = (".", "~", "#")  # how the names of files begin that systems and editors leave behind
 PIECE = 8_192  # files a piece: what is held as Python strings at a time
 
 
@@ -28,12 +29,14 @@ class Listing:
         paths: Paths below it, `/`-separated, a pyarrow large_string array in row order.
         hashes: `xxh3_64` of every key, ascending, uint64.
         left_out: How many other files lie about, by suffix.
+        findings: What has the name of a sample file, and is none.
     """
 
     root: Path
     paths: pa.LargeStringArray
     hashes: NDArray[np.uint64]
     left_out: dict[str, int]
+    findings: tuple[Finding, ...] = ()
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -50,11 +53,11 @@ class Listing:
 
     def take(self, rows: NDArray[np.int64]) -> "Listing":
         """The listing of some rows, which must ascend."""
-        return Listing(self.root, self.paths.take(pa.array(rows)), self.hashes[rows], self.left_out)
+        return replace(self, paths=self.paths.take(pa.array(rows)), hashes=self.hashes[rows])
 
     def draw(self, n: int) -> NDArray[np.int64]:
         """Draw n rows by a second, independent hash of the key, ascending."""
-        second = hash_keys(_strings(self.keys), DRAW_SEED)
+        second = hash_keys(strings(self.keys), DRAW_SEED)
         return np.sort(np.argsort(second, kind="stable")[:n])
 
 
@@ -67,7 +70,8 @@ def list_folder(root: Path, *, without: Sequence[Path] = (), progress: Progress 
     """List the sample files below a folder.
 
     They are the files of one suffix, the one that most of the files named `.csv`, `.tsv`, `.txt` or
-    `.dat` have, in capitals or not. Names that begin with a dot are passed over, folders too.
+    `.dat` have, in capitals or not. Hidden files (`.x`), hidden folders and what editors leave behind
+    (`~$x`, `#x#`) are passed over. Links to files are followed, links to folders are not.
 
     Args:
         root: The folder.
@@ -78,9 +82,10 @@ def list_folder(root: Path, *, without: Sequence[Path] = (), progress: Progress 
         SourceNotFoundError: There is no such folder, or no sample file in it.
         SourceError: A name is not UTF-8, or two files have the same key.
     """
-    found, left_out = _walk(root, without, progress)
+    walk = _Walk(root)
+    found = walk.pieces(without, progress)
     if not found:
-        others = counted(left_out)
+        others = counted(walk.left_out)
         raise SourceNotFoundError(
             f"{root}: no sample files ({', '.join(SUFFIXES)}) in this folder or below it"
             + (f"; what lies there: {others}." if others else "; it is empty."),
@@ -88,8 +93,9 @@ def list_folder(root: Path, *, without: Sequence[Path] = (), progress: Progress 
         )
     suffix = max(SUFFIXES, key=lambda known: sum(map(len, found[known])) if known in found else 0)
     for other in found.keys() - {suffix}:
-        left_out[other] += sum(map(len, found[other]))
-    return _in_row_order(root, found[suffix], dict(left_out))
+        walk.left_out[other] += sum(map(len, found[other]))
+    listing = _in_row_order(root, found[suffix])
+    return replace(listing, left_out=dict(walk.left_out), findings=walk.findings())
 
 
 def counted(left_out: Mapping[str, int]) -> str:
@@ -97,56 +103,97 @@ def counted(left_out: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {what}" for what, count in left_out.items())
 
 
-def _walk(
-    root: Path, without: Sequence[Path], progress: Progress | None
-) -> tuple[dict[str, list[pa.LargeStringArray]], Counter[str]]:
-    """Collect the paths by suffix, a piece at a time, and count what is left out."""
-    found: dict[str, list[pa.LargeStringArray]] = defaultdict(list)
-    piece: dict[str, list[str]] = defaultdict(list)
-    left_out: Counter[str] = Counter()
-    tables = {path.resolve() for path in without}
-    names = {path.name for path in (*without, *tables)}
-    count = 0
-    for path, name in _files(root, left_out):
-        suffix = PurePosixPath(name).suffix.lower()
-        if suffix not in SUFFIXES or name.startswith("."):
-            left_out[suffix or "without suffix"] += 1
-        elif name not in names or (root / path).resolve() not in tables:
-            piece[suffix].append(path)
-            count += 1
-            if len(piece[suffix]) == PIECE:
-                found[suffix].append(_packed(root, piece.pop(suffix)))
-            if progress and count % 1000 == 0:
-                progress(count)
-    for suffix, paths in piece.items():
-        found[suffix].append(_packed(root, paths))
-    return found, left_out
+@dataclass
+class _Walk:
+    """A walk through all of a folder.
 
+    Attributes:
+        root: The folder.
+        left_out: What is no sample by its name, counted by suffix.
+        not_files: Paths of what is named like a sample and is no file: pipes, links to nowhere.
+    """
 
-def _files(root: Path, left_out: Counter[str]) -> Iterator[tuple[str, str]]:
-    """Every file below root: its path, `/`-separated, and its name. Links to files are followed."""
-    folders = [""]
-    while folders:
-        folder = folders.pop()
-        try:
-            with os.scandir(root / folder) as entries:
-                for entry in entries:
-                    path = f"{folder}/{entry.name}" if folder else entry.name
-                    if entry.is_dir(follow_symlinks=False):
-                        if entry.name.startswith("."):
-                            left_out["hidden folders"] += 1
-                        else:
-                            folders.append(path)
-                    elif _is_file(entry):
-                        yield path, entry.name
+    root: Path
+    left_out: Counter[str] = field(default_factory=Counter)
+    not_files: list[str] = field(default_factory=list)
+
+    def pieces(
+        self, without: Sequence[Path], progress: Progress | None
+    ) -> dict[str, list[pa.LargeStringArray]]:
+        """Collect the paths by suffix, a piece at a time."""
+        found: dict[str, list[pa.LargeStringArray]] = defaultdict(list)
+        piece: dict[str, list[str]] = defaultdict(list)
+        tables = {path.resolve() for path in without}
+        names = {path.name for path in (*without, *tables)}
+        count = 0
+        for path, name in self._files():
+            suffix = _sample_suffix(name)
+            if not suffix:
+                self.left_out[PurePosixPath(name).suffix.lower() or "without suffix"] += 1
+            elif name not in names or (self.root / path).resolve() not in tables:
+                piece[suffix].append(path)
+                count += 1
+                if len(piece[suffix]) == PIECE:
+                    found[suffix].append(_packed(self.root, piece.pop(suffix)))
+                if progress and count % 1000 == 0:
+                    progress(count)
+        for suffix, paths in piece.items():
+            found[suffix].append(_packed(self.root, paths))
+        return found
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What is named like a sample and is none."""
+        if not self.not_files:
+            return ()
+        examples = tuple(str(self.root / path) for path in self.not_files[:EXAMPLES])
+        hint = "Take them out of the folder: they are folders, pipes or links that lead to no file."
+        return (Finding("not_a_file", len(self.not_files), examples, is_problem=True, hint=hint),)
+
+    def _files(self) -> Iterator[tuple[str, str]]:
+        """Every file below root: its path, `/`-separated, and its name."""
+        folders = [""]
+        while folders:
+            folder = folders.pop()
+            empty = True
+            for entry in self._entries(folder):
+                path = f"{folder}/{entry.name}" if folder else entry.name
+                if _is_folder(entry):
+                    empty = False
+                    if entry.name.startswith("."):
+                        self.left_out["hidden folders"] += 1
                     else:
-                        left_out["links to folders or nowhere, pipes or devices"] += 1
+                        folders.append(path)
+                elif _is_file(entry):
+                    empty = False
+                    yield path, entry.name
+                elif _sample_suffix(entry.name):
+                    self.not_files.append(path)
+                else:
+                    self.left_out["links to folders or nowhere, pipes or devices"] += 1
+            if empty and _sample_suffix(folder):  # a folder of samples may be called data.csv
+                self.not_files.append(folder)
+
+    def _entries(self, folder: str) -> Iterator["os.DirEntry[str]"]:
+        try:
+            with os.scandir(self.root / folder) as entries:
+                yield from entries
         except OSError as error:
             reason = error.strerror or str(error)
             raise SourceNotFoundError(
-                f"{root / folder}: the folder cannot be listed: {reason}.",
+                f"{self.root / folder}: the folder cannot be listed: {reason}.",
                 "Check the path and the permissions.",
             ) from error
+
+
+def _sample_suffix(path: str) -> str:
+    """The suffix of what may be a sample by its name; empty for all else."""
+    name = path.rpartition("/")[2]
+    suffix = PurePosixPath(name).suffix.lower()
+    return suffix if suffix in SUFFIXES and not name.startswith(NO_SAMPLE) else ""
+
+
+def _is_folder(entry: "os.DirEntry[str]") -> bool:
+    return entry.is_dir(follow_symlinks=False)
 
 
 def _is_file(entry: "os.DirEntry[str]") -> bool:
@@ -165,19 +212,19 @@ def _packed(root: Path, paths: list[str]) -> pa.LargeStringArray:
         ) from error
 
 
-def _strings(array: pa.LargeStringArray) -> Iterator[str]:
+def strings(array: pa.LargeStringArray) -> Iterator[str]:
     """The strings of an array, few at a time in memory."""
     for start in range(0, len(array), PIECE):
         yield from array.slice(start, PIECE).to_pylist()
 
 
-def _in_row_order(root: Path, pieces: list[pa.LargeStringArray], left_out: dict[str, int]) -> Listing:
+def _in_row_order(root: Path, pieces: list[pa.LargeStringArray]) -> Listing:
     paths = pa.concat_arrays(pieces)
     keys = keys_of(paths)
-    hashes = hash_keys(_strings(keys))
+    hashes = hash_keys(strings(keys))
     table = pa.table({"hash": hashes, "key": keys})
     order = pc.sort_indices(table, sort_keys=[("hash", "ascending"), ("key", "ascending")])
-    listing = Listing(root, paths.take(order), hashes[order.to_numpy()], left_out)
+    listing = Listing(root, paths.take(order), hashes[order.to_numpy()], {})
     equal = np.flatnonzero(listing.hashes[1:] == listing.hashes[:-1])
     for row in equal.tolist():
         first, second = listing.paths.slice(row, 2).to_pylist()

@@ -9,6 +9,7 @@ float64, NumPy casts. Parsing goes the fastest way that is safe, and falls back:
 """
 
 import codecs
+import re
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 from brimful.sources.cells import numbers
 from brimful.sources.layout import Layout, TextError
+
+DECIMAL_COMMA = re.compile(rb"\d,\d|^\d+[ \t]+[+-]?\d+$")  # the second where the comma was taken to delimit
 
 
 def detect(text: bytes) -> Layout:
@@ -27,8 +30,7 @@ def detect(text: bytes) -> Layout:
     Raises:
         TextError: They lie in no way known here.
     """
-    if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in text:
-        raise TextError("malformed", "this is not text in UTF-8 (UTF-16, or binary)")
+    _refuse_binary(text)
     delimiter = next((mark for mark in (b";", b",", b"\t") if mark in text), b" ")
     lines = [line for line in _lines(text) if line.strip()]
     if not lines:
@@ -74,6 +76,7 @@ def parse_one(text: bytes, layout: Layout, dtype: str = "float64") -> NDArray[An
     Raises:
         TextError: With line and column.
     """
+    _refuse_binary(text)
     lines = [(number, line) for number, line in enumerate(_lines(text), start=1) if line.strip()]
     if not lines:
         raise TextError("empty", "there is no number in this file")
@@ -95,6 +98,11 @@ def tidy(text: bytes, delimiter: bytes) -> bytes:
     if delimiter == b" ":
         lines = [b" ".join(line.split()) for line in lines]
     return b"\n".join(lines) + b"\n"
+
+
+def _refuse_binary(text: bytes) -> None:
+    if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in text:
+        raise TextError("malformed", "this is not text in UTF-8 (UTF-16, or binary)")
 
 
 def _closed(text: bytes) -> bytes:
@@ -131,4 +139,5 @@ def _number(cell: bytes, line: int, column: int) -> float:
         return float(cell)
     except ValueError:
         found = f"{cell[:40].decode(errors='backslashreplace')!r}" if cell else "an empty cell"
-        raise TextError("malformed", f"expected a number, found {found}", line, column) from None
+        remark = "; are these decimal commas? Write points" if DECIMAL_COMMA.search(cell) else ""
+        raise TextError("malformed", f"expected a number, found {found}{remark}", line, column) from None

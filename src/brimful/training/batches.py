@@ -31,8 +31,8 @@ except ImportError as error:
 class Batches(DataAdapter):  # type: ignore[misc]  # keras has no types
     """Batches for `fit`, `evaluate`, `predict`, or to loop over: each pass is the next epoch.
 
-    A batch is `(x, y)`, NumPy arrays in memory of their own; `(x,)` without labels; with the list of
-    keys at the end where `include_keys` was asked for. Made by `Source.batches`.
+    A batch is `(x, y)`, NumPy arrays in memory of their own; `(x,)` without labels; `(x, y, w)` with
+    weights; with the list of keys at the end where `include_keys` was asked for. Made by `Source.batches`.
 
     Args:
         feed: Where the batches come from.
@@ -121,13 +121,14 @@ class Batches(DataAdapter):  # type: ignore[misc]  # keras has no types
         self._refuse_keys()
         passes = [iter(self.feed)]
         passes[0] = chain([next(passes[0])], passes[0])
-        fields = [self.schema.inputs, *([self.schema.target] if self.schema.target else [])]
         options = tf.data.Options()
         options.autotune.enabled = False
         options.experimental_optimization.inject_prefetch = False
         return tf.data.Dataset.from_generator(
             lambda: self._until_failure(passes.pop() if passes else iter(self.feed)),
-            output_signature=tuple(tf.TensorSpec((None, *field.shape), field.dtype) for field in fields),
+            output_signature=tuple(
+                tf.TensorSpec((None, *field.shape), field.dtype) for field in self.schema.fields
+            ),
         ).with_options(options)
 
     def on_epoch_begin(self) -> None:

@@ -104,6 +104,12 @@ def build_model(build: BuildModel, schema: Schema) -> Any:
         ArgumentError: What it makes is no model.
     """
     outputs = schema.num_classes or (schema.target.size if schema.target else 0)
+    if build in BUILT_IN.values() and schema.target and schema.target.dtype.startswith("float"):
+        raise ArgumentError(
+            f"{build.__name__} is a classifier, but the target is {outputs} number{'s' * (outputs > 1)}.",
+            "Bring a model of your own: --model package.module:function, called with "
+            f"(input_shape, {outputs}).",
+        )
     model = build(schema.inputs.shape, outputs)
     if not isinstance(model, keras.Model):
         raise ArgumentError(

@@ -3,30 +3,35 @@
 config.json   what was asked for, and with what it ran
 log.jsonl     a line for every epoch
 model.keras   the model after the last epoch that ended
+skipped.csv   key, kind, message of every sample that was left out because it is bad; only if any was
 """
 
+import csv
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from brimful.errors import RunExistsError, WriteError
+from brimful.sources.base import Fault
 from brimful.training.report import EpochReport
 
 CONFIG = "config.json"
+SKIPPED = "skipped.csv"
 
 
 def check_free(path: Path) -> None:
     """Refuse a folder in which something is that a run would write over.
 
-    What a run leaves in which no epoch ended is only its configuration; its place may be taken.
+    What a run leaves in which no epoch ended is only what it was asked for; its place may be taken.
 
     Raises:
         RunExistsError: Something is there already.
     """
     if path.exists() and not path.is_dir():
         raise RunExistsError(f"{path}: this is a file.", "Name a folder for the run.")
-    if path.is_dir() and any(entry.name != CONFIG for entry in path.iterdir()):
+    if path.is_dir() and any(entry.name not in (CONFIG, SKIPPED) for entry in path.iterdir()):
         raise RunExistsError(
             f"{path}: this folder is not empty, and a run is never written over.",
             "Name another folder for this run, or delete that one.",
@@ -39,17 +44,24 @@ class Run:
     Args:
         path: Where.
         config: What to keep in `config.json`, fit for JSON.
+        skipped: Samples that were left out.
 
     Raises:
         RunExistsError: Something is there already.
     """
 
-    def __init__(self, path: str | os.PathLike[str], config: dict[str, Any]) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], config: dict[str, Any], skipped: Sequence[Fault] = ()
+    ) -> None:
         self.path = Path(path)
         try:
             check_free(self.path)
             self.path.mkdir(parents=True, exist_ok=True)
             (self.path / CONFIG).write_text(json.dumps(config, indent=2) + "\n", "utf-8")
+            (self.path / SKIPPED).unlink(missing_ok=True)
+            if skipped:
+                with (self.path / SKIPPED).open("w", encoding="utf-8", newline="") as file:
+                    csv.writer(file).writerows([Fault._fields, *skipped])
         except OSError as error:
             if isinstance(error, RunExistsError):
                 raise

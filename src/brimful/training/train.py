@@ -56,7 +56,8 @@ def train(
     if method not in ("fit", "train_on_batch"):
         raise ArgumentError(f"Expected `method` as 'fit' or 'train_on_batch'. Received: method={method!r}")
     check_trainable(batches)
-    folder = Run(run, {**_circumstances(batches, epochs, method), **(config or {})})
+    circumstances = {**_circumstances(batches, epochs, method), **(config or {})}
+    folder = Run(run, circumstances, batches.feed.reader.skipped)
     compile_for(model, batches.schema)
     recorder = _Recorder(batches, epochs, observer or LineObserver(), folder)
     loop = _fit if method == "fit" else _train_on_batch
@@ -199,8 +200,8 @@ def _train_on_batch(model: Any, batches: Batches, validation: Batches | None, re
     for _ in range(recorder.epochs):
         recorder.epoch_begins()
         sums: Metrics = {}
-        for x, y in batches:  # each call's metrics are those of its batch alone
-            for name, value in _metrics(model.train_on_batch(x, y, return_dict=True)).items():
+        for x, y, *w in batches:  # each call's metrics are those of its batch alone
+            for name, value in _metrics(model.train_on_batch(x, y, *w, return_dict=True)).items():
                 sums[name] = sums.get(name, 0.0) + value * len(x)
             recorder.batch_ends()
         train = {name: value / batches.stats.samples for name, value in sums.items()}

@@ -1,0 +1,70 @@
+"""Data: the options that say what the data are, the same for every command that reads them."""
+
+from typing import Any
+
+import click
+
+from brimful.cli.console import Screen
+from brimful.dataset import Source, scan, usable
+
+
+class Shape(click.ParamType[tuple[int, ...]]):
+    """A shape on the command line: 28,28,1."""
+
+    name = "shape"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, ...]:
+        """Turn "28,28,1" into (28, 28, 1)."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            shape = tuple(int(part) for part in value.split(","))
+        except ValueError:
+            shape = ()
+        if not shape or min(shape) < 1:
+            self.fail(f"expected positive numbers between commas, like 28,28,1, not {value!r}", param, ctx)
+        return shape
+
+
+DATA_OPTIONS = ("labels", "id", "target", "weight", "shape", "limit")
+
+
+def data_options(command: Any) -> Any:
+    """Give a command DATA and the options that say what is in it: DATA_OPTIONS."""
+    for add in (
+        click.option(
+            "--limit", type=click.IntRange(min=1), metavar="N", help="Draw N samples, to try first."
+        ),
+        click.option(
+            "--shape", type=Shape(), metavar="28,28,1", help="Shape of a sample.  [default: as in the files]"
+        ),
+        click.option("--weight", metavar="COLUMN", help="Column of sample weights."),
+        click.option(
+            "--target",
+            metavar="COLUMN[,COLUMN]",
+            help="Column of the label table to predict.  [default: label, target or the like]",
+        ),
+        click.option("--id", metavar="COLUMN", help="Column that names the samples."),
+        click.option(
+            "--labels",
+            metavar="FILE|folders",
+            help="Label table, or `folders`.  [default: found by itself]",
+        ),
+        click.argument("data"),
+    ):
+        command = add(command)
+    return command
+
+
+def scan_data(
+    screen: Screen, data: str, *, on_bad: str = "raise", target: str | None = None, **options: Any
+) -> Source:
+    """Scan what the command line names, leave out what is bad if that is wanted, and show how far it is."""
+    with screen.counting(f"listing {data}:") as listed:
+        source = scan(data, target=target.split(",") if target else None, progress=listed, **options)
+    if on_bad != "skip":
+        return source
+    with screen.bar("reading every sample", len(source)) as bar:
+        return usable(source, bar)

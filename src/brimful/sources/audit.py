@@ -1,0 +1,225 @@
+"""Audit: every sample read once, and everything that is wrong with any of them, counted in full."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brimful.errors import SourceError
+from brimful.schema import Schema
+from brimful.sources.base import EXAMPLES, Fault, Finding, Progress, Reader, reading_threads
+
+BLOCK_ROWS = 128  # few, since a block with a fault is read again in parts
+BLOCK_BYTES = 64_000_000  # what reading a block may take, unless a single sample takes more
+BLOCKS_AHEAD = 256
+HINT = "Mend the files or take them out, or leave these samples out (on_bad='skip', --on-bad skip)."
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What is known of a source.
+
+    Attributes:
+        name: What a person calls the source.
+        samples: How many there are, faulty ones included.
+        schema: What every sample should have.
+        findings: What was noticed, each kind once, counted in full, problems first.
+        faults: The samples that cannot be used, in row order: every one of them that was read, or
+            that has no label.
+        class_counts: Samples of each class; None where classes are not known.
+        value_range: Least and greatest input value of the samples read; None if none was.
+        source_bytes: What the samples take where they lie; None where that is not known.
+        seconds: How long it took.
+        complete: Whether every sample was read, and not only those that the schema was inferred from.
+    """
+
+    name: str
+    samples: int
+    schema: Schema
+    findings: tuple[Finding, ...]
+    faults: tuple[Fault, ...]
+    class_counts: dict[int, int] | dict[str, int] | None
+    value_range: tuple[float, float] | None
+    source_bytes: int | None
+    seconds: float
+    complete: bool
+
+    @property
+    def problems(self) -> tuple[Finding, ...]:
+        """What must be mended, or left out, before training."""
+        return tuple(finding for finding in self.findings if finding.is_problem)
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What should be known, and is no obstacle."""
+        return tuple(finding for finding in self.findings if not finding.is_problem)
+
+    def as_dict(self) -> dict[str, Any]:
+        """All of it but the faults one by one, fit for JSON."""
+        counts = self.class_counts
+        return {
+            "name": self.name,
+            "samples": self.samples,
+            "shape": list(self.schema.inputs.shape),
+            "dtype": self.schema.inputs.dtype,
+            "classes": None if self.schema.classes is None else list(self.schema.classes),
+            "class_counts": None if counts is None else {str(name): n for name, n in counts.items()},
+            "value_range": None if self.value_range is None else list(self.value_range),
+            "source_bytes": self.source_bytes,
+            "decoded_bytes": self.samples * self.schema.nbytes,
+            "seconds": self.seconds,
+            "complete": self.complete,
+            "problems": [_entry(finding) for finding in self.problems],
+            "warnings": [_entry(finding) for finding in self.warnings],
+        }
+
+    def __str__(self) -> str:
+        inputs = self.schema.inputs
+        how = "every sample read" if self.complete else "only the first samples read"
+        lines = [f"{self.name}: {self.samples:,} samples of {inputs.shape} {inputs.dtype}; {how}"]
+        if self.source_bytes is not None:
+            lines.append(f"  {self.source_bytes / 1e6:,.1f} MB, in {self.seconds:.1f} s")
+        if self.value_range:
+            lines.append(f"  values from {self.value_range[0]:g} to {self.value_range[1]:g}")
+        if self.class_counts:
+            counts = self.class_counts
+            few = ", ".join(f"{name}: {n:,}" for name, n in islice(counts.items(), 12))
+            lines.append(f"  {len(counts):,} classes: {few}{', ...' if len(counts) > 12 else ''}")
+        lines += [f"  {'problem' if each.is_problem else 'warning'}: {each}" for each in self.findings]
+        if not self.problems:
+            lines.append("  no problems")
+        return "\n".join(lines)
+
+
+@dataclass
+class _Seen:
+    """What reading some samples has shown."""
+
+    samples: int = 0
+    low: float = np.inf
+    high: float = -np.inf
+    file_bytes: int | None = 0
+    faults: list[Fault] = field(default_factory=list)
+
+    def add(self, other: "_Seen") -> Self:
+        """Take in what reading others has shown."""
+        known = self.file_bytes is not None and other.file_bytes is not None
+        self.samples += other.samples
+        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
+        self.file_bytes = (self.file_bytes or 0) + (other.file_bytes or 0) if known else None
+        self.faults += other.faults
+        return self
+
+
+def audit(reader: Reader, rows: NDArray[np.int64], progress: Progress | None = None) -> Audit:
+    """Read some samples of a source, all of them as a rule, and note whatever is wrong.
+
+    Args:
+        reader: The source.
+        rows: The samples, ascending.
+        progress: Called with the number of samples read so far.
+    """
+    began = time.perf_counter()
+    size = BLOCK_ROWS
+    while size > 1 and reader.working_bytes(size) > BLOCK_BYTES:
+        size //= 2
+    blocks = (rows[start : start + size] for start in range(0, len(rows), size))
+    seen = _Seen()
+    for part in _in_threads(lambda block: _look_at(reader, block), blocks):
+        seen.add(part)
+        if progress:
+            progress(seen.samples)
+    counts = reader.class_counts(rows)
+    return Audit(
+        reader.name,
+        len(rows),
+        reader.schema,
+        merged((*reader.findings, *_counted(seen.faults), *_one_class(counts))),
+        (*seen.faults, *_unlabelled(reader, rows, seen.faults)),
+        counts,
+        (seen.low, seen.high) if seen.low <= seen.high else None,
+        seen.file_bytes,
+        time.perf_counter() - began,
+        complete=True,
+    )
+
+
+def glance(reader: Reader, rows: NDArray[np.int64]) -> Audit:
+    """What is known without reading more than the scan has."""
+    counts = reader.class_counts(rows)
+    findings = merged((*reader.findings, *reader.sampled_findings, *_one_class(counts)))
+    return Audit(reader.name, len(rows), reader.schema, findings, (), counts, None, None, 0.0, complete=False)
+
+
+def findings_in(reader: Reader, rows: NDArray[np.int64]) -> tuple[Finding, ...]:
+    """What is wrong with the inputs of a few samples, read in this thread."""
+    return tuple(_counted(_look_at(reader, rows).faults))
+
+
+def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Each kind once, problems first."""
+    kinds: dict[tuple[str, bool], Finding] = {}
+    for finding in sorted(findings, key=lambda each: not each.is_problem):
+        other = kinds.setdefault((finding.kind, finding.is_problem), finding)
+        if other is not finding:
+            examples = (*other.examples, *finding.examples)[:EXAMPLES]
+            count = other.count + finding.count
+            kinds[finding.kind, finding.is_problem] = replace(other, count=count, examples=examples)
+    return tuple(kinds.values())
+
+
+def _look_at(reader: Reader, rows: NDArray[np.int64]) -> _Seen:
+    """Read some samples; where that fails, one half and then the other."""
+    try:
+        x = reader.read(rows, targets=False).x
+    except SourceError as error:
+        if len(rows) == 1:
+            fault = Fault(reader.keys(rows)[0], error.kind, error.message)
+            return _Seen(1, file_bytes=reader.file_bytes(rows), faults=[fault])
+        middle = len(rows) // 2
+        return _look_at(reader, rows[:middle]).add(_look_at(reader, rows[middle:]))
+    return _Seen(len(rows), float(x.min()), float(x.max()), reader.file_bytes(rows))
+
+
+def _in_threads(
+    work: Callable[[NDArray[np.int64]], _Seen], blocks: Iterator[NDArray[np.int64]]
+) -> Iterator[_Seen]:
+    """Do work on blocks in threads, a bounded number of them at a time, results in order."""
+    with ThreadPoolExecutor(reading_threads(), thread_name_prefix="brimful-audit") as pool:
+        while some := list(islice(blocks, BLOCKS_AHEAD)):
+            yield from pool.map(work, some)
+
+
+def _unlabelled(reader: Reader, rows: NDArray[np.int64], known: Sequence[Fault]) -> Iterator[Fault]:
+    """The samples that are well but for their label."""
+    faulty = {fault.key for fault in known}
+    for key in reader.keys(rows[~reader.labelled(rows)]):
+        if key not in faulty:
+            yield Fault(key, "missing_label", f"{key}: there is no label for it, or no single one.")
+
+
+def _counted(faults: Sequence[Fault]) -> Iterator[Finding]:
+    """A finding for each kind of fault."""
+    kinds: dict[str, list[str]] = {}
+    for fault in faults:
+        kinds.setdefault(fault.kind, []).append(fault.message)
+    for kind, messages in kinds.items():
+        yield Finding(kind, len(messages), tuple(messages[:EXAMPLES]), is_problem=True, hint=HINT)
+
+
+def _one_class(counts: dict[int, int] | dict[str, int] | None) -> Iterator[Finding]:
+    """The warning that there is nothing to tell apart."""
+    present = [name for name, n in (counts or {}).items() if n]
+    if counts and len(present) == 1:
+        yield Finding(
+            "one_class", sum(counts.values()), (f"every label is {present[0]!r}",), is_problem=False
+        )
+
+
+def _entry(finding: Finding) -> dict[str, Any]:
+    return {"kind": finding.kind, "count": finding.count, "examples": list(finding.examples)}

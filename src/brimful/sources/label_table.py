@@ -1,0 +1,174 @@
+"""LabelTable: the file that says what each sample is: a column of ids, of targets, perhaps of weights."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+
+from brimful.errors import ArgumentError, LabelError, ReadError
+
+FILE_NAMES = tuple(
+    f"{name}.{suffix}"
+    for name in ("target", "targets", "labels", "label")
+    for suffix in ("csv", "tsv", "txt")
+)
+ID_NAMES = ("id", "key", "file", "filename", "file_name", "path", "name", "stem", "image", "sample")
+TARGET_NAMES = ("label", "labels", "target", "targets", "class", "y")
+WEIGHT_NAMES = ("weight", "weights", "sample_weight")
+INTEGER = r"^[+-]?[0-9]{1,18}$"
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a table to take, by name, or by number from 1 where it has no header.
+
+    Attributes:
+        id: What names the sample; None for the one called id or the like, or the first.
+        target: What to predict, one or several; empty for the one called label or the like, or the
+            only one left.
+        weight: How much a sample counts; None for the one called weight, if there is one.
+    """
+
+    id: str | None = None
+    target: tuple[str, ...] = ()
+    weight: str | None = None
+
+    @property
+    def asked_for(self) -> tuple[str, ...]:
+        """All that were named."""
+        return tuple(name for name in (self.id, *self.target, self.weight) if name is not None)
+
+
+@dataclass(frozen=True)
+class LabelTable:
+    """The columns taken, as strings without blanks around them.
+
+    Attributes:
+        path: The file.
+        ids: What names the samples.
+        targets: The target columns by name.
+        weights: The weight column, or None.
+        first_line: Line of the file that the first row stands in, if each takes one line.
+        others: Names of the columns that are not used.
+    """
+
+    path: Path
+    ids: pa.Array
+    targets: dict[str, pa.Array]
+    weights: pa.Array | None
+    first_line: int
+    others: tuple[str, ...]
+
+    def without_first(self) -> "LabelTable":
+        """Without the first row, which turned out to be a header."""
+        targets = {name: cells[1:] for name, cells in self.targets.items()}
+        weights = None if self.weights is None else self.weights[1:]
+        return LabelTable(self.path, self.ids[1:], targets, weights, self.first_line + 1, self.others)
+
+
+def find_tables(root: Path) -> Iterator[Path]:
+    """The label tables of a folder, by name: `target.csv`, `labels.csv` and the like. The first counts."""
+    return (root / name for name in FILE_NAMES if (root / name).is_file())
+
+
+def read_table(path: Path, columns: Columns) -> LabelTable:
+    """Read a label table.
+
+    The first row is its header if it has one of the names asked for or, in a table of more than two
+    columns, one that is usual. In a table of two columns it is for the join to find out.
+
+    Raises:
+        ReadError: The file cannot be read.
+        LabelError: It is no table, or which columns to take cannot be told.
+        ArgumentError: A column that was asked for is not there.
+    """
+    cells = _cells(path)
+    heads = [str(column[0].as_py()) for column in cells]
+    usual = {name.casefold() for name in heads} & {*TARGET_NAMES, *ID_NAMES, *WEIGHT_NAMES}
+    has_header = bool({*heads} & {*columns.asked_for}) or (len(cells) > 2 and bool(usual))
+    names = heads if has_header else [str(number) for number in range(1, len(cells) + 1)]
+    for name in columns.asked_for:
+        if name not in names:
+            close = difflib.get_close_matches(name, heads, n=1)
+            raise ArgumentError(
+                f"{path}: there is no column {name!r}. There are {_listed(heads if has_header else names)}.",
+                f"Did you mean {close[0]!r}?" if close else "",
+            )
+    if len(set(names)) < len(names):
+        raise LabelError(f"{path}: two columns have the same name: {_listed(names)}.", "Rename one.")
+    id_name = columns.id or _usual(names, ID_NAMES) or names[0]
+    weight = columns.weight or _usual(names, WEIGHT_NAMES)
+    left = [name for name in names if name not in (id_name, weight)]
+    targets = columns.target or _target(path, left)
+    if {id_name, weight} & {*targets} or id_name == weight:
+        raise ArgumentError(f"{path}: one column cannot be two of id, target and weight: {_listed(names)}.")
+    by_name = dict(zip(names, ([column[1:] for column in cells] if has_header else cells), strict=True))
+    return LabelTable(
+        path,
+        by_name[id_name],
+        {name: by_name[name] for name in targets},
+        by_name[weight] if weight else None,
+        2 if has_header else 1,
+        tuple(name for name in left if name not in targets),
+    )
+
+
+def _target(path: Path, left: Sequence[str]) -> tuple[str, ...]:
+    usual = _usual(left, TARGET_NAMES)
+    if usual or len(left) == 1:
+        return (usual or left[0],)
+    if not left:
+        raise LabelError(
+            f"{path}: expected at least two columns, id and label. Found one.",
+            "Keep the column that names the sample and the one with its label.",
+        )
+    raise LabelError(
+        f"{path}: which column is the target? There are {_listed(left)}.",
+        "Name it: target='...' in Python, --target on the command line; several with commas between.",
+    )
+
+
+def _usual(names: Sequence[str], known: Sequence[str]) -> str | None:
+    """The first known name that occurs, in capitals or not."""
+    return next((name for usual in known for name in names if name.casefold() == usual), None)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names[:20])) + (", ..." if len(names) > 20 else "")
+
+
+def _cells(path: Path) -> list[pa.Array]:
+    """All columns as strings, stripped; the header, if there is one, still the first row."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(1 << 16)
+        delimiter = _delimiter(head)
+        count = len(next((line for line in head.splitlines() if line.strip()), b"").split(delimiter.encode()))
+        table = pyarrow.csv.read_csv(
+            path,
+            # each thread would keep its own freed memory
+            pyarrow.csv.ReadOptions(use_threads=False, autogenerate_column_names=True),
+            pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            pyarrow.csv.ConvertOptions(
+                column_types={f"f{at}": pa.large_string() for at in range(count)},
+                null_values=[],
+                strings_can_be_null=False,
+            ),
+        )
+    except OSError as error:
+        raise ReadError(f"{path}: the label table cannot be read: {error.strerror or error}.") from error
+    except pa.ArrowInvalid as error:
+        raise LabelError(
+            f"{path}: this is not a label table: {error}.",
+            "Expected columns, id and label, in UTF-8, with the same delimiter in every line.",
+        ) from error
+    return [pc.utf8_trim_whitespace(column.combine_chunks()) for column in table.columns]
+
+
+def _delimiter(head: bytes) -> str:
+    line = next((line for line in head.splitlines() if line.strip()), b"")
+    return next((mark.decode() for mark in (b"\t", b";", b",") if mark in line), " ")
