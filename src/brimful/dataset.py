@@ -290,6 +290,7 @@ class Source:
         shuffle: bool = True,
         memory: str | float = "1GB",
         last: Last = "short",
+        one_hot: bool = False,
         include_keys: bool = False,
     ) -> "Batches":
         """Batches to train on: `model.fit(batches)`, or `for x, y in batches`, an epoch a pass.
@@ -300,6 +301,7 @@ class Source:
             shuffle: Whether each epoch has an order of its own: a uniform permutation of all samples.
             memory: What may be held in memory to feed them, in bytes or like "64MB", "1GB" (10**9).
             last: The samples left over at the end of an epoch are a `"short"` batch, or are dropped.
+            one_hot: Whether `y` is a row of a 1 among 0s, float32 of shape `(batch, num_classes)`.
             include_keys: Whether a batch ends with the list of its keys (then it is not for Keras).
 
         Returns:
@@ -320,6 +322,7 @@ class Source:
             shuffle=shuffle,
             memory=memory,
             last=last,
+            one_hot=one_hot,
             include_keys=include_keys,
         )
         return Batches(feed)

@@ -315,3 +315,37 @@ def test_waiting_is_part_of_the_time(squares: Tree, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(batches.feed.reader, "read", slowly)
     for report in bf.train(build(), batches, run=tmp_path / "run", epochs=2):
         assert 0.15 < report.wait_seconds < report.seconds
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_weights_and_regression_reach_the_model(tmp_path: Path, method: Method) -> None:
+    """Half of the samples are nonsense of weight 0: the others are learnt, and no accuracy is made up."""
+    random = np.random.default_rng(0)
+    x = random.random((200, 2, 2))
+    tree = write_tree(tmp_path / "data", x, np.zeros(200))
+    well = np.arange(200) % 2 == 0
+    targets = np.stack([np.where(well, x.sum(axis=(1, 2)), 100), np.where(well, x[:, 0, 0], -100)], axis=1)
+    lines = (
+        f"{at + 1},{a!r},{b!r},{int(fit)}\n"
+        for at, ((a, b), fit) in enumerate(zip(targets.tolist(), well, strict=True))
+    )
+    (tree.path / "target.csv").write_text("id,a,b,weight\n" + "".join(lines))
+    batches = bf.scan(tree.path, target=["a", "b"]).batches(20)
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((2, 2)), keras.layers.Flatten(), keras.layers.Dense(2)])
+    model.compile(keras.optimizers.Adam(0.05), "mean_squared_error")
+    reports = bf.train(model, batches, run=tmp_path / "run", epochs=40, method=method)
+    assert reports[-1].train.keys() == {"loss"}
+    assert reports[-1].distinct_samples == 200
+    error = np.abs(model.predict(x[well], verbose=0) - targets[well]).mean()
+    assert error < 0.1
+
+
+def test_one_hot_targets_get_the_loss_that_fits(squares: Tree, tmp_path: Path) -> None:
+    """`one_hot=True` and an uncompiled model: categorical cross-entropy, and accuracy."""
+    batches = bf.scan(squares.path).batches(32, one_hot=True)
+    keras.utils.set_random_seed(0)
+    layers = [keras.layers.Flatten(), keras.layers.Dense(4, activation="softmax")]
+    model = keras.Sequential([keras.Input((SIDE, SIDE)), *layers])
+    reports = bf.train(model, batches, run=tmp_path / "run", epochs=30)
+    assert reports[-1].train["accuracy"] > 0.9

@@ -48,7 +48,7 @@ def test_a_budget_too_small_names_the_least_that_would_do(tree: Tree) -> None:
 def test_the_budget_is_kept_by_construction(tree: Tree, memory: str | int) -> None:
     """Two batches and all blocks that may exist fit into `memory`."""
     reader = bf.scan(tree.path)._reader
-    budget = divide(memory, reader, 8, len(reader))
+    budget = divide(memory, reader, reader.schema, 8, len(reader))
     held = 2 * 8 * reader.schema.nbytes + budget.blocks * reader.working_bytes(budget.block_rows)
     assert held <= parse_bytes(memory)
 

@@ -3,10 +3,12 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import brimful as bf
 from brimful.dataset import Source
+from brimful.schema import Field
 from tests.trees import Tree
 
 
@@ -202,3 +204,96 @@ def test_other_tables_are_no_samples(tmp_path: Path) -> None:
     (root / "target.csv").rename(tmp_path / "elsewhere.csv")
     (root / "target.csv").symlink_to(tmp_path / "elsewhere.csv")
     assert labels_of(bf.scan(root)) == {"a/1": 5, "b/2": 6}
+
+
+def table(root: Path, text: str) -> Path:
+    """Three samples and their table."""
+    write_samples(root, "1", "2", "3")
+    (root / "labels.csv").write_text(text)
+    return root
+
+
+def test_numbers_with_fractions_are_regression(tmp_path: Path) -> None:
+    """They are delivered as float32, and there are no classes."""
+    source = bf.scan(table(tmp_path, "id,price\n1,0.1\n2,-2e3\n3,7\n"))
+    assert source.schema.classes is None
+    assert source.schema.target == Field((), "float32")
+    got = {key: source[at][1] for at, key in enumerate(source.keys)}
+    assert got == {"1": np.float32(0.1), "2": np.float32(-2000), "3": np.float32(7)}
+    assert "1 number to predict" in " ".join(source.facts)
+    assert source.audit().class_counts is None
+
+
+def test_several_columns_are_predicted_together(tmp_path: Path) -> None:
+    """In the order asked for; what is not used is said."""
+    root = table(tmp_path, "note;x;file;y\na;1;2;3\nb;4;1;6.5\nc;7;3;9\n")
+    source = bf.scan(root, target=["y", "x"])
+    assert source.schema.target == Field((2,), "float32")
+    assert {key: source[at][1].tolist() for at, key in enumerate(source.keys)} == {
+        "1": [6.5, 4],
+        "2": [3, 1],
+        "3": [9, 7],
+    }
+    assert "not used: note" in " ".join(source.facts)
+
+
+def test_weights_come_with_the_batches(tmp_path: Path) -> None:
+    """A column called weight, or named, is the third array of a batch; below 0 it is a problem."""
+    root = table(tmp_path, "id,label,weight,extra\n1,0,0.5,x\n2,1,2,x\n3,1,1,x\n")
+    source = bf.scan(root)
+    x, y, w, keys = next(iter(source.batches(3, include_keys=True)))
+    assert (x.shape, y.dtype, w.dtype) == ((3, 2), np.int64, np.float32)
+    assert dict(zip(keys, w.tolist(), strict=True)) == {"1": 0.5, "2": 2, "3": 1}
+    assert bf.scan(root, target="extra").schema.classes == ("x",)
+    (root / "labels.csv").write_text("id,label,weight\n1,0,0.5\n2,1,-2\n3,1,\n")
+    source = bf.scan(root)
+    assert {finding.kind: finding.examples for finding in source.audit().problems} == {
+        "malformed": (f"{root / 'labels.csv'}:3 (2)",),
+        "missing_label": (str(root / "3.csv"),),
+    }
+
+
+def test_columns_are_named_or_counted(tmp_path: Path) -> None:
+    """By the header, or by number where there is none; a slip of the pen is understood."""
+    root = table(tmp_path, "a,1,x\nb,2,y\nc,3,x\n")
+    assert labels_of(bf.scan(root, id="2", target="3")) == {"1": 0, "2": 1, "3": 0}
+    (root / "labels.csv").write_text("digit,nr\n5,1\n6,2\n7,3\n")
+    assert labels_of(bf.scan(root, id="nr")) == {"1": 5, "2": 6, "3": 7}
+    with pytest.raises(bf.ArgumentError, match="no column 'digits'") as caught:
+        bf.scan(root, id="nr", target="digits")
+    assert "Did you mean 'digit'?" in caught.value.hint
+    with pytest.raises(bf.ArgumentError, match="cannot be two"):
+        bf.scan(root, id="nr", target="nr")
+    (root / "labels.csv").unlink()
+    with pytest.raises(bf.ArgumentError, match="no label table"):
+        bf.scan(root, target="digit")
+
+
+def test_quoted_cells(tmp_path: Path) -> None:
+    """Delimiters, quotes and line breaks inside quotes belong to the cell."""
+    write_samples(tmp_path, "a,b", "line\nbreak", 'q"q')
+    (tmp_path / "labels.csv").write_text('"a,b","x, y"\n"line\nbreak",z\n"q""q",z\n')
+    source = bf.scan(tmp_path)
+    assert source.schema.classes == ("x, y", "z")
+    assert labels_of(source) == {"a,b": 0, "line\nbreak": 1, 'q"q': 1}
+
+
+@pytest.mark.parametrize(
+    ("cell", "kind"), [("x", "malformed"), ("1e999", "malformed"), ("", "missing_label")]
+)
+def test_a_target_that_is_no_number_is_a_problem(tmp_path: Path, cell: str, kind: str) -> None:
+    """Among numbers, a word, an infinity, or nothing at all is not trained on."""
+    source = bf.scan(table(tmp_path, f"1,0.5\n2,{cell}\n3,1.5\n"))
+    assert [(finding.kind, finding.count) for finding in source.audit().problems] == [(kind, 1)]
+    assert len(bf.scan(tmp_path, on_bad="skip")) == 2
+
+
+def test_one_hot_on_request(tree: Tree) -> None:
+    """A 1 at the class, float32, for as many classes as there are outputs."""
+    source = bf.scan(tree.path)
+    _, y, keys = next(iter(source.batches(50, one_hot=True, include_keys=True)))
+    assert (y.shape, y.dtype) == ((50, 5), np.float32)
+    assert (y.sum(axis=1) == 1).all()
+    assert dict(zip(keys, y.argmax(axis=1).tolist(), strict=True)) == tree.y
+    with pytest.raises(bf.ArgumentError, match="one_hot"):
+        bf.scan([(np.ones(2), 0.5)] * 3).batches(2, one_hot=True)

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from brimful.errors import ArgumentError, MemoryBudgetError
+from brimful.schema import Schema
 from brimful.sources.base import Reader, reading_threads
 
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -45,7 +46,7 @@ class Budget:
     block_rows: int
 
 
-def divide(memory: str | float, reader: Reader, batch_size: int, n: int) -> Budget:
+def divide(memory: str | float, reader: Reader, schema: Schema, batch_size: int, n: int) -> Budget:
     """Divide a budget of memory for feeding batches from a reader.
 
     Two batches are held (the one handed out and the one being filled), and up to `blocks` blocks,
@@ -54,6 +55,7 @@ def divide(memory: str | float, reader: Reader, batch_size: int, n: int) -> Budg
     Args:
         memory: The budget, as for `parse_bytes`.
         reader: Where samples come from.
+        schema: What a sample of a batch has.
         batch_size: Samples a batch.
         n: Samples in all.
 
@@ -61,7 +63,7 @@ def divide(memory: str | float, reader: Reader, batch_size: int, n: int) -> Budg
         MemoryBudgetError: It is too small; says the least that would do.
     """
     total = parse_bytes(memory)
-    batches = 2 * min(batch_size, n) * reader.schema.nbytes
+    batches = 2 * min(batch_size, n) * schema.nbytes
     for threads in range(reading_threads(), 0, -1):
         blocks = 2 * threads + 1
         left = (total - batches) // blocks
@@ -72,7 +74,6 @@ def divide(memory: str | float, reader: Reader, batch_size: int, n: int) -> Budg
             return Budget(threads, blocks, rows)
     least = batches + 3 * reader.working_bytes(1)
     raise MemoryBudgetError(
-        f"memory={memory!r} is too small for batches of {batch_size:,} samples "
-        f"of {reader.schema.nbytes:,} bytes.",
+        f"memory={memory!r} is too small for batches of {batch_size:,} samples of {schema.nbytes:,} bytes.",
         f"Give at least memory={readable(least)!r}, or a smaller batch_size.",
     )

@@ -14,6 +14,7 @@ from brimful.arguments import whole
 from brimful.errors import ArgumentError, StateError
 from brimful.feed.budget import divide
 from brimful.feed.cutter import Block, Cutter
+from brimful.feed.one_hot import one_hot_rows, one_hot_schema
 from brimful.feed.read_ahead import ReadAhead
 from brimful.feed.stats import Stats
 from brimful.order.epochs import Order
@@ -46,6 +47,7 @@ class Feed:
         shuffle: False for row order in every epoch.
         memory: What the feed may hold, in bytes or like "1GB".
         last: What becomes of the samples left over at the end: a `"short"` batch, or `"drop"`.
+        one_hot: Whether targets are rows of a 1 among 0s, float32 of shape `(n, num_classes)`.
         include_keys: Whether a batch ends with the list of its keys.
     """
 
@@ -59,6 +61,7 @@ class Feed:
         shuffle: bool = True,
         memory: str | float = "1GB",
         last: Last = "short",
+        one_hot: bool = False,
         include_keys: bool = False,
     ) -> None:
         batch_size = whole("batch_size", batch_size, 1)
@@ -71,11 +74,12 @@ class Feed:
             )
         self.reader = reader
         self.view = view
+        self.schema = one_hot_schema(reader.schema) if one_hot else reader.schema
         self.batch_size = batch_size
         self.include_keys = include_keys
         self.last = last
         self.order = Order(len(view), seed=seed, shuffle=shuffle)
-        self.budget = divide(memory, reader, batch_size, len(view))
+        self.budget = divide(memory, reader, self.schema, batch_size, len(view))
         self.samples_an_epoch = self._stop(0)
         self._position: Position = (0, 0)
         self._resumed = False
@@ -102,7 +106,7 @@ class Feed:
             depth=self.budget.blocks,
         ) as blocks:
             self._pass = blocks
-            cutter = Cutter(iter(blocks), self.reader.schema)
+            cutter = Cutter(iter(blocks), self.schema)
             while position < stop:
                 blocks.check()
                 began = time.perf_counter()
@@ -156,7 +160,10 @@ class Feed:
         """Read a block: the samples at some positions of the view. Done in threads of the pool."""
         rows_of_reader = self.view.at(rows)
         keys = self.reader.keys(rows_of_reader) if self.include_keys else []
-        return Block(rows, self.reader.read(rows_of_reader), keys)
+        samples = self.reader.read(rows_of_reader)
+        if self.schema.target and self.schema is not self.reader.schema:
+            samples = samples._replace(y=one_hot_rows(samples.y, self.schema.target))
+        return Block(rows, samples, keys)
 
     def _identity(self) -> dict[str, Any]:
         """What decides the sequence of samples."""

@@ -58,7 +58,7 @@ class Batches(DataAdapter):  # type: ignore[misc]  # keras has no types
     @property
     def schema(self) -> Schema:
         """What every sample has."""
-        return self.feed.reader.schema
+        return self.feed.schema
 
     @property
     def stats(self) -> Stats:

@@ -104,7 +104,12 @@ def build_model(build: BuildModel, schema: Schema) -> Any:
         ArgumentError: What it makes is no model.
     """
     outputs = schema.num_classes or (schema.target.size if schema.target else 0)
-    if build in BUILT_IN.values() and schema.target and schema.target.dtype.startswith("float"):
+    if (
+        build in BUILT_IN.values()
+        and schema.target
+        and schema.num_classes is None
+        and schema.target.dtype != "int64"
+    ):
         raise ArgumentError(
             f"{build.__name__} is a classifier, but the target is {outputs} number{'s' * (outputs > 1)}.",
             "Bring a model of your own: --model package.module:function, called with "
@@ -124,12 +129,15 @@ def compile_for(model: Any, schema: Schema) -> None:
 
     Args:
         model: A Keras model.
-        schema: What the samples are; classes are integers, so the loss is sparse.
+        schema: What the samples are: classes as integers, or one-hot, or numbers.
     """
     if model.compiled:
         return
-    if schema.target and schema.target.dtype == "int64":
+    target = schema.target
+    if target and target.dtype == "int64":
         model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    elif target and schema.classes:
+        model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
     else:
         model.compile(optimizer="adam", loss="mean_squared_error")
 
