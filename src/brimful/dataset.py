@@ -206,11 +206,13 @@ class Source:
         """Samples that `on_bad="skip"` has left out: key, kind, message."""
         return self._reader.skipped
 
-    def audit(self, *, quick: bool = False, progress: Progress | None = None) -> Audit:
+    def audit(self, *, quick: bool = False, cached: bool = True, progress: Progress | None = None) -> Audit:
         """Read every sample, and tell all that is wrong: what is missing, orphaned, malformed.
 
         Args:
             quick: Read nothing more than the scan has.
+            cached: Whether files that have not changed since an earlier audit may be left unread: size,
+                times and inode tell. What was seen of them lies in the user's cache folder.
             progress: Called with the number of samples read so far.
 
         Returns:
@@ -218,7 +220,7 @@ class Source:
             whole source also where this is a part.
         """
         rows = self._view.at(np.arange(len(self)))
-        return glance(self._reader, rows) if quick else audit(self._reader, rows, progress)
+        return glance(self._reader, rows) if quick else audit(self._reader, rows, progress, cached=cached)
 
     def split(
         self,

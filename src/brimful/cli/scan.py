@@ -15,8 +15,9 @@ PROBLEMS_FOUND = 1  # exit code
 @click.command("scan")
 @data_options
 @click.option("--quick", is_flag=True, help="Read only the first 256 samples.")
+@click.option("--no-cache", is_flag=True, help="Read again what has not changed since the last scan.")
 @screen_options
-def scan_command(data: str, quick: bool, as_json: bool, **options: Any) -> None:
+def scan_command(data: str, quick: bool, no_cache: bool, as_json: bool, **options: Any) -> None:
     """Read all of DATA, a folder with one text file a sample, and tell what is wrong with it.
 
     Exits with 1 if there is a problem. Nothing in DATA is changed.
@@ -30,7 +31,7 @@ def scan_command(data: str, quick: bool, as_json: bool, **options: Any) -> None:
         audit = source.audit(quick=True)
     else:
         with screen.bar("reading every sample", len(source)) as bar:
-            audit = source.audit(progress=bar)
+            audit = source.audit(cached=not no_cache, progress=bar)
     _show(audit, screen)
     screen.result(audit.as_dict())
     if audit.problems:
@@ -49,7 +50,7 @@ def _show(audit: Audit, screen: Screen) -> None:
     if audit.source_bytes is not None:
         rate = audit.samples / audit.seconds if audit.seconds else 0
         screen.say(
-            f"{audit.source_bytes / 1e6:,.1f} MB read in {audit.seconds:.1f} s, {rate:,.0f} samples/s; "
+            f"{audit.source_bytes / 1e6:,.1f} MB seen in {audit.seconds:.1f} s, {rate:,.0f} samples/s; "
             f"{audit.samples * audit.schema.nbytes / 1e6:,.1f} MB once decoded"
         )
     screen.findings(audit.findings, examples=True)

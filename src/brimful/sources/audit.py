@@ -1,17 +1,18 @@
 """Audit: every sample read once, and everything that is wrong with any of them, counted in full."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brimful.errors import SourceError
 from brimful.schema import Schema
+from brimful.sources.audit_cache import AuditCache, Looks
 from brimful.sources.base import EXAMPLES, Fault, Finding, Progress, Reader, reading_threads
 
 BLOCK_ROWS = 128  # few, since a block with a fault is read again in parts
@@ -96,55 +97,41 @@ class Audit:
         return "\n".join(lines)
 
 
-@dataclass
-class _Seen:
-    """What reading some samples has shown."""
-
-    samples: int = 0
-    low: float = np.inf
-    high: float = -np.inf
-    file_bytes: int | None = 0
-    faults: list[Fault] = field(default_factory=list)
-
-    def add(self, other: "_Seen") -> Self:
-        """Take in what reading others has shown."""
-        known = self.file_bytes is not None and other.file_bytes is not None
-        self.samples += other.samples
-        self.low, self.high = min(self.low, other.low), max(self.high, other.high)
-        self.file_bytes = (self.file_bytes or 0) + (other.file_bytes or 0) if known else None
-        self.faults += other.faults
-        return self
-
-
-def audit(reader: Reader, rows: NDArray[np.int64], progress: Progress | None = None) -> Audit:
+def audit(
+    reader: Reader, rows: NDArray[np.int64], progress: Progress | None = None, *, cached: bool = True
+) -> Audit:
     """Read some samples of a source, all of them as a rule, and note whatever is wrong.
 
     Args:
         reader: The source.
         rows: The samples, ascending.
-        progress: Called with the number of samples read so far.
+        progress: Called with the number of samples seen so far.
+        cached: Whether to take over what an earlier audit saw of files that have not changed.
     """
-    began = time.perf_counter()
-    size = BLOCK_ROWS
-    while size > 1 and reader.working_bytes(size) > BLOCK_BYTES:
-        size //= 2
-    blocks = (rows[start : start + size] for start in range(0, len(rows), size))
-    seen = _Seen()
-    for part in _in_threads(lambda block: _look_at(reader, block), blocks):
-        seen.add(part)
+    began, clock = time.time(), time.perf_counter()
+    looks = Looks.none(len(rows))
+    prints = reader.fingerprints(rows)
+    unread = np.arange(len(rows))
+    if prints is not None and cached:
+        unread = np.flatnonzero(~AuditCache(reader).recall(reader.hashes[rows], prints, looks))
+    for done in _read_all(reader, rows, unread, looks):
         if progress:
-            progress(seen.samples)
+            progress(done)
+    if prints is not None and len(unread) and len(rows) == len(reader):
+        AuditCache(reader).keep(reader.hashes[rows], prints, looks, began)
+    faults = _faults(reader, rows, looks)
     counts = reader.class_counts(rows)
+    well = ~np.isnan(looks.low)
     return Audit(
         reader.name,
         len(rows),
         reader.schema,
-        merged((*reader.findings, *_counted(seen.faults), *_one_class(counts))),
-        (*seen.faults, *_unlabelled(reader, rows, seen.faults)),
+        merged((*reader.findings, *_counted(faults), *_one_class(counts))),
+        (*faults, *_unlabelled(reader, rows, looks)),
         counts,
-        (seen.low, seen.high) if seen.low <= seen.high else None,
-        seen.file_bytes,
-        time.perf_counter() - began,
+        (float(looks.low[well].min()), float(looks.high[well].max())) if well.any() else None,
+        None if prints is None else int(prints[:, 0].clip(min=0).sum()),
+        time.perf_counter() - clock,
         complete=True,
     )
 
@@ -158,7 +145,9 @@ def glance(reader: Reader, rows: NDArray[np.int64]) -> Audit:
 
 def findings_in(reader: Reader, rows: NDArray[np.int64]) -> tuple[Finding, ...]:
     """What is wrong with the inputs of a few samples, read in this thread."""
-    return tuple(_counted(_look_at(reader, rows).faults))
+    looks = Looks.none(len(rows))
+    _look_at(reader, rows, np.arange(len(rows)), looks)
+    return tuple(_counted(_faults(reader, rows, looks)))
 
 
 def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -173,34 +162,53 @@ def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(kinds.values())
 
 
-def _look_at(reader: Reader, rows: NDArray[np.int64]) -> _Seen:
-    """Read some samples; where that fails, one half and then the other."""
-    try:
-        x = reader.read(rows, targets=False).x
-    except SourceError as error:
-        if len(rows) == 1:
-            fault = Fault(reader.keys(rows)[0], error.kind, error.message)
-            return _Seen(1, file_bytes=reader.file_bytes(rows), faults=[fault])
-        middle = len(rows) // 2
-        return _look_at(reader, rows[:middle]).add(_look_at(reader, rows[middle:]))
-    return _Seen(len(rows), float(x.min()), float(x.max()), reader.file_bytes(rows))
-
-
-def _in_threads(
-    work: Callable[[NDArray[np.int64]], _Seen], blocks: Iterator[NDArray[np.int64]]
-) -> Iterator[_Seen]:
-    """Do work on blocks in threads, a bounded number of them at a time, results in order."""
+def _read_all(
+    reader: Reader, rows: NDArray[np.int64], unread: NDArray[np.int64], looks: Looks
+) -> Iterator[int]:
+    """Look at the samples at some positions of rows, in threads; gives how many are done with."""
+    size = BLOCK_ROWS
+    while size > 1 and reader.working_bytes(size) > BLOCK_BYTES:
+        size //= 2
+    blocks = (unread[start : start + size] for start in range(0, len(unread), size))
+    done = len(rows) - len(unread)
+    yield done
     with ThreadPoolExecutor(reading_threads(), thread_name_prefix="brimful-audit") as pool:
         while some := list(islice(blocks, BLOCKS_AHEAD)):
-            yield from pool.map(work, some)
+            for count in pool.map(lambda at: _look_at(reader, rows, at, looks), some):
+                done += count
+                yield done
 
 
-def _unlabelled(reader: Reader, rows: NDArray[np.int64], known: Sequence[Fault]) -> Iterator[Fault]:
+def _look_at(reader: Reader, rows: NDArray[np.int64], at: NDArray[np.int64], looks: Looks) -> int:
+    """Read the samples at some positions of rows; where that fails, one half and then the other."""
+    try:
+        x = reader.read(rows[at], targets=False).x.reshape(len(at), -1)
+    except SourceError as error:
+        if len(at) == 1:
+            looks.kinds[int(at[0])], looks.messages[int(at[0])] = error.kind, error.message
+            return 1
+        middle = len(at) // 2
+        return sum(_look_at(reader, rows, half, looks) for half in (at[:middle], at[middle:]))
+    looks.low[at], looks.high[at] = x.min(axis=1), x.max(axis=1)
+    return len(at)
+
+
+def _faults(reader: Reader, rows: NDArray[np.int64], looks: Looks) -> tuple[Fault, ...]:
+    """The samples that cannot be read, in row order."""
+    at = sorted(looks.kinds)
+    keys = reader.keys(rows[at])
+    return tuple(
+        Fault(key, looks.kinds[position], looks.messages[position])
+        for key, position in zip(keys, at, strict=True)
+    )
+
+
+def _unlabelled(reader: Reader, rows: NDArray[np.int64], looks: Looks) -> Iterator[Fault]:
     """The samples that are well but for their label."""
-    faulty = {fault.key for fault in known}
-    for key in reader.keys(rows[~reader.labelled(rows)]):
-        if key not in faulty:
-            yield Fault(key, "missing_label", f"{key}: there is no label for it, or no single one.")
+    lacking = ~reader.labelled(rows)
+    lacking[list(looks.kinds)] = False
+    for key in reader.keys(rows[lacking]):
+        yield Fault(key, "missing_label", f"{key}: there is no label for it, or no single one.")
 
 
 def _counted(faults: Sequence[Fault]) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from brimful.schema import Schema
 
 INFERRED_FROM = 256  # samples, the first in row order: a uniform draw
 EXAMPLES = 10  # of each kind of finding
+FINGERPRINT = ("size", "mtime_ns", "ctime_ns", "inode")
 MOST_THREADS = 8  # beyond, they wait for one another's Python
 
 Progress = Callable[[int], None]
@@ -120,8 +121,15 @@ class Reader(Protocol):
     def class_counts(self, rows: NDArray[np.int64]) -> dict[int, int] | dict[str, int] | None:
         """How many of some rows there are of each class; None where classes are not known."""
 
-    def file_bytes(self, rows: NDArray[np.int64]) -> int | None:
-        """Bytes that some samples take where they lie; None where that is not known."""
+    @property
+    def identity(self) -> str:
+        """What this source is and how it is read: a file looked at under the same one need not be again."""
+
+    def fingerprints(self, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """What tells whether the files of some rows have changed, shape `(len(rows), len(FINGERPRINT))`.
+
+        -1 for a file that is gone; None where samples are not files.
+        """
 
     def read(self, rows: NDArray[np.int64], *, targets: bool = True) -> Samples:
         """Read some samples, in the order given, as freshly owned arrays.

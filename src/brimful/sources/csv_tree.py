@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from brimful.errors import LabelError, MalformedFileError
 from brimful.schema import Field, Schema
 from brimful.sources.base import Fault, Finding, Samples
-from brimful.sources.files import read_files, size_of
+from brimful.sources.files import fingerprint, read_files
 from brimful.sources.labels import Labels
 from brimful.sources.layout import Layout, TextError
 from brimful.sources.listing import Listing, counted, strings
@@ -113,10 +113,17 @@ class CsvTree:
             name: by_value.get(name if isinstance(name, int) else at, 0) for at, name in enumerate(classes)
         }  # type: ignore[return-value]
 
-    def file_bytes(self, rows: NDArray[np.int64]) -> int:
-        """Size of some files; 0 for one that is gone."""
-        paths = self._listing.take(rows).paths
-        return sum(size_of(self._listing.root, path) for path in strings(paths))
+    @property
+    def identity(self) -> str:
+        """The folder, and how its files are parsed."""
+        return (
+            f"{self._listing.root.absolute()} {self._listing.root} {self._layout} {self.schema.inputs.dtype}"
+        )
+
+    def fingerprints(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Size, times and inode of some files."""
+        paths = strings(self._listing.paths.take(pa.array(rows)))
+        return np.array([fingerprint(self._listing.root, path) for path in paths], np.int64)
 
     def read(self, rows: NDArray[np.int64], *, targets: bool = True) -> Samples:
         """Read some samples, many files in one native call."""

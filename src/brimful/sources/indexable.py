@@ -92,8 +92,13 @@ class Indexable:
     def class_counts(self, rows: NDArray[np.int64]) -> None:
         """Not known: the object would have to be asked for every sample."""
 
-    def file_bytes(self, rows: NDArray[np.int64]) -> None:
-        """Not known."""
+    @property
+    def identity(self) -> str:
+        """The type of the object."""
+        return self.name
+
+    def fingerprints(self, rows: NDArray[np.int64]) -> None:
+        """None: an object may give something else the next time."""
 
     def without(self, faults: Sequence[Fault], rows: NDArray[np.int64]) -> "Indexable":
         """The same object with some samples left out."""

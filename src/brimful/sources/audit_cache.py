@@ -1,0 +1,155 @@
+"""AuditCache: what an earlier audit saw of files that have not changed since.
+
+A file has not changed when its size, its times of modification and of change of state, and its inode are
+what they were. A file changed within moments of an audit is read again by the next: its times may be too
+coarse to show that it was written to once more.
+
+The cache is one Arrow IPC file a source, in the user's cache folder, a row for each sample in row order:
+
+    hash                           xxh3_64 of the key
+    size, mtime_ns, ctime_ns, inode   the fingerprint
+    low, high                      least and greatest input value; null for a fault
+    kind, message                  the fault; null for none
+
+It may be deleted at any time. One that cannot be read is as good as none.
+"""
+
+import contextlib
+import uuid
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from platformdirs import user_cache_path
+from xxhash import xxh3_128_hexdigest
+
+from brimful.sources.base import FINGERPRINT, Reader
+
+VERSION = "1"
+SETTLED = 2.0  # seconds: file systems count time in steps of up to two
+NOT_KEPT = ("unreadable",)  # may be otherwise the next time, though the file has not changed
+SCHEMA = pa.schema(
+    [
+        ("hash", pa.uint64()),
+        *((name, pa.int64()) for name in FINGERPRINT),
+        ("low", pa.float64()),
+        ("high", pa.float64()),
+        ("kind", pa.large_string()),
+        ("message", pa.large_string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What was seen of samples, one entry for each.
+
+    Attributes:
+        low: Least input value, NaN for a fault.
+        high: Greatest input value, NaN for a fault.
+        kinds: Kinds of faults, by position.
+        messages: Their messages, by position.
+    """
+
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    kinds: dict[int, str]
+    messages: dict[int, str]
+
+    @classmethod
+    def none(cls, n: int) -> "Looks":
+        """Nothing seen yet of n samples."""
+        return cls(np.full(n, np.nan), np.full(n, np.nan), {}, {})
+
+
+class AuditCache:
+    """The cache of one source.
+
+    Args:
+        reader: The source; one without fingerprints has no cache.
+    """
+
+    def __init__(self, reader: Reader) -> None:
+        name = xxh3_128_hexdigest(f"{VERSION}\n{reader.identity}".encode())
+        self._path = user_cache_path("brimful") / "audits" / f"{name}.arrow"
+
+    def recall(
+        self, hashes: NDArray[np.uint64], prints: NDArray[np.int64], looks: Looks
+    ) -> NDArray[np.bool_]:
+        """Fill in what is known.
+
+        Args:
+            hashes: Of the samples' keys, ascending.
+            prints: Their fingerprints, as from `Reader.fingerprints`.
+            looks: Where to fill in.
+
+        Returns:
+            Whether each sample was known.
+        """
+        known = np.zeros(len(hashes), bool)
+        table = self._load()
+        if table is None or not len(table):
+            return known
+        there = table["hash"].to_numpy()
+        at = np.searchsorted(there, hashes).clip(max=len(there) - 1)
+        kept = np.stack([table[name].to_numpy() for name in FINGERPRINT], axis=1)
+        known |= (there[at] == hashes) & (kept[at] == prints).all(axis=1)
+        known[1:] &= hashes[1:] != hashes[:-1]  # two keys with one hash are told apart by reading them
+        known[:-1] &= hashes[1:] != hashes[:-1]
+        found = np.flatnonzero(known)
+        part = table.take(pa.array(at[found]))
+        looks.low[found] = part["low"].fill_null(np.nan).to_numpy()
+        looks.high[found] = part["high"].fill_null(np.nan).to_numpy()
+        for faulty in np.flatnonzero(pc.is_valid(part["kind"]).to_numpy()).tolist():
+            looks.kinds[int(found[faulty])] = part["kind"][faulty].as_py()
+            looks.messages[int(found[faulty])] = part["message"][faulty].as_py()
+        return known
+
+    def keep(self, hashes: NDArray[np.uint64], prints: NDArray[np.int64], looks: Looks, began: float) -> None:
+        """Write down what was seen, for the next time. That it cannot be is no error.
+
+        Args:
+            hashes: Of the samples' keys, ascending.
+            prints: Their fingerprints, taken before they were read.
+            looks: What was seen.
+            began: `time.time()` before the fingerprints were taken.
+        """
+        settled = prints[:, 1:3].max(axis=1) < (began - SETTLED) * 1e9
+        for at, kind in looks.kinds.items():
+            settled[at] &= kind not in NOT_KEPT
+        kinds = [looks.kinds.get(at) for at in range(len(hashes))] if looks.kinds else pa.nulls(len(hashes))
+        messages = (
+            [looks.messages.get(at) for at in range(len(hashes))] if looks.kinds else pa.nulls(len(hashes))
+        )
+        columns = [
+            hashes,
+            *prints.T,
+            pa.array(looks.low, from_pandas=True),
+            pa.array(looks.high, from_pandas=True),
+        ]
+        table = pa.Table.from_arrays(
+            [
+                pa.array(column).cast(field.type)
+                for column, field in zip([*columns, kinds, messages], SCHEMA, strict=True)
+            ],
+            schema=SCHEMA,
+        ).filter(pa.array(settled))
+        partial = self._path.with_name(f"{self._path.name}.{uuid.uuid4().hex}")
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            with pa.OSFile(str(partial), "wb") as file, pa.ipc.new_file(file, SCHEMA) as writer:
+                writer.write_table(table)
+            partial.replace(self._path)
+        except OSError:
+            with contextlib.suppress(OSError):
+                partial.unlink()
+
+    def _load(self) -> pa.Table | None:
+        try:
+            with pa.OSFile(str(self._path)) as file:
+                table = pa.ipc.open_file(file).read_all()
+        except (OSError, pa.ArrowInvalid):
+            return None
+        return table if table.schema.equals(SCHEMA) else None
