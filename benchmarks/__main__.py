@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmarks import reading, results, training
+from benchmarks import listing, reading, results, training
 from benchmarks.machine import describe
 from benchmarks.table import Table, say
-from benchmarks.trees import dense_tree, story_tree
+from benchmarks.trees import dense_tree, story_tree, wide_tree
 from brimful.cli.digits import GROUP
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ DENSE_FILES = 10_000
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[reading|dense|cold|training|memory|accuracy]...")
+@click.argument("names", nargs=-1, metavar="[reading|dense|cold|audit|listing|training|memory|accuracy]...")
 @click.option("--mnist", "mnist_path", type=click.Path(exists=True, path_type=Path), help="mnist.npz")
 @click.option("--write", type=click.Path(path_type=Path), help="Keep the results in this page.")
 def main(names: tuple[str, ...], mnist_path: Path | None, write: Path | None) -> None:
@@ -41,6 +41,8 @@ def main(names: tuple[str, ...], mnist_path: Path | None, write: Path | None) ->
         "reading": lambda: reading.warm(tree, rounds=5),
         "dense": lambda: reading.dense(dense_tree(DENSE_FILES), rounds=5),
         "cold": lambda: reading.cold(tree, rounds=5),
+        "audit": lambda: reading.audit(tree, rounds=5),
+        "listing": lambda: listing.listing(wide_tree(1000, 1000), rounds=3),
         "training": lambda: training.training(tree, rounds=3),
         "memory": lambda: results.memory(rounds=3),
         "accuracy": lambda: results.accuracy(tree, None if mnist_path else GROUP),

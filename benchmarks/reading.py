@@ -32,6 +32,10 @@ DENSE = """
 The same on files without a background: every cell is another number (uniform random, `%.18e`), so that
 nothing is gained by parsing the most usual cell once.
 """
+AUDIT = """
+`source.audit()` reads every file and notes all that is wrong; "again" is a second one, which looks only at
+sizes, times and inodes.
+"""
 COLD = """
 The same, with the page cache, dentries and inodes dropped before each run.
 """
@@ -48,6 +52,22 @@ def dense(tree: Path, rounds: int) -> Table:
     """Beside tf.data and a loop of np.loadtxt, where no cell is usual."""
     table = Table("Raw reading, warm, every cell another number", DENSE, COLUMNS)
     _fill(table, take_turns(_contenders(tree), rounds, warm_up=True))
+    return table
+
+
+def audit(tree: Path, rounds: int) -> Table:
+    """The audit beside reading the same files as batches once."""
+    source = bf.scan(tree)
+    contenders = {
+        "brimful, as batches": lambda: _brimful(tree),
+        "brimful, audit": lambda: len(source) / timed(lambda: source.audit(cached=False)),
+        "brimful, audit again": lambda: len(source) / timed(source.audit),
+    }
+    results = take_turns(contenders, rounds, warm_up=True)
+    table = Table("The audit, warm", AUDIT, ("", "files/s", "x the time of batches (each round)"))
+    batches = results["brimful, as batches"]
+    for name, rates in results.items():
+        table.rows.append((name, median(rates), "" if rates is batches else ratios(batches, rates)))
     return table
 
 

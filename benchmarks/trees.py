@@ -47,5 +47,24 @@ def dense_tree(n: int) -> Path:
     return folder
 
 
+def wide_tree(folders: int, files: int) -> Path:
+    """A tree of many folders with many tiny files each, and a label for each file."""
+    folder = WORKDIR / f"wide-{folders}-{files}" / "data"
+    if not folder.exists():
+        say(f"writing {folder}")
+        with (_made(folder) / "target.csv").open("w") as table:
+            for outer in range(folders):
+                inside = _made(folder / f"{outer:04d}")
+                for inner in range(files):
+                    (inside / f"{inner:04d}.csv").write_bytes(b"1 2\n")
+                    table.write(f"{outer:04d}/{inner:04d},{inner % 10}\n")
+    return folder
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir(parents=True)
+    return folder
+
+
 def _silent(count: int) -> None:
     """Tell nobody."""

@@ -170,9 +170,9 @@ def test_reading_is_cut_into_blocks_that_fit(settled: Tree, monkeypatch: pytest.
     sizes: list[int] = []
     read = CsvTree.read
 
-    def spy(self: CsvTree, rows: Any, *, targets: bool = True) -> Any:
+    def spy(self: CsvTree, rows: Any, **how: Any) -> Any:
         sizes.append(len(rows))
-        return read(self, rows, targets=targets)
+        return read(self, rows, **how)
 
     monkeypatch.setattr(CsvTree, "read", spy)
     assert len(bf.scan(settled.path, limit=20).audit(cached=False).faults) <= 1

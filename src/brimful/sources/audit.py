@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 from brimful.errors import SourceError
 from brimful.schema import Schema
 from brimful.sources.audit_cache import AuditCache, Looks
-from brimful.sources.base import EXAMPLES, Fault, Finding, Progress, Reader, reading_threads
+from brimful.sources.base import EXAMPLES, FINGERPRINT, Fault, Finding, Progress, Reader, reading_threads
 
-BLOCK_ROWS = 128  # few, since a block with a fault is read again in parts
+BLOCK_ROWS = 256  # few, since a block with a fault is read again in parts
 BLOCK_BYTES = 64_000_000  # what reading a block may take, unless a single sample takes more
 BLOCKS_AHEAD = 256
 HINT = "Mend the files or take them out, or leave these samples out (on_bad='skip', --on-bad skip)."
@@ -106,19 +106,18 @@ def audit(
         reader: The source.
         rows: The samples, ascending.
         progress: Called with the number of samples seen so far.
-        cached: Whether to take over what an earlier audit saw of files that have not changed.
+        cached: Whether to take over what an earlier audit saw of files that have not changed, and to keep
+            what this one sees.
     """
     began, clock = time.time(), time.perf_counter()
     looks = Looks.none(len(rows))
-    prints = reader.fingerprints(rows)
-    unread = np.arange(len(rows))
-    if prints is not None and cached:
-        unread = np.flatnonzero(~AuditCache(reader).recall(reader.hashes[rows], prints, looks))
-    for done in _read_all(reader, rows, unread, looks):
+    cache = AuditCache(reader) if cached else None
+    known = cache.recall(rows, looks) if cache else np.zeros(len(rows), bool)
+    for done in _read_all(reader, rows, np.flatnonzero(~known), looks):
         if progress:
             progress(done)
-    if prints is not None and len(unread) and len(rows) == len(reader):
-        AuditCache(reader).keep(reader.hashes[rows], prints, looks, began)
+    if cache and len(rows) == len(reader) and not known.all():
+        cache.keep(looks, began)
     faults = _faults(reader, rows, looks)
     counts = reader.class_counts(rows)
     well = ~np.isnan(looks.low)
@@ -130,7 +129,7 @@ def audit(
         (*faults, *_unlabelled(reader, rows, looks)),
         counts,
         (float(looks.low[well].min()), float(looks.high[well].max())) if well.any() else None,
-        None if prints is None else int(prints[:, 0].clip(min=0).sum()),
+        int(looks.prints[:, 0].clip(min=0).sum()) if reader.has_files else None,
         time.perf_counter() - clock,
         complete=True,
     )
@@ -182,14 +181,16 @@ def _read_all(
 def _look_at(reader: Reader, rows: NDArray[np.int64], at: NDArray[np.int64], looks: Looks) -> int:
     """Read the samples at some positions of rows; where that fails, one half and then the other."""
     try:
-        x = reader.read(rows[at], targets=False).x.reshape(len(at), -1)
+        prints = np.full((len(at), len(FINGERPRINT)), -1)
+        x = reader.read(rows[at], targets=False, prints=prints).x.reshape(len(at), -1)
     except SourceError as error:
         if len(at) == 1:
+            looks.prints[at] = reader.fingerprints(rows[at])
             looks.kinds[int(at[0])], looks.messages[int(at[0])] = error.kind, error.message
             return 1
         middle = len(at) // 2
         return sum(_look_at(reader, rows, half, looks) for half in (at[:middle], at[middle:]))
-    looks.low[at], looks.high[at] = x.min(axis=1), x.max(axis=1)
+    looks.low[at], looks.high[at], looks.prints[at] = x.min(axis=1), x.max(axis=1), prints
     return len(at)
 
 

@@ -47,12 +47,14 @@ class Looks:
     """What was seen of samples, one entry for each.
 
     Attributes:
+        prints: Fingerprints of their files as they were read, int64, -1 where there is no file.
         low: Least input value, NaN for a fault.
         high: Greatest input value, NaN for a fault.
         kinds: Kinds of faults, by position.
         messages: Their messages, by position.
     """
 
+    prints: NDArray[np.int64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
     kinds: dict[int, str]
@@ -61,7 +63,8 @@ class Looks:
     @classmethod
     def none(cls, n: int) -> "Looks":
         """Nothing seen yet of n samples."""
-        return cls(np.full(n, np.nan), np.full(n, np.nan), {}, {})
+        prints = np.full((n, len(FINGERPRINT)), -1)
+        return cls(prints, np.full(n, np.nan), np.full(n, np.nan), {}, {})
 
 
 class AuditCache:
@@ -73,32 +76,29 @@ class AuditCache:
 
     def __init__(self, reader: Reader) -> None:
         name = xxh3_128_hexdigest(f"{VERSION}\n{reader.identity}".encode())
+        self._reader = reader
         self._path = user_cache_path("brimful") / "audits" / f"{name}.arrow"
 
-    def recall(
-        self, hashes: NDArray[np.uint64], prints: NDArray[np.int64], looks: Looks
-    ) -> NDArray[np.bool_]:
-        """Fill in what is known.
-
-        Args:
-            hashes: Of the samples' keys, ascending.
-            prints: Their fingerprints, as from `Reader.fingerprints`.
-            looks: Where to fill in.
+    def recall(self, rows: NDArray[np.int64], looks: Looks) -> NDArray[np.bool_]:
+        """Fill in what is known of some rows, which ascend.
 
         Returns:
-            Whether each sample was known.
+            Whether each of them was known.
         """
+        hashes = self._reader.hashes[rows]
         known = np.zeros(len(hashes), bool)
         table = self._load()
         if table is None or not len(table):
             return known
         there = table["hash"].to_numpy()
         at = np.searchsorted(there, hashes).clip(max=len(there) - 1)
+        prints = self._reader.fingerprints(rows)
         kept = np.stack([table[name].to_numpy() for name in FINGERPRINT], axis=1)
         known |= (there[at] == hashes) & (kept[at] == prints).all(axis=1)
         known[1:] &= hashes[1:] != hashes[:-1]  # two keys with one hash are told apart by reading them
         known[:-1] &= hashes[1:] != hashes[:-1]
         found = np.flatnonzero(known)
+        looks.prints[found] = prints[found]
         part = table.take(pa.array(at[found]))
         looks.low[found] = part["low"].fill_null(np.nan).to_numpy()
         looks.high[found] = part["high"].fill_null(np.nan).to_numpy()
@@ -107,15 +107,16 @@ class AuditCache:
             looks.messages[int(found[faulty])] = part["message"][faulty].as_py()
         return known
 
-    def keep(self, hashes: NDArray[np.uint64], prints: NDArray[np.int64], looks: Looks, began: float) -> None:
-        """Write down what was seen, for the next time. That it cannot be is no error.
+    def keep(self, looks: Looks, began: float) -> None:
+        """Write down what was seen, for the next time. That it cannot be written is no error.
 
         Args:
-            hashes: Of the samples' keys, ascending.
-            prints: Their fingerprints, taken before they were read.
-            looks: What was seen.
-            began: `time.time()` before the fingerprints were taken.
+            looks: What was seen of all rows of the source.
+            began: `time.time()` before the first file was opened.
         """
+        if not self._reader.has_files:
+            return
+        hashes, prints = self._reader.hashes, looks.prints
         settled = prints[:, 1:3].max(axis=1) < (began - SETTLED) * 1e9
         for at, kind in looks.kinds.items():
             settled[at] &= kind not in NOT_KEPT

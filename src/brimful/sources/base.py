@@ -125,18 +125,30 @@ class Reader(Protocol):
     def identity(self) -> str:
         """What this source is and how it is read: a file looked at under the same one need not be again."""
 
-    def fingerprints(self, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
+    @property
+    def has_files(self) -> bool:
+        """Whether a sample is a file."""
+
+    def fingerprints(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """What tells whether the files of some rows have changed, shape `(len(rows), len(FINGERPRINT))`.
 
-        -1 for a file that is gone; None where samples are not files.
+        -1 where there is no file.
         """
 
-    def read(self, rows: NDArray[np.int64], *, targets: bool = True) -> Samples:
+    def read(
+        self,
+        rows: NDArray[np.int64],
+        *,
+        targets: bool = True,
+        prints: NDArray[np.int64] | None = None,
+    ) -> Samples:
         """Read some samples, in the order given, as freshly owned arrays.
 
         Args:
             rows: Which.
             targets: Whether labels are wanted; without, it is no error if one is missing.
+            prints: Where to write the fingerprints of the files as they are read, as `fingerprints` has
+                them.
 
         Raises:
             SourceError: One of them cannot be read, or is not what the schema says.

@@ -37,6 +37,8 @@ class CsvTree:
         skipped: Samples that were left out because they cannot be used.
     """
 
+    has_files = True
+
     def __init__(
         self,
         listing: Listing,
@@ -125,7 +127,13 @@ class CsvTree:
         paths = strings(self._listing.paths.take(pa.array(rows)))
         return np.array([fingerprint(self._listing.root, path) for path in paths], np.int64)
 
-    def read(self, rows: NDArray[np.int64], *, targets: bool = True) -> Samples:
+    def read(
+        self,
+        rows: NDArray[np.int64],
+        *,
+        targets: bool = True,
+        prints: NDArray[np.int64] | None = None,
+    ) -> Samples:
         """Read some samples, many files in one native call."""
         x = np.empty((len(rows), self._layout.size), self.schema.inputs.dtype)
         done = 0
@@ -135,6 +143,7 @@ class CsvTree:
             paths,
             largest=self._layout.largest_file,
             at_a_time=self._text_bytes(len(rows)),
+            prints=prints,
         )
         for files in groups:
             x[done : done + len(files)] = self._parse(paths[done : done + len(files)], files)

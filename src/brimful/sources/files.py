@@ -5,12 +5,22 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from brimful.errors import MalformedFileError, ReadError
 
 OPEN_AHEAD = 64  # files; cold, one thread with 64 reads as much as 8 threads of plain reads, for less CPU
 
 
-def read_files(folder: Path, paths: Sequence[str], *, largest: int, at_a_time: int) -> Iterator[list[bytes]]:
+def read_files(
+    folder: Path,
+    paths: Sequence[str],
+    *,
+    largest: int,
+    at_a_time: int,
+    prints: NDArray[np.int64] | None = None,
+) -> Iterator[list[bytes]]:
     """Read files whole and hand them out in groups.
 
     Some files ahead of the one being read are open already, and the kernel has been asked for their
@@ -21,6 +31,7 @@ def read_files(folder: Path, paths: Sequence[str], *, largest: int, at_a_time: i
         paths: Paths below the folder, `/`-separated.
         largest: Bytes that none may exceed.
         at_a_time: Bytes a group, unless a single file is larger.
+        prints: Where to write the fingerprint of each, shape `(len(paths), 4)`.
 
     Raises:
         ReadError: One cannot be read.
@@ -32,12 +43,14 @@ def read_files(folder: Path, paths: Sequence[str], *, largest: int, at_a_time: i
     held = 0
     try:
         following = iter(paths)
-        for path in paths:
+        for at, path in enumerate(paths):
             for ahead in following:
                 opened.append(_open(prefix + ahead.encode()))
                 if len(opened) >= OPEN_AHEAD:
                     break
-            file = _read_whole(opened.popleft(), largest, folder, path)
+            file, status = _read_whole(opened.popleft(), largest, folder, path)
+            if prints is not None:
+                prints[at] = _print_of(status)
             if group and held + len(file) > at_a_time:
                 yield group
                 group, held = [], 0
@@ -67,6 +80,10 @@ def fingerprint(folder: Path, path: str) -> tuple[int, int, int, int]:
         status = os.stat(f"{folder}/{path}")  # noqa: PTH116 (half the time of pathlib's)
     except OSError:
         return (-1, -1, -1, -1)
+    return _print_of(status)
+
+
+def _print_of(status: os.stat_result) -> tuple[int, int, int, int]:
     return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
@@ -88,10 +105,11 @@ def _open(path: bytes) -> int:
     return descriptor
 
 
-def _read_whole(descriptor: int, largest: int, folder: Path, path: str) -> bytes:
-    """Read all of an open file, and close it."""
+def _read_whole(descriptor: int, largest: int, folder: Path, path: str) -> tuple[bytes, os.stat_result]:
+    """Read all of an open file, and close it; with its status before it was read."""
     try:
-        size = os.fstat(descriptor).st_size
+        status = os.fstat(descriptor)
+        size = status.st_size
         if size > largest:
             raise MalformedFileError(
                 f"{folder / path}: the file has {size:,} bytes, "
@@ -111,4 +129,4 @@ def _read_whole(descriptor: int, largest: int, folder: Path, path: str) -> bytes
             f"{folder / path}: the file changed while it was read.",
             "Train when nothing writes to the folder any more.",
         )
-    return file
+    return file, status

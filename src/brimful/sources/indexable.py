@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from brimful.errors import ArgumentError, MalformedFileError
 from brimful.keys import DRAW_SEED, hash_keys
 from brimful.schema import Field, Schema
-from brimful.sources.base import INFERRED_FROM, Fault, Finding, Samples
+from brimful.sources.base import FINGERPRINT, INFERRED_FROM, Fault, Finding, Samples
 
 NUMERIC = "biuf"  # kinds of dtype: bool, integers, floats
 
@@ -40,6 +40,7 @@ class Indexable:
     findings: tuple[Finding, ...] = ()
     sampled_findings: tuple[Finding, ...] = ()
     skipped: tuple[Fault, ...] = ()
+    has_files = False
 
     def __init__(
         self, samples: RandomAccess, *, shape: tuple[int, ...] | None, dtype: str, limit: int | None
@@ -97,8 +98,9 @@ class Indexable:
         """The type of the object."""
         return self.name
 
-    def fingerprints(self, rows: NDArray[np.int64]) -> None:
+    def fingerprints(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """None: an object may give something else the next time."""
+        return np.full((len(rows), len(FINGERPRINT)), -1)
 
     def without(self, faults: Sequence[Fault], rows: NDArray[np.int64]) -> "Indexable":
         """The same object with some samples left out."""
@@ -107,7 +109,13 @@ class Indexable:
         fewer.skipped = (*self.skipped, *faults)
         return fewer
 
-    def read(self, rows: NDArray[np.int64], *, targets: bool = True) -> Samples:
+    def read(
+        self,
+        rows: NDArray[np.int64],
+        *,
+        targets: bool = True,
+        prints: NDArray[np.int64] | None = None,
+    ) -> Samples:
         """Ask the object for some samples."""
         inputs, target = self.schema.inputs, self.schema.target
         x = np.empty((len(rows), *inputs.shape), inputs.dtype)
