@@ -6,8 +6,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 MNIST  ?=
+CASES  ?= 1000000
 
-.PHONY: demo test check bench format constraints clean
+.PHONY: demo test check bench fuzz format constraints clean
 
 demo: $(VENV)/.demo
 	$(BIN)/brimful demo $(if $(MNIST),--mnist $(MNIST))
@@ -29,6 +30,10 @@ check: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks $(if $(MNIST),--mnist $(MNIST))
+
+# The number parser and the label tables against plain Python, a million cases.
+fuzz: $(VENV)/.dev
+	$(BIN)/python -m tests.fuzz --cases $(CASES)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -60,6 +60,7 @@ def test_files_of_other_dialects_are_parsed_among_the_usual() -> None:
         (b"1 \r2\n3 4\n", "wrong_shape", 1, 2),
         (b"1 2\n3 x\n", "malformed", 2, 2),
         (b"1 2\n\n1_0 4\n", "malformed", 3, 1),
+        (b"1 ,2\n3 4\n", "malformed", 1, 2),
         (b"1 nan\n3 4\n", "non_finite", 1, 2),
         (b"1 2\n-inf 4\n", "non_finite", 2, 1),
         (b"1 2\n3 1e999\n", "non_finite", 2, 2),

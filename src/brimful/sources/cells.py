@@ -26,7 +26,6 @@ from brimful.sources.layout import Layout, TextError
 
 NEWLINE = ord("\n")
 PIECE = 1 << 18  # bytes
-AROUND_NUMBERS = " \t\n,;"  # what may stand around a number in its cell, which ends with its mark
 DRAWN = 64  # cells, at random, to find the usual one among
 USUAL_SHARE = 4  # one cell in so many must be the usual one for the comparison to pay
 
@@ -99,7 +98,8 @@ def _marked(joined: NDArray[np.uint8], texts: list[bytes], layout: Layout, dtype
     _check_grid(joined, marks, [len(text) for text in texts], layout)
     offsets = np.concatenate(([0], marks + 1))
     cells = pa.LargeStringArray.from_buffers(marks.size, pa.py_buffer(offsets), pa.py_buffer(joined))
-    return _cast(pc.ascii_trim(cells, characters=AROUND_NUMBERS), dtype)
+    around = f" \t\n{layout.delimiter.decode()}"  # a cell ends with its mark
+    return _cast(pc.ascii_trim(cells, characters=around), dtype)
 
 
 def _cast(cells: pa.LargeStringArray, dtype: str) -> NDArray[Any]:

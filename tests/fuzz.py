@@ -1,0 +1,173 @@
+"""Fuzzing: `python -m tests.fuzz --cases 1000000`. Never a crash, never a value that Python would not give.
+
+Half of the cases are files of numbers, half are label tables: well-formed ones, most with a few bytes
+changed. What comes out is compared with a few lines of plain Python that know nothing of pyarrow.
+"""
+
+import codecs
+import math
+import random
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from brimful.errors import BrimfulError
+from brimful.keys import hash_keys
+from brimful.sources.labels import Labels, join_table
+from brimful.sources.layout import Layout, TextError
+from brimful.sources.listing import Listing
+from brimful.sources.text import parse, parse_one
+
+BYTES = b"0123456789.eE+-,; \t\r\n\0xnaifNI_\xff\xc3\xa9\"'#"
+FORMS = ("{:.18e}", "{!r}", "{:.3f}", "{:g}", "{:+.1e}", "{:.0f}.")
+KEYS = ("a/1", "a/2", "b/03", "b/x y", "c")
+CELLS = ("0", "1", "2", "17", "cat", "dog", "-1", "0.5", "1e3", "", "+7", "01")
+
+
+def numbers_case(draw: random.Random) -> None:
+    """Files of one layout: together, alone, and by plain Python they hold the same, or none of them does."""
+    delimiter = draw.choice(" \t,;")
+    layout = Layout(delimiter.encode(), draw.randint(1, 3), draw.randint(1, 4), draw.random() < 0.1)
+    form, usual = draw.choice(FORMS), draw.uniform(-9, 9)
+    values = (
+        draw.choice((usual, usual, draw.uniform(-1, 1), 10 ** draw.uniform(-50, 50))) for _ in range(12)
+    )
+    cells = [form.format(value) for value in values][: layout.size]
+    lines = (delimiter.join(cells[at : at + layout.columns]) for at in range(0, layout.size, layout.columns))
+    text = mutated(draw, (draw.choice(("\n", "\r\n", "\n")).join(lines) + draw.choice(("", "\n"))).encode())
+    expected = plainly(text, layout)
+    alone = attempt(text, layout)
+    try:
+        together = parse([text, text], layout, "float32")
+    except TextError:
+        together = None
+    if (expected is None) != (alone is None) or (
+        expected is not None and expected.tobytes() != bytes_of(alone)
+    ):
+        raise AssertionError(f"{text!r} {layout}: alone {alone}, plainly {expected}")
+    if together is not None and (expected is None or together.tobytes() != expected.tobytes() * 2):
+        raise AssertionError(f"{text!r} {layout}: together {together}, plainly {expected}")
+
+
+def plainly(text: bytes, layout: Layout) -> NDArray[np.float32] | None:
+    """A file's numbers as three lines of Python read them; None where they are not of the layout."""
+    if b"\0" in text or text.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)):
+        return None
+    lines = [line for line in text.removeprefix(codecs.BOM_UTF8).splitlines() if line.strip()]
+    rows = [line.split() if layout.delimiter == b" " else line.split(layout.delimiter) for line in lines]
+    if [len(row) for row in rows] != [layout.columns] * layout.rows:
+        return None
+    try:
+        values = [math.nan if b"_" in cell else float(cell.strip(b" \t")) for row in rows for cell in row]
+    except ValueError:
+        return None
+    with np.errstate(over="ignore"):
+        array = np.array(values).astype(np.float32)
+    return array if np.isfinite(array).all() else None
+
+
+def attempt(text: bytes, layout: Layout) -> NDArray[np.float32] | None:
+    """A file's numbers the slow way, which names what is wrong."""
+    try:
+        return parse_one(text, layout, "float32")
+    except TextError:
+        return None
+
+
+def bytes_of(array: NDArray[np.float32] | None) -> bytes:
+    """The bytes of an array."""
+    return b"" if array is None else array.tobytes()
+
+
+def table_case(draw: random.Random, path: Path, listing: Listing) -> None:
+    """A label table: an error of brimful's own, or for each sample the label in the line of its id."""
+    mark = draw.choice(",;\t")
+    ways = (lambda key: key, lambda key: f"{key}.csv", lambda key: key.rpartition("/")[2])
+    name = draw.choice(ways)
+    lines = [
+        f"{name(key)}{mark}{draw.choice(CELLS)}" for key in draw.sample(KEYS, draw.randint(1, len(KEYS)))
+    ]
+    header = [f"id{mark}label"] if draw.random() < 0.3 else []
+    text = mutated(draw, ("\n".join(header + lines) + draw.choice(("", "\n"))).encode())
+    path.write_bytes(text)
+    try:
+        labels = join_table(path, listing)
+    except BrimfulError:
+        return
+    if b'"' not in text and b"\r" not in text:
+        compare(labels, text.removeprefix(codecs.BOM_UTF8).decode(), listing)
+
+
+def compare(labels: Labels, text: str, listing: Listing) -> None:
+    """Each label delivered must stand in a line with a name of its sample."""
+    first = next(line for line in text.split("\n") if line.strip())
+    mark = next((mark for mark in "\t;," if mark in first), " ")
+    for row, key in enumerate(listing.keys.to_pylist()):
+        if not labels.fit[row]:
+            continue
+        said = labels.values[row]
+        if labels.classes and isinstance(labels.classes[0], str):
+            said = labels.classes[said]
+        for line in text.split("\n"):
+            cells = [cell.strip() for cell in line.split(mark)]
+            if len(cells) > 1 and means(cells[0], key) and any(equal(cell, said) for cell in cells[1:]):
+                break
+        else:
+            raise AssertionError(f"{text!r}: {key} got {said!r}")
+
+
+def means(cell: str, key: str) -> bool:
+    """Whether an id may name a sample."""
+    stem = key.rpartition("/")[2]
+    return cell in (key, f"{key}.csv", stem, f"{stem}.csv") or (stem.isdigit() and equal(cell, int(stem)))
+
+
+def equal(cell: str, said: object) -> bool:
+    """Whether a cell says this."""
+    try:
+        return cell == said or np.float32(float(cell)) == np.float32(said)  # type: ignore[arg-type]
+    except (ValueError, TypeError):
+        return False
+
+
+def mutated(draw: random.Random, text: bytes) -> bytes:
+    """The text with a few bytes changed, taken out or put in; one in four as it is."""
+    changed = bytearray(text)
+    for _ in range(draw.choice((0, 1, 1, 2))):
+        at = draw.randrange(len(changed) + 1)
+        changed[at : at + draw.randint(0, 1)] = draw.choices(BYTES, k=draw.randint(0, 2))
+    return (codecs.BOM_UTF8 if draw.random() < 0.05 else b"") + bytes(changed)
+
+
+def small_listing() -> Listing:
+    """A few samples in row order."""
+    keys = sorted(KEYS, key=lambda key: int(hash_keys([key])[0]))
+    paths = pa.array([f"{key}.csv" for key in keys], pa.large_string())
+    return Listing(Path("data"), paths, hash_keys(keys), {})
+
+
+@click.command()
+@click.option("--cases", default=1_000_000, show_default=True)
+@click.option("--seed", default=0, show_default=True)
+def main(cases: int, seed: int) -> None:
+    """Run the cases; the first that fails is raised with the text that made it fail."""
+    draw = random.Random(seed)  # noqa: S311 (no secrets here)
+    listing = small_listing()
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        for case in range(1, cases + 1):
+            if case % 2:
+                numbers_case(draw)
+            else:
+                table_case(draw, Path(folder) / "table.csv", listing)
+            if case % 50_000 == 0:
+                click.echo(f"{case:,} cases, {time.perf_counter() - began:.0f} s, no failure")
+
+
+if __name__ == "__main__":
+    main()
