@@ -6,6 +6,7 @@ is fast, specified and the same on every machine (https://github.com/Cyan4973/xx
 """
 
 from collections.abc import Iterable
+from itertools import repeat
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,4 +25,4 @@ def hash_keys(keys: Iterable[str], seed: int = 0) -> NDArray[np.uint64]:
     Returns:
         The hashes, shape `(len(keys),)`, uint64.
     """
-    return np.fromiter((xxh3_64_intdigest(key.encode(), seed) for key in keys), np.uint64)
+    return np.fromiter(map(xxh3_64_intdigest, map(str.encode, keys), repeat(seed)), np.uint64)

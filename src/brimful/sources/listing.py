@@ -1,7 +1,7 @@
 """Listing: the sample files of a folder, in row order, in few bytes a file."""
 
 import os
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path, PurePosixPath
@@ -120,26 +120,31 @@ class _Walk:
     def pieces(
         self, without: Sequence[Path], progress: Progress | None
     ) -> dict[str, list[pa.LargeStringArray]]:
-        """Collect the paths by suffix, a piece at a time."""
-        found: dict[str, list[pa.LargeStringArray]] = defaultdict(list)
-        piece: dict[str, list[str]] = defaultdict(list)
+        """Collect the paths by suffix, a piece at a time. Nothing here may cost much: it is done per file."""
+        found: dict[str, list[pa.LargeStringArray]] = {suffix: [] for suffix in SUFFIXES}
+        piece: dict[str, list[str]] = {suffix: [] for suffix in SUFFIXES}
         tables = {path.resolve() for path in without}
         names = {path.name for path in (*without, *tables)}
         count = 0
-        for path, name in self._files():
-            suffix = _sample_suffix(name)
-            if not suffix:
+        for prefix, name in self._files():
+            suffix = "." + name.rpartition(".")[2]
+            if suffix not in piece:
+                suffix = suffix.lower()
+            if suffix not in piece or name.startswith(NO_SAMPLE):
                 self.left_out[PurePosixPath(name).suffix.lower() or "without suffix"] += 1
-            elif name not in names or (self.root / path).resolve() not in tables:
-                piece[suffix].append(path)
+            elif name not in names or (self.root / prefix / name).resolve() not in tables:
+                paths = piece[suffix]
+                paths.append(prefix + name)
+                if len(paths) == PIECE:
+                    found[suffix].append(_packed(self.root, paths))
+                    paths.clear()
                 count += 1
-                if len(piece[suffix]) == PIECE:
-                    found[suffix].append(_packed(self.root, piece.pop(suffix)))
                 if progress and count % 1000 == 0:
                     progress(count)
         for suffix, paths in piece.items():
-            found[suffix].append(_packed(self.root, paths))
-        return found
+            if paths:
+                found[suffix].append(_packed(self.root, paths))
+        return {suffix: pieces for suffix, pieces in found.items() if pieces}
 
     def findings(self) -> tuple[Finding, ...]:
         """What is named like a sample and is none."""
@@ -150,39 +155,49 @@ class _Walk:
         return (Finding("not_a_file", len(self.not_files), examples, is_problem=True, hint=hint),)
 
     def _files(self) -> Iterator[tuple[str, str]]:
-        """Every file below root: its path, `/`-separated, and its name."""
+        """Every file below root: the path of its folder, with a `/` behind it, and its name."""
         folders = [""]
         while folders:
             folder = folders.pop()
+            prefix = f"{folder}/" if folder else ""
             empty = True
-            for entry in self._entries(folder):
-                path = f"{folder}/{entry.name}" if folder else entry.name
-                if _is_folder(entry):
-                    empty = False
-                    if entry.name.startswith("."):
-                        self.left_out["hidden folders"] += 1
-                    else:
-                        folders.append(path)
-                elif _is_file(entry):
-                    empty = False
-                    yield path, entry.name
-                elif _sample_suffix(entry.name):
-                    self.not_files.append(path)
-                else:
-                    self.left_out["links to folders or nowhere, pipes or devices"] += 1
-            if empty and _sample_suffix(folder):  # a folder of samples may be called data.csv
-                self.not_files.append(folder)
+            try:
+                with os.scandir(self.root / folder) as entries:
+                    for entry in entries:
+                        if entry.is_file(follow_symlinks=False) or self._is_file(entry, prefix, folders):
+                            empty = False
+                            yield prefix, entry.name
+            except OSError as error:
+                raise unlistable(self.root / folder, error) from error
+            if empty and _sample_suffix(folder) and not any(each.startswith(prefix) for each in folders):
+                self.not_files.append(folder)  # but a folder of samples may be called data.csv
 
-    def _entries(self, folder: str) -> Iterator["os.DirEntry[str]"]:
+    def _is_file(self, entry: "os.DirEntry[str]", prefix: str, folders: list[str]) -> bool:
+        """Whether what is no plain file leads to one; a folder is noted to be visited, the rest counted."""
+        if entry.is_dir(follow_symlinks=False):
+            if entry.name.startswith("."):
+                self.left_out["hidden folders"] += 1
+            else:
+                folders.append(prefix + entry.name)
+            return False
         try:
-            with os.scandir(self.root / folder) as entries:
-                yield from entries
-        except OSError as error:
-            reason = error.strerror or str(error)
-            raise SourceNotFoundError(
-                f"{self.root / folder}: the folder cannot be listed: {reason}.",
-                "Check the path and the permissions.",
-            ) from error
+            if entry.is_file():
+                return True
+        except OSError:  # a link to itself
+            pass
+        if _sample_suffix(entry.name):
+            self.not_files.append(prefix + entry.name)
+        else:
+            self.left_out["links to folders or nowhere, pipes or devices"] += 1
+        return False
+
+
+def unlistable(folder: Path, error: OSError) -> SourceNotFoundError:
+    """The error for a folder that the system will not let us look into."""
+    return SourceNotFoundError(
+        f"{folder}: the folder cannot be listed: {error.strerror or error}.",
+        "Check the path and the permissions.",
+    )
 
 
 def _sample_suffix(path: str) -> str:
@@ -190,17 +205,6 @@ def _sample_suffix(path: str) -> str:
     name = path.rpartition("/")[2]
     suffix = PurePosixPath(name).suffix.lower()
     return suffix if suffix in SUFFIXES and not name.startswith(NO_SAMPLE) else ""
-
-
-def _is_folder(entry: "os.DirEntry[str]") -> bool:
-    return entry.is_dir(follow_symlinks=False)
-
-
-def _is_file(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_file()
-    except OSError:  # a link to itself
-        return False
 
 
 def _packed(root: Path, paths: list[str]) -> pa.LargeStringArray:
@@ -222,9 +226,12 @@ def _in_row_order(root: Path, pieces: list[pa.LargeStringArray]) -> Listing:
     paths = pa.concat_arrays(pieces)
     keys = keys_of(paths)
     hashes = hash_keys(strings(keys))
-    table = pa.table({"hash": hashes, "key": keys})
-    order = pc.sort_indices(table, sort_keys=[("hash", "ascending"), ("key", "ascending")])
-    listing = Listing(root, paths.take(order), hashes[order.to_numpy()], {})
+    order = np.argsort(hashes, kind="stable")
+    if (hashes[order][1:] == hashes[order][:-1]).any():  # rare, or two files of one key
+        table = pa.table({"hash": hashes, "key": keys})
+        sorted_by = [("hash", "ascending"), ("key", "ascending")]
+        order = pc.sort_indices(table, sort_keys=sorted_by).to_numpy()
+    listing = Listing(root, paths.take(pa.array(order)), hashes[order], {})
     equal = np.flatnonzero(listing.hashes[1:] == listing.hashes[:-1])
     for row in equal.tolist():
         first, second = listing.paths.slice(row, 2).to_pylist()
