@@ -108,7 +108,7 @@ def compare(labels: Labels, text: str, listing: Listing) -> None:
     first = next(line for line in text.split("\n") if line.strip())
     mark = next((mark for mark in "\t;," if mark in first), " ")
     for row, key in enumerate(listing.keys.to_pylist()):
-        if not labels.fit[row]:
+        if labels.state[row]:
             continue
         said = labels.values[row]
         if labels.classes and isinstance(labels.classes[0], str):

@@ -40,9 +40,9 @@ def scan(
     dtype: str = "float32",
     on_bad: str = "raise",
     limit: int | None = None,
-    id: str | None = None,  # noqa: A002 (what the column is called)
-    target: str | Sequence[str] | None = None,
-    weight: str | None = None,
+    id: str | int | None = None,  # noqa: A002 (what the column is called)
+    target: str | int | Sequence[str | int] | None = None,
+    weight: str | int | None = None,
     progress: Progress | None = None,
 ) -> "Source":
     """Look at raw data: list its samples, join their labels by key, infer what they are like.
@@ -60,7 +60,7 @@ def scan(
             now, and those that cannot be used are left out and listed in `skipped`.
         limit: Draw this many samples, to try first. The same ones every time.
         id: Column of the table that names the samples. Columns are named by the table's header, or
-            counted from 1 ("1") where it has none. By default the one called id, file or the like,
+            counted from 1. By default the one called id, file or the like,
             or the first.
         target: Column to predict, or several, which must be numbers. By default the one called label,
             target or the like, or the only one left.
@@ -82,10 +82,14 @@ def scan(
     if limit is not None:
         limit = whole("limit", limit, 1)
     wanted = None if shape is None else _shape(shape)
-    targets = (target,) if isinstance(target, str) else tuple(target or ())
-    columns = Columns(id, targets, weight)
+    targets = () if target is None else (target,) if isinstance(target, (str, int)) else target
+    columns = Columns(_column(id), tuple(map(str, targets)), _column(weight))
     source = Source(_reader(path, labels, columns, wanted, dtype, limit, progress))
     return usable(source, progress) if on_bad == "skip" else source
+
+
+def _column(name: str | int | None) -> str | None:
+    return None if name is None else str(name)
 
 
 def usable(source: "Source", progress: Progress | None = None) -> "Source":

@@ -115,6 +115,33 @@ def test_files_that_may_change_unseen_are_not_kept(
     assert len(set(read)) == 300
 
 
+def test_every_flipped_bit_of_a_cache_is_noticed(settled: Tree, read: list[str], cache: Path) -> None:
+    """It is read anew: neither another answer nor an error."""
+    source = bf.scan(settled.path, limit=40)
+    expected = facts(source.audit())
+    (file,) = cache.rglob("*.arrow")
+    good = file.read_bytes()
+    for bit in range(0, len(good) * 8, 997):
+        damaged = bytearray(good)
+        damaged[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(damaged)
+        read.clear()
+        assert facts(source.audit()) == expected
+        assert len(set(read)) == 40
+
+
+def test_a_part_leaves_the_cache_of_the_whole_alone(settled: Tree, read: list[str]) -> None:
+    """A draw, a split and a source with samples left out are audited without harm to it."""
+    source = bf.scan(settled.path)
+    source.audit()
+    bf.scan(settled.path, limit=10).audit()
+    source.split(test=0.5)[0].audit()
+    bf.scan(settled.path, on_bad="skip").audit()
+    read.clear()
+    source.audit()
+    assert read == []
+
+
 @pytest.mark.parametrize("content", [b"", b"ARROW1 and then nothing", None])
 def test_a_spoilt_cache_is_no_cache(
     settled: Tree, read: list[str], cache: Path, content: bytes | None

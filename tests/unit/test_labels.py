@@ -8,6 +8,7 @@ import pytest
 
 import brimful as bf
 from brimful.dataset import Source
+from brimful.feed.feed import Feed
 from brimful.schema import Field
 from tests.trees import Tree
 
@@ -295,5 +296,95 @@ def test_one_hot_on_request(tree: Tree) -> None:
     assert (y.shape, y.dtype) == ((50, 5), np.float32)
     assert (y.sum(axis=1) == 1).all()
     assert dict(zip(keys, y.argmax(axis=1).tolist(), strict=True)) == tree.y
+    table = tree.path / "target.csv"
+    table.write_text(table.read_text().replace(",4\n", ",5000\n"))  # 5,001 outputs
+    many = bf.scan(tree.path)
+    wide = Feed(many._reader, many._view, 5, memory="1MB", one_hot=True)
+    rows = wide.budget.blocks * wide.budget.block_rows + 2 * 5
+    assert rows * wide.schema.nbytes <= 10**6
     with pytest.raises(bf.ArgumentError, match="one_hot"):
         bf.scan([(np.ones(2), 0.5)] * 3).batches(2, one_hot=True)
+
+
+def numbered(root: Path, lines: list[str], n: int = 40) -> Path:
+    """Samples 0 to n-1 and a table of these lines."""
+    write_samples(root, *map(str, range(n)))
+    (root / "labels.csv").write_text("\n".join(lines) + "\n")
+    return root
+
+
+def test_a_column_number_is_no_cell(tmp_path: Path) -> None:
+    """target="2" is the second column, whatever stands in the first line."""
+    root = numbered(tmp_path, [f"{n},{(n + 2) % 40},{n * 10}" for n in range(40)])
+    for target in ("2", 2):
+        assert labels_of(bf.scan(root, target=target)) == {str(n): (n + 2) % 40 for n in range(40)}
+    assert labels_of(bf.scan(root, target=3))["7"] == 70
+
+
+def test_a_cell_like_a_usual_name_makes_no_header(tmp_path: Path) -> None:
+    """Y and n are labels too: no sample is lost to a header that is none."""
+    root = numbered(tmp_path, [f"{n},{'y' if n % 2 == 0 else 'n'},0.5" for n in range(40)])
+    source = bf.scan(root, target=2)
+    assert not source.findings
+    assert source.schema.classes == ("n", "y")
+
+
+def test_a_header_of_two_columns_says_which_is_which(tmp_path: Path) -> None:
+    """label,id is understood, in this order too."""
+    root = numbered(tmp_path, ["label,id", *(f"{39 - n},{n}" for n in range(40))])
+    assert labels_of(bf.scan(root)) == {str(n): 39 - n for n in range(40)}
+
+
+def test_letters_and_digits_are_names(tmp_path: Path) -> None:
+    """Where many labels are no integers, none of them is a slip."""
+    root = numbered(tmp_path, [f"{n},{n % 10 if n < 24 else 'abcdefghijklmnop'[n - 24]}" for n in range(40)])
+    source = bf.scan(root)
+    assert not source.findings
+    assert len(source.schema.classes or ()) == 26
+
+
+def test_a_target_may_be_called_weight_or_name(tmp_path: Path) -> None:
+    """What is asked for as target is neither id nor weight."""
+    root = numbered(tmp_path, ["id,height,weight", *(f"{n},{n}.5,{n}.25" for n in range(40))])
+    source = bf.scan(root, target="weight")
+    assert source.schema.weight is None
+    assert source[0][1] == float(source.keys[0]) + 0.25
+
+
+def test_folders_have_no_columns(tmp_path: Path) -> None:
+    """Asking for one is an error, not forgotten."""
+    root = write_samples(tmp_path, "a/1", "b/2")
+    (root / "labels.csv").write_text("id,age\n1,3\n2,4\n")
+    with pytest.raises(bf.ArgumentError, match="no label table"):
+        bf.scan(root, labels="folders", target="age")
+
+
+def test_what_was_not_drawn_is_no_problem(tmp_path: Path) -> None:
+    """With `limit`, findings are those of the samples drawn."""
+    root = numbered(tmp_path, [f"{n},{n % 3}" for n in range(40)])
+    drawn = set(bf.scan(root, limit=10).keys)
+    missing = next(str(n) for n in range(40) if str(n) not in drawn)
+    also = next(iter(drawn))
+    (root / "labels.csv").write_text("".join(f"{n},{n % 3}\n" for n in range(40) if str(n) != missing))
+    assert not bf.scan(root, limit=10).findings
+    (root / "labels.csv").write_text("".join(f"{n},{n % 3}\n" for n in range(40) if str(n) != also))
+    assert [(found.kind, found.count) for found in bf.scan(root, limit=10).findings] == [("missing_label", 1)]
+
+
+def test_an_orphan_in_the_first_line_is_no_header(tmp_path: Path) -> None:
+    """Numbers under a number: it is counted, not swallowed."""
+    root = numbered(tmp_path, ["99,0.7", *(f"{n},{n}.5" for n in range(40))])
+    assert [(found.kind, found.count) for found in bf.scan(root).findings] == [("orphan_label", 1)]
+
+
+def test_classes_of_samples_left_out_are_no_outputs(tmp_path: Path) -> None:
+    """A label that only a conflict has does not widen the model; the list says what each fault was."""
+    lines = [f"{n},{'ape' if n % 2 else 'cat'}" for n in range(39)]
+    root = numbered(tmp_path, [*lines, "5,bee"])
+    source = bf.scan(root, on_bad="skip")
+    assert source.schema.classes == ("ape", "cat")
+    assert {fault.key: fault.kind for fault in source.skipped} == {
+        "5": "conflicting_label",
+        "39": "missing_label",
+    }
+    assert labels_of(source) == {str(n): (n + 1) % 2 for n in range(39) if n != 5}

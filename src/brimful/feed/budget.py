@@ -64,15 +64,16 @@ def divide(memory: str | float, reader: Reader, schema: Schema, batch_size: int,
     """
     total = parse_bytes(memory)
     batches = 2 * min(batch_size, n) * schema.nbytes
+    more = schema.nbytes - reader.schema.nbytes  # one-hot targets are wider than what is read
     for threads in range(reading_threads(), 0, -1):
         blocks = 2 * threads + 1
         left = (total - batches) // blocks
         rows = min(BLOCK_ROWS, n)
-        while rows > 1 and reader.working_bytes(rows) > left:
+        while rows > 1 and reader.working_bytes(rows) + rows * more > left:
             rows //= 2
-        if reader.working_bytes(rows) <= left:
+        if reader.working_bytes(rows) + rows * more <= left:
             return Budget(threads, blocks, rows)
-    least = batches + 3 * reader.working_bytes(1)
+    least = batches + 3 * (reader.working_bytes(1) + more)
     raise MemoryBudgetError(
         f"memory={memory!r} is too small for batches of {batch_size:,} samples of {schema.nbytes:,} bytes.",
         f"Give at least memory={readable(least)!r}, or a smaller batch_size.",

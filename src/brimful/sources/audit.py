@@ -30,8 +30,8 @@ class Audit:
         samples: How many there are, faulty ones included.
         schema: What every sample should have.
         findings: What was noticed, each kind once, counted in full, problems first.
-        faults: The samples that cannot be used, in row order: every one of them that was read, or
-            that has no label.
+        faults: The samples that cannot be used, in row order, each with the first thing that is wrong;
+            empty unless `complete`.
         class_counts: Samples of each class; None where classes are not known.
         value_range: Least and greatest input value of the samples read; None if none was.
         source_bytes: What the samples take where they lie; None where that is not known.
@@ -118,15 +118,18 @@ def audit(
             progress(done)
     if cache and len(rows) == len(reader) and not known.all():
         cache.keep(looks, began)
-    faults = _faults(reader, rows, looks)
+    unreadable = _faults(reader, rows, looks.kinds, looks.messages)
+    unlabelled = reader.label_faults(rows)
+    labels = {at: f"its label: {kind.replace('_', ' ')}" for at, kind in unlabelled.items()}
+    faults = _faults(reader, rows, {**unlabelled, **looks.kinds}, {**labels, **looks.messages})
     counts = reader.class_counts(rows)
     well = ~np.isnan(looks.low)
     return Audit(
         reader.name,
         len(rows),
         reader.schema,
-        merged((*reader.findings, *_counted(faults), *_one_class(counts))),
-        (*faults, *_unlabelled(reader, rows, looks)),
+        merged((*reader.findings, *_counted(unreadable), *_one_class(counts))),
+        faults,
         counts,
         (float(looks.low[well].min()), float(looks.high[well].max())) if well.any() else None,
         int(looks.prints[:, 0].clip(min=0).sum()) if reader.has_files else None,
@@ -146,7 +149,7 @@ def findings_in(reader: Reader, rows: NDArray[np.int64]) -> tuple[Finding, ...]:
     """What is wrong with the inputs of a few samples, read in this thread."""
     looks = Looks.none(len(rows))
     _look_at(reader, rows, np.arange(len(rows)), looks)
-    return tuple(_counted(_faults(reader, rows, looks)))
+    return tuple(_counted(_faults(reader, rows, looks.kinds, looks.messages)))
 
 
 def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -157,7 +160,9 @@ def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
         if other is not finding:
             examples = (*other.examples, *finding.examples)[:EXAMPLES]
             count = other.count + finding.count
-            kinds[finding.kind, finding.is_problem] = replace(other, count=count, examples=examples)
+            hints = " ".join(dict.fromkeys(filter(None, (other.hint, finding.hint))))
+            both = replace(other, count=count, examples=examples, hint=hints)
+            kinds[finding.kind, finding.is_problem] = both
     return tuple(kinds.values())
 
 
@@ -194,22 +199,15 @@ def _look_at(reader: Reader, rows: NDArray[np.int64], at: NDArray[np.int64], loo
     return len(at)
 
 
-def _faults(reader: Reader, rows: NDArray[np.int64], looks: Looks) -> tuple[Fault, ...]:
-    """The samples that cannot be read, in row order."""
-    at = sorted(looks.kinds)
+def _faults(
+    reader: Reader, rows: NDArray[np.int64], kinds: dict[int, str], messages: dict[int, str]
+) -> tuple[Fault, ...]:
+    """The faulty ones of some rows, in row order."""
+    at = sorted(kinds)
     keys = reader.keys(rows[at])
     return tuple(
-        Fault(key, looks.kinds[position], looks.messages[position])
-        for key, position in zip(keys, at, strict=True)
+        Fault(key, kinds[position], messages[position]) for key, position in zip(keys, at, strict=True)
     )
-
-
-def _unlabelled(reader: Reader, rows: NDArray[np.int64], looks: Looks) -> Iterator[Fault]:
-    """The samples that are well but for their label."""
-    lacking = ~reader.labelled(rows)
-    lacking[list(looks.kinds)] = False
-    for key in reader.keys(rows[lacking]):
-        yield Fault(key, "missing_label", f"{key}: there is no label for it, or no single one.")
 
 
 def _counted(faults: Sequence[Fault]) -> Iterator[Finding]:

@@ -4,7 +4,8 @@ A file has not changed when its size, its times of modification and of change of
 what they were. A file changed within moments of an audit is read again by the next: its times may be too
 coarse to show that it was written to once more.
 
-The cache is one Arrow IPC file a source, in the user's cache folder, a row for each sample in row order:
+The cache is one file a source, in the user's cache folder: the 16 bytes of XXH3 over the rest, then an
+Arrow IPC file with a row for each sample in row order:
 
     hash                           xxh3_64 of the key
     size, mtime_ns, ctime_ns, inode   the fingerprint
@@ -23,11 +24,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
-from xxhash import xxh3_128_hexdigest
+from xxhash import xxh3_128_digest, xxh3_128_hexdigest
 
 from brimful.sources.base import FINGERPRINT, Reader
 
 VERSION = "1"
+DIGEST_BYTES = 16
 SETTLED = 2.0  # seconds: file systems count time in steps of up to two
 NOT_KEPT = ("unreadable",)  # may be otherwise the next time, though the file has not changed
 SCHEMA = pa.schema(
@@ -75,7 +77,7 @@ class AuditCache:
     """
 
     def __init__(self, reader: Reader) -> None:
-        name = xxh3_128_hexdigest(f"{VERSION}\n{reader.identity}".encode())
+        name = xxh3_128_hexdigest(f"{VERSION}\n{reader.identity}".encode(errors="surrogateescape"))
         self._reader = reader
         self._path = user_cache_path("brimful") / "audits" / f"{name}.arrow"
 
@@ -114,8 +116,8 @@ class AuditCache:
             looks: What was seen of all rows of the source.
             began: `time.time()` before the first file was opened.
         """
-        if not self._reader.has_files:
-            return
+        if not self._reader.has_files or not all(map(_is_unicode, looks.messages.values())):
+            return  # the name of a folder that is no UTF-8 cannot be written down
         hashes, prints = self._reader.hashes, looks.prints
         settled = prints[:, 1:3].max(axis=1) < (began - SETTLED) * 1e9
         for at, kind in looks.kinds.items():
@@ -138,10 +140,15 @@ class AuditCache:
             schema=SCHEMA,
         ).filter(pa.array(settled))
         partial = self._path.with_name(f"{self._path.name}.{uuid.uuid4().hex}")
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_file(sink, SCHEMA) as writer:
+            writer.write_table(table)
+        content = sink.getvalue()
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            with pa.OSFile(str(partial), "wb") as file, pa.ipc.new_file(file, SCHEMA) as writer:
-                writer.write_table(table)
+            with partial.open("wb") as file:
+                file.write(xxh3_128_digest(content))
+                file.write(content)
             partial.replace(self._path)
         except OSError:
             with contextlib.suppress(OSError):
@@ -149,8 +156,19 @@ class AuditCache:
 
     def _load(self) -> pa.Table | None:
         try:
-            with pa.OSFile(str(self._path)) as file:
-                table = pa.ipc.open_file(file).read_all()
-        except (OSError, pa.ArrowInvalid):
+            content = self._path.read_bytes()
+        except OSError:
             return None
+        digest, rest = content[:DIGEST_BYTES], memoryview(content)[DIGEST_BYTES:]
+        if digest != xxh3_128_digest(rest):
+            return None
+        table = pa.ipc.open_file(pa.py_buffer(rest)).read_all()
         return table if table.schema.equals(SCHEMA) else None
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

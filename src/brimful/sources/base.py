@@ -115,8 +115,8 @@ class Reader(Protocol):
     def keys(self, rows: NDArray[np.int64]) -> list[str]:
         """Keys of some rows."""
 
-    def labelled(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether each of some rows has what is needed to train on it; inputs are not looked at."""
+    def label_faults(self, rows: NDArray[np.int64]) -> dict[int, str]:
+        """Kinds of what is wrong with the labels of some rows, by position in them."""
 
     def class_counts(self, rows: NDArray[np.int64]) -> dict[int, int] | dict[str, int] | None:
         """How many of some rows there are of each class; None where classes are not known."""

@@ -15,7 +15,7 @@ from brimful.errors import LabelError, MalformedFileError
 from brimful.schema import Field, Schema
 from brimful.sources.base import Fault, Finding, Samples
 from brimful.sources.files import fingerprint, read_files
-from brimful.sources.labels import Labels
+from brimful.sources.labels import FAULTS, FIT, Labels
 from brimful.sources.layout import Layout, TextError
 from brimful.sources.listing import Listing, counted, strings
 from brimful.sources.text import parse, parse_one
@@ -100,16 +100,20 @@ class CsvTree:
         """Keys of some rows."""
         return list(self._listing.take(rows).keys.to_pylist())
 
-    def labelled(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Whether each of some rows has what is needed to train on it; all have where there are no labels."""
-        return self._labels.fit[rows] if self._labels else np.ones(len(rows), bool)
+    def label_faults(self, rows: NDArray[np.int64]) -> dict[int, str]:
+        """Kind of what is wrong with the label of some rows, by position; nothing where there are none."""
+        if self._labels is None:
+            return {}
+        state = self._labels.state[rows]
+        return {at: FAULTS[state[at] - 1] for at in np.flatnonzero(state).tolist()}
 
     def class_counts(self, rows: NDArray[np.int64]) -> dict[int, int] | dict[str, int] | None:
         """How many of some rows there are of each class."""
         if self._labels is None or self._labels.classes is None:
             return None
         classes = self._labels.classes
-        values, counts = np.unique(self._labels.values[rows[self.labelled(rows)]], return_counts=True)
+        fit = rows[self._labels.state[rows] == FIT]
+        values, counts = np.unique(self._labels.values[fit], return_counts=True)
         by_value = dict(zip(values.tolist(), counts.tolist(), strict=True))
         return {
             name: by_value.get(name if isinstance(name, int) else at, 0) for at, name in enumerate(classes)
@@ -160,7 +164,9 @@ class CsvTree:
     def without(self, faults: Sequence[Fault], rows: NDArray[np.int64]) -> "CsvTree":
         """The same tree with some files left out."""
         listing = replace(self._listing.take(rows), findings=())
-        labels = self._labels and replace(self._labels.take(rows), findings=_warnings(self._labels.findings))
+        labels = self._labels and self._labels.take(rows).without_classes_left_out()
+        if labels:
+            labels = replace(labels, findings=_warnings(labels.findings))
         skipped = (*self.skipped, *faults)
         shape, dtype = self.schema.inputs.shape, self.schema.inputs.dtype
         return CsvTree(listing, labels, self._layout, shape, dtype, self.mean_file_bytes, skipped)
@@ -180,9 +186,9 @@ class CsvTree:
         labels = self._labels
         if labels is None:
             return None, None
-        if not labels.fit[rows].all():
-            key = self.keys(rows[~labels.fit[rows]][:1])[0]
-            raise LabelError(f"{self.name}: {key!r} has no label.", "Add it to the label table.")
+        for at, kind in self.label_faults(rows).items():
+            key = self.keys(rows[at : at + 1])[0]
+            raise LabelError(f"{self.name}: {key!r}: {kind.replace('_', ' ')}.", "Correct the label table.")
         return labels.values[rows], None if labels.weights is None else labels.weights[rows]
 
     def _parse(self, paths: list[str], files: list[bytes]) -> NDArray[Any]:

@@ -57,6 +57,8 @@ class Indexable:
         self.hashes: NDArray[np.uint64] = hashes[order]
         self._indices = indices[order]
         self._given_shape, target = self._infer()
+        if 0 in self._given_shape:
+            raise ArgumentError(f"Expected samples with values. Received: shape {self._given_shape}")
         self.schema = Schema(Field(self._given_shape if shape is None else shape, dtype), target)
         if self.schema.inputs.size != Field(self._given_shape, dtype).size:
             raise ArgumentError(
@@ -86,9 +88,9 @@ class Indexable:
         """The indices of some rows, in decimal."""
         return [str(index) for index in self._indices[rows].tolist()]
 
-    def labelled(self, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """All: whether a target is fit is seen when the sample is read."""
-        return np.ones(len(rows), bool)
+    def label_faults(self, rows: NDArray[np.int64]) -> dict[int, str]:
+        """None: whether a target is fit is seen when the sample is read."""
+        return {}
 
     def class_counts(self, rows: NDArray[np.int64]) -> None:
         """Not known: the object would have to be asked for every sample."""
@@ -121,15 +123,15 @@ class Indexable:
         x = np.empty((len(rows), *inputs.shape), inputs.dtype)
         y = np.empty((len(rows), *target.shape), target.dtype) if target else None
         for at, index in enumerate(self._indices[rows].tolist()):
-            with self._lock:
-                given_x, given_y = self._pair(index)
             try:
+                with self._lock:
+                    given_x, given_y = self._pair(index)
                 x[at] = _cast(given_x, self._given_shape, inputs.dtype).reshape(inputs.shape)
                 if y is not None and target is not None:
                     y[at] = _cast(given_y, target.shape, target.dtype)
                 elif given_y is not None:
                     raise ValueError("y is not None")
-            except (ValueError, TypeError) as error:
+            except (ValueError, TypeError) as error:  # an ArgumentError of `_pair` is a ValueError
                 wanted = f"y of shape {target.shape}, {target.dtype}" if target else "no y"
                 raise MalformedFileError(
                     f"{self.name}[{index}]: expected x of shape {self._given_shape} and {wanted}, "

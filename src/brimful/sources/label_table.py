@@ -24,7 +24,7 @@ INTEGER = r"^[+-]?[0-9]{1,18}$"
 
 @dataclass(frozen=True)
 class Columns:
-    """Which columns of a table to take, by name, or by number from 1 where it has no header.
+    """Which columns of a table to take, by name, or by number from 1.
 
     Attributes:
         id: What names the sample; None for the one called id or the like, or the first.
@@ -78,8 +78,8 @@ def find_tables(root: Path) -> Iterator[Path]:
 def read_table(path: Path, columns: Columns) -> LabelTable:
     """Read a label table.
 
-    The first row is its header if it has one of the names asked for or, in a table of more than two
-    columns, one that is usual. In a table of two columns it is for the join to find out.
+    The first row is its header if it has a name asked for, or if it begins with a usual name for ids, or
+    has such a name and a usual one for targets or weights. Otherwise it is for the join to find out.
 
     Raises:
         ReadError: The file cannot be read.
@@ -88,22 +88,29 @@ def read_table(path: Path, columns: Columns) -> LabelTable:
     """
     cells = _cells(path)
     heads = [str(column[0].as_py()) for column in cells]
-    usual = {name.casefold() for name in heads} & {*TARGET_NAMES, *ID_NAMES, *WEIGHT_NAMES}
-    has_header = bool({*heads} & {*columns.asked_for}) or (len(cells) > 2 and bool(usual))
-    names = heads if has_header else [str(number) for number in range(1, len(cells) + 1)]
-    for name in columns.asked_for:
-        if name not in names:
-            close = difflib.get_close_matches(name, heads, n=1)
-            raise ArgumentError(
-                f"{path}: there is no column {name!r}. There are {_listed(heads if has_header else names)}.",
-                f"Did you mean {close[0]!r}?" if close else "",
-            )
+    has_header = _is_header(heads, columns)
+    numbers = [str(number) for number in range(1, len(cells) + 1)]
+    names = heads if has_header else numbers
     if len(set(names)) < len(names):
         raise LabelError(f"{path}: two columns have the same name: {_listed(names)}.", "Rename one.")
-    id_name = columns.id or _usual(names, ID_NAMES) or names[0]
-    weight = columns.weight or _usual(names, WEIGHT_NAMES)
+
+    def named(asked: str) -> str:
+        if asked in names:
+            return asked
+        if asked in numbers:
+            return names[int(asked) - 1]
+        close = difflib.get_close_matches(asked, heads, n=1)
+        raise ArgumentError(
+            f"{path}: there is no column {asked!r}. There are {_listed(heads)}.",
+            f"Did you mean {close[0]!r}?" if close else "",
+        )
+
+    asked_targets = tuple(map(named, columns.target))
+    free = [name for name in names if name not in map(named, columns.asked_for)]
+    id_name = named(columns.id) if columns.id else _usual(free, ID_NAMES) or (free or names)[0]
+    weight = named(columns.weight) if columns.weight else _usual(free, WEIGHT_NAMES)
     left = [name for name in names if name not in (id_name, weight)]
-    targets = columns.target or _target(path, left)
+    targets = asked_targets or _target(path, left)
     if {id_name, weight} & {*targets} or id_name == weight:
         raise ArgumentError(f"{path}: one column cannot be two of id, target and weight: {_listed(names)}.")
     by_name = dict(zip(names, ([column[1:] for column in cells] if has_header else cells), strict=True))
@@ -115,6 +122,14 @@ def read_table(path: Path, columns: Columns) -> LabelTable:
         2 if has_header else 1,
         tuple(name for name in left if name not in targets),
     )
+
+
+def _is_header(heads: Sequence[str], columns: Columns) -> bool:
+    if any(name in heads for name in columns.asked_for if not name.isdigit()):
+        return True
+    words = [head.casefold() for head in heads]
+    others = {*words} & {*TARGET_NAMES, *WEIGHT_NAMES}
+    return words[0] in ID_NAMES or bool({*words} & {*ID_NAMES} and others)
 
 
 def _target(path: Path, left: Sequence[str]) -> tuple[str, ...]:
@@ -144,12 +159,12 @@ def _listed(names: Sequence[str]) -> str:
 def _cells(path: Path) -> list[pa.Array]:
     """All columns as strings, stripped; the header, if there is one, still the first row."""
     try:
-        with path.open("rb") as file:
-            head = file.read(1 << 16)
+        text = path.read_bytes()
+        head = text[: 1 << 16]
         delimiter = _delimiter(head)
         count = len(next((line for line in head.splitlines() if line.strip()), b"").split(delimiter.encode()))
         table = pyarrow.csv.read_csv(
-            path,
+            pa.BufferReader(text),
             # each thread would keep its own freed memory
             pyarrow.csv.ReadOptions(use_threads=False, autogenerate_column_names=True),
             pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),

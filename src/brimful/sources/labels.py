@@ -24,9 +24,10 @@ from brimful.sources.listing import Listing, keys_of
 
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 WHOLE = r"^[+-]?[0-9]+$"
-SLIPS = 20  # one number with a fraction in so many is no slip: the targets are floats
-FLOAT = "float32"
-NO_LABEL = -1  # in `codes`
+FRACTIONS = 20  # one number with a fraction in so many is no slip: the targets are floats
+WORDS = 10  # one word in so many is no slip: the labels are names
+FAULTS = ("missing_label", "conflicting_label", "malformed")
+FIT, MISSING, CONFLICTING, MALFORMED = range(4)  # the `state` of a row's label
 
 Classes = tuple[int, ...] | tuple[str, ...]
 
@@ -38,8 +39,8 @@ class Labels:
     Attributes:
         values: What is delivered: int64 of shape `(n,)` for classes, the integer itself or the
             position of a string in `classes`; float32 of shape `(n,)` or `(n, columns)` otherwise.
-        fit: Whether a row has all that is needed to train on it: one target, and a weight if there
-            are weights. Where it is False, `values` mean nothing.
+        state: FIT where a row has all that is needed to train on it: one target, and a weight if there
+            are weights. Otherwise what is wrong, and `values` mean nothing. uint8.
         classes: The labels that occur, ascending; None for floats.
         weights: How much each row counts, float32 of shape `(n,)`, or None.
         how: How they were joined, for a person to check.
@@ -47,7 +48,7 @@ class Labels:
     """
 
     values: NDArray[Any]
-    fit: NDArray[np.bool_]
+    state: NDArray[np.uint8]
     classes: Classes | None
     weights: NDArray[np.float32] | None
     how: str
@@ -61,12 +62,29 @@ class Labels:
     @property
     def nbytes(self) -> int:
         """Bytes of memory held."""
-        return self.values.nbytes + self.fit.nbytes + (0 if self.weights is None else self.weights.nbytes)
+        return self.values.nbytes + self.state.nbytes + (0 if self.weights is None else self.weights.nbytes)
 
     def take(self, rows: NDArray[np.int64]) -> "Labels":
         """The labels of some rows."""
         weights = None if self.weights is None else self.weights[rows]
-        return replace(self, values=self.values[rows], fit=self.fit[rows], weights=weights)
+        return replace(self, values=self.values[rows], state=self.state[rows], weights=weights)
+
+    def with_findings(self, listing: Listing) -> "Labels":
+        """The labels of a part of a listing, with the problems of its rows and no others."""
+        findings = []
+        for state, kind in enumerate(FAULTS, start=1):
+            rows = np.flatnonzero(self.state == state)
+            findings += _of_rows(kind, rows, listing, "Correct the label table.")
+        return replace(self, findings=tuple(findings))
+
+    def without_classes_left_out(self) -> "Labels":
+        """The same labels, with those classes only that a row has; names are numbered anew."""
+        if self.classes is None:
+            return self
+        used, places = np.unique(self.values, return_inverse=True)
+        if isinstance(self.classes[0], int):
+            return replace(self, classes=tuple(used.tolist()))
+        return replace(self, values=places, classes=tuple(str(self.classes[at]) for at in used.tolist()))
 
 
 def join_table(path: Path, listing: Listing, columns: Columns | None = None) -> Labels:
@@ -93,7 +111,7 @@ def join_table(path: Path, listing: Listing, columns: Columns | None = None) -> 
     row_values, row_weights = join.by_row(values, weights)
     others = f"; not used: {', '.join(table.others)}" if table.others else ""
     how = f"{path.name} names the samples by {way} ({example}){others}"
-    return Labels(row_values, join.fit, classes, row_weights, how, tuple(join.findings))
+    return Labels(row_values, join.state, classes, row_weights, how, tuple(join.findings))
 
 
 class _Join:
@@ -110,7 +128,7 @@ class _Join:
         self.rows = rows
         self.listing = listing
         self.findings: list[Finding] = []
-        self.fit = np.zeros(len(listing), bool)
+        self.state = np.full(len(listing), MISSING, np.uint8)
         self._bad = np.zeros(len(rows), bool)  # lines with something that is there, but cannot be
         self._blank = np.zeros(len(rows), bool)  # lines that lack something
 
@@ -168,12 +186,11 @@ class _Join:
             if which.size:
                 found = Finding(kind, which.size, self._examples(which), is_problem=bool(hint), hint=hint)
                 self.findings.append(found)
-        spoilt = np.concatenate((self.rows[conflicting], rows[self._bad[lines]]))
-        self.fit[rows[~self._blank[lines]]] = True
-        unlabelled = np.setdiff1d(np.flatnonzero(~self.fit), spoilt)
-        self.fit[spoilt] = False
+        self.state[rows[~self._blank[lines]]] = FIT
+        self.state[self.rows[conflicting]] = CONFLICTING
+        self.state[rows[self._bad[lines]]] = MALFORMED
         hint = f"Add them to {self.table.path}, or take the files out of {self.listing.root}."
-        self.findings += missing(unlabelled, self.listing, hint)
+        self.findings += _of_rows(FAULTS[0], np.flatnonzero(self.state == MISSING), self.listing, hint)
         return _placed(values[lines], rows, len(self.listing)), (
             None if weights is None else _placed(weights[lines], rows, len(self.listing))
         )
@@ -188,7 +205,7 @@ class _Join:
         well = pc.match_substring_regex(cells, NUMBER).to_numpy(zero_copy_only=False)
         numbers = pc.if_else(pa.array(well), cells, "0").cast(pa.float64()).to_numpy()
         with np.errstate(over="ignore"):
-            values: NDArray[np.float32] = numbers.astype(FLOAT)
+            values: NDArray[np.float32] = numbers.astype(np.float32)
         well &= np.isfinite(values)
         hint = f"Correct {self.table.path}: these are no finite numbers."
         self._spoilt(np.flatnonzero(~well & ~blank & ~self._bad), hint)
@@ -223,7 +240,7 @@ def _has_fractions(cells: pa.Array) -> bool:
     filled = cells.filter(pc.not_equal(cells, ""))
     numbers = pc.sum(pc.match_substring_regex(filled, NUMBER)).as_py() or 0
     whole = pc.sum(pc.match_substring_regex(filled, WHOLE)).as_py() or 0
-    return bool(numbers * 2 > len(filled) and (numbers - whole) * SLIPS > numbers)
+    return bool(numbers * 2 > len(filled) and (numbers - whole) * FRACTIONS > numbers)
 
 
 def from_folders(listing: Listing) -> Labels:
@@ -238,10 +255,10 @@ def from_folders(listing: Listing) -> Labels:
             "Give the folders of a class the same name, or names that are no integers.",
         )
     at = encoded.indices.to_numpy()
-    fit = ~_blank(names)[at]
-    found = missing(np.flatnonzero(~fit), listing, "Move them into the folder of their class.")
+    state = np.where(_blank(names)[at], MISSING, FIT).astype(np.uint8)
+    found = _of_rows(FAULTS[0], np.flatnonzero(state), listing, "Move them into the folder of their class.")
     how = "the name of the folder that a file lies in is its label"
-    return Labels(values[at], fit, classes, None, how, tuple(found))
+    return Labels(values[at], state, classes, None, how, tuple(found))
 
 
 def has_folder_classes(listing: Listing) -> bool:
@@ -250,12 +267,12 @@ def has_folder_classes(listing: Listing) -> bool:
     return len(folders) > 1 and folders.null_count == 0 and not pc.any(pc.equal(folders, "")).as_py()
 
 
-def missing(rows: NDArray[np.int64], listing: Listing, hint: str) -> list[Finding]:
-    """The finding that samples have no label, if any has none."""
+def _of_rows(kind: str, rows: NDArray[np.int64], listing: Listing, hint: str) -> list[Finding]:
+    """The finding about the labels of some samples, if there are any."""
     if not rows.size:
         return []
     examples = tuple(str(listing.root / listing.paths[row].as_py()) for row in rows[:EXAMPLES].tolist())
-    return [Finding("missing_label", rows.size, examples, is_problem=True, hint=hint)]
+    return [Finding(kind, rows.size, examples, is_problem=True, hint=hint)]
 
 
 def _split(paths: pa.LargeStringArray) -> pa.StructArray:
@@ -329,17 +346,17 @@ def _some(strings: pa.Array) -> str:
 def _is_header(cells: pa.Array) -> bool:
     """Whether the first label is a heading: its id meets no sample, and it is unlike all other labels."""
     others = cells[1:]
-    if pc.all(pc.match_substring_regex(others, INTEGER)).as_py():
-        return not pc.match_substring_regex(cells[:1], INTEGER)[0].as_py()
+    if pc.all(pc.match_substring_regex(others, NUMBER)).as_py():
+        return not pc.match_substring_regex(cells[:1], NUMBER)[0].as_py()
     return not pc.is_in(cells[:1], value_set=others)[0].as_py()
 
 
 def _strays(cells: pa.Array) -> NDArray[np.int64]:
-    """Positions of labels that are no integers where most are: a slip that would renumber all classes."""
+    """Positions of the few labels that are no integers where others are: slips that would renumber all."""
     filled = pc.not_equal(cells, "").to_numpy(zero_copy_only=False)
     whole = pc.match_substring_regex(cells, INTEGER).to_numpy(zero_copy_only=False)
-    mostly = np.count_nonzero(whole) * 2 > np.count_nonzero(filled)
-    return np.flatnonzero(filled & ~whole) if mostly else np.empty(0, np.int64)
+    strays = np.flatnonzero(filled & ~whole)
+    return strays if strays.size * WORDS <= np.count_nonzero(filled) else strays[:0]
 
 
 def _classes(cells: pa.Array) -> tuple[NDArray[np.int64], Classes]:

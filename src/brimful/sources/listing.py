@@ -30,6 +30,7 @@ class Listing:
         hashes: `xxh3_64` of every key, ascending, uint64.
         left_out: How many other files lie about, by suffix.
         findings: What has the name of a sample file, and is none.
+        drawn: How many were drawn from it, 0 if it is whole.
     """
 
     root: Path
@@ -37,6 +38,7 @@ class Listing:
     hashes: NDArray[np.uint64]
     left_out: dict[str, int]
     findings: tuple[Finding, ...] = ()
+    drawn: int = 0
 
     def __len__(self) -> int:
         return len(self.paths)

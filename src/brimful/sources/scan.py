@@ -2,6 +2,7 @@
 
 import os
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,11 +45,12 @@ def scan_tree(
         limit: How many samples to draw, None for all.
         progress: Called with the number of files listed so far.
     """
-    if not root.exists():
+    if not os.path.lexists(root):
         raise SourceNotFoundError(f"{root}: there is no such folder.", "Check the path.")
     if not root.is_dir():
         raise SourceNotFoundError(f"{root}: this is a file.", "Give the folder that holds one file a sample.")
-    table = Path(labels) if labels and labels != FOLDERS else next(find_tables(root), None)
+    by_name = next(find_tables(root), None)
+    table = None if labels == FOLDERS else Path(labels) if labels else by_name
     if table is not None and not table.is_file():
         raise SourceNotFoundError(f"{table}: there is no such label table.", "Check the path.")
     if columns.asked_for and table is None:
@@ -65,7 +67,8 @@ def scan_tree(
         joined = join_table(table, listing, columns)
     if limit is not None and limit < len(listing):
         rows = listing.draw(limit)
-        listing, joined = listing.take(rows), joined.take(rows) if joined else None
+        listing = replace(listing.take(rows), drawn=limit)
+        joined = joined and joined.take(rows).with_findings(listing)
     pa.default_memory_pool().release_unused()  # joining takes several times what is kept
     layout, mean_bytes = _infer(listing)
     tree = CsvTree(listing, joined, layout, _reshaped(layout, shape), dtype, mean_bytes)

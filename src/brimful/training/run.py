@@ -60,7 +60,9 @@ class Run:
             (self.path / CONFIG).write_text(json.dumps(config, indent=2) + "\n", "utf-8")
             (self.path / SKIPPED).unlink(missing_ok=True)
             if skipped:
-                with (self.path / SKIPPED).open("w", encoding="utf-8", newline="") as file:
+                with (self.path / SKIPPED).open(
+                    "w", encoding="utf-8", errors="surrogateescape", newline=""
+                ) as file:
                     csv.writer(file).writerows([Fault._fields, *skipped])
         except OSError as error:
             if isinstance(error, RunExistsError):
