@@ -45,7 +45,7 @@ def scan_tree(
         limit: How many samples to draw, None for all.
         progress: Called with the number of files listed so far.
     """
-    if not os.path.lexists(root):
+    if not os.path.exists(root):  # noqa: PTH110 (pathlib raises where a name is too long)
         raise SourceNotFoundError(f"{root}: there is no such folder.", "Check the path.")
     if not root.is_dir():
         raise SourceNotFoundError(f"{root}: this is a file.", "Give the folder that holds one file a sample.")
