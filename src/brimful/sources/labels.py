@@ -318,7 +318,8 @@ def _match(path: Path, ids: pa.Array, listing: Listing) -> tuple[str, NDArray[np
             "An id is the key, the file's stem or name, or the integer that the stem spells.",
         )
     _, way, rows, names = best
-    _refuse_ambiguous(path, way, rows, names, listing)
+    if way not in ("key", "path"):  # which are each file's own
+        _refuse_ambiguous(path, way, rows, names, listing)
     met = pc.index(pc.is_valid(rows), True).as_py()
     example = f"{ids[met].as_py()!r} meets {listing.paths[rows[met].as_py()].as_py()!r}"
     return way, pc.fill_null(rows, -1).to_numpy().astype(np.int64), example
