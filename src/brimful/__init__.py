@@ -21,7 +21,7 @@ from brimful.errors import (
 )
 
 if TYPE_CHECKING:
-    from brimful.dataset import Source, scan
+    from brimful.source import Source, scan
     from brimful.training.train import train
 
 __version__ = "0.1.0"
@@ -47,7 +47,7 @@ __all__ = [
 ]
 
 # Imported at their first use: pyarrow and keras take a while, and `brimful --help` needs neither.
-_LAZY = {"Source": "brimful.dataset", "scan": "brimful.dataset", "train": "brimful.training.train"}
+_LAZY = {"Source": "brimful.source", "scan": "brimful.source", "train": "brimful.training.train"}
 
 
 def __dir__() -> list[str]:

@@ -5,17 +5,20 @@ in decimal for an object. The hash is XXH3, 64 bits, of the key's UTF-8 bytes: o
 is fast, specified and the same on every machine (https://github.com/Cyan4973/xxHash, "XXH3").
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import repeat
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
 DRAW_SEED = 0x6C696D6974  # b"limit": independent of the split, whose seed is 0 unless asked for
+PIECE = 8_192  # keys of an array that are held as Python bytes at a time
 
 
-def hash_keys(keys: Iterable[str], seed: int = 0) -> NDArray[np.uint64]:
+def hash_keys(keys: Iterable[str] | pa.LargeStringArray, seed: int = 0) -> NDArray[np.uint64]:
     """Hash each key.
 
     Args:
@@ -25,4 +28,42 @@ def hash_keys(keys: Iterable[str], seed: int = 0) -> NDArray[np.uint64]:
     Returns:
         The hashes, shape `(len(keys),)`, uint64.
     """
-    return np.fromiter(map(xxh3_64_intdigest, map(str.encode, keys), repeat(seed)), np.uint64)
+    encoded = _encoded(keys) if isinstance(keys, pa.Array) else map(str.encode, keys)
+    return np.fromiter(map(xxh3_64_intdigest, encoded, repeat(seed)), np.uint64)
+
+
+def find_keys(
+    keys: pa.LargeStringArray,
+    hashes: NDArray[np.uint64],
+    keys_at: Callable[[NDArray[np.int64]], pa.LargeStringArray],
+) -> NDArray[np.int64]:
+    """Find the row of each key, among rows in ascending order of their key's hash.
+
+    Args:
+        keys: What to look for, shape `(n,)`.
+        hashes: Hashes of all rows' keys, ascending.
+        keys_at: Gives the keys of some rows.
+
+    Returns:
+        The rows, shape `(n,)`, int64, -1 where there is none with that key.
+    """
+    hashed = hash_keys(keys)
+    ascending = np.argsort(hashed)  # neighbours look at the same place: three times as fast
+    candidates = np.empty(len(keys), np.int64)
+    candidates[ascending] = np.searchsorted(hashes, hashed[ascending])
+    rows = np.full(len(keys), -1)
+    left = np.arange(len(keys))
+    while left.size:  # again only for those keys that share their hash with another one
+        left = left[candidates[left] < len(hashes)]
+        left = left[hashes[candidates[left]] == hashed[left]]
+        same = pc.equal(keys_at(candidates[left]), keys.take(pa.array(left))).to_numpy(zero_copy_only=False)
+        rows[left[same]] = candidates[left[same]]
+        left = left[~same]
+        candidates[left] += 1
+    return rows
+
+
+def _encoded(keys: pa.LargeStringArray) -> Iterator[bytes]:
+    binary = keys.cast(pa.large_binary())
+    for start in range(0, len(binary), PIECE):
+        yield from binary.slice(start, PIECE).to_pylist()

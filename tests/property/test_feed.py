@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from brimful.dataset import scan
 from brimful.feed.feed import Feed
 from brimful.order.epochs import Order
+from brimful.source import scan
 
 MEMORY = 40_000  # bytes: blocks of a few samples, so that batches and blocks overlap in all ways
 

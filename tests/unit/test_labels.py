@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 import brimful as bf
-from brimful.dataset import Source
 from brimful.feed.feed import Feed
 from brimful.schema import Field
+from brimful.source import Source
 from tests.trees import Tree
 
 

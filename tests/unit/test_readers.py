@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from brimful.dataset import scan
+from brimful.source import scan
 from brimful.sources.base import Reader
 from tests.contracts import ReaderContract
 from tests.trees import Tree

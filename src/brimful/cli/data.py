@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from brimful.cli.console import Screen
-from brimful.dataset import Source, scan, usable
+from brimful.source import Source, scan, usable
 
 
 class Shape(click.ParamType[tuple[int, ...]]):

@@ -10,7 +10,7 @@ from brimful.cli.console import Screen, screen_options
 from brimful.cli.digits import Images, embedded, mnist
 from brimful.cli.story import STORY, STORY_TOLD, WHY, StoryFigures, disk_bytes, write_tree
 from brimful.cli.train import TrainingPlan, run_training, start_keras
-from brimful.dataset import scan
+from brimful.source import scan
 from brimful.training.report import EpochReport
 
 

@@ -6,10 +6,10 @@ most of them: the key, the path, the file's stem, the file's name, or the intege
 or there are several columns, one or several floats to come close to.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +17,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from brimful.errors import LabelError
+from brimful.keys import find_keys
 from brimful.schema import Field
 from brimful.sources.base import EXAMPLES, Finding
 from brimful.sources.label_table import INTEGER, Columns, LabelTable, read_table
-from brimful.sources.listing import Listing, keys_of
+from brimful.sources.listing import Listing
+from brimful.sources.walk import keys_of
 
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 WHOLE = r"^[+-]?[0-9]+$"
@@ -134,17 +136,17 @@ class _Join:
 
     def targets(self) -> tuple[NDArray[Any], Classes | None]:
         """The target of each line, and the classes if it is one."""
-        cells = [self._met(column) for column in self.table.targets.values()]
-        if len(cells) > 1 or _has_fractions(cells[0]):
-            columns = [self._floats(column) for column in cells]
-            return (np.stack(columns, axis=1) if len(columns) > 1 else columns[0]), None
-        strays = _strays(cells[0])
+        columns = [self._met(column) for column in self.table.targets.values()]
+        if len(columns) > 1:
+            return np.stack([self._floats(column) for column in columns], axis=1), None
+        words = _Words.of(columns[0])
+        if words.have_fractions():
+            return self._floats(columns[0]), None
+        strays = words.strays()
         hint = f"Correct {self.table.path}: most labels are integers, these are not."
-        self._spoilt(strays, hint)
-        kept = pc.if_else(pa.array(np.isin(np.arange(len(self.rows)), strays)), "", cells[0])
-        values, classes = _classes(kept)
-        self._blank |= _blank(cells[0])
-        return values, classes
+        self._spoilt(np.flatnonzero(strays[words.at]), hint)
+        self._blank |= words.at_blank
+        return words.without(strays).classes()
 
     def weights(self) -> NDArray[np.float32] | None:
         """The weight of each line, if there are any; not below 0."""
@@ -156,44 +158,38 @@ class _Join:
 
     def find_orphans(self) -> None:
         """Lines whose id no sample has."""
-        orphans = np.flatnonzero(self.rows < 0)
-        if orphans.size:
-            examples = self._examples(orphans)
-            self.findings.append(Finding("orphan_label", orphans.size, examples, is_problem=False))
+        self._note("orphan_label", np.flatnonzero(self.rows < 0), is_problem=False)
 
     def by_row(
         self, values: NDArray[Any], weights: NDArray[np.float32] | None
     ) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
         """What the lines say, in the order of the samples, each named by one line or by equal ones."""
         lines = np.flatnonzero(self.rows >= 0)
-        lines = lines[np.argsort(self.rows[lines], kind="stable")]
         rows = self.rows[lines]
-        again = np.flatnonzero(rows[1:] == rows[:-1]) + 1
-        again = again[~(self._bad[lines[again]] | self._bad[lines[again - 1]])]
-        differs = self._blank[lines[again]] != self._blank[lines[again - 1]]
-        for said in (values, *([] if weights is None else [weights])):
-            unequal = said[lines[again]] != said[lines[again - 1]]
-            differs |= unequal.any(axis=tuple(range(1, unequal.ndim)))
-        conflicting = lines[again[differs]]
-        for kind, which, hint in (
-            ("duplicate_label", lines[again[~differs]], ""),
-            (
-                "conflicting_label",
-                conflicting,
-                f"Correct {self.table.path}: a sample has two different labels.",
-            ),
-        ):
-            if which.size:
-                found = Finding(kind, which.size, self._examples(which), is_problem=bool(hint), hint=hint)
-                self.findings.append(found)
         self.state[rows[~self._blank[lines]]] = FIT
-        self.state[self.rows[conflicting]] = CONFLICTING
+        if (np.bincount(rows) > 1).any():
+            self._find_repeated(lines, (values,) if weights is None else (values, weights))
         self.state[rows[self._bad[lines]]] = MALFORMED
         hint = f"Add them to {self.table.path}, or take the files out of {self.listing.root}."
         self.findings += _of_rows(FAULTS[0], np.flatnonzero(self.state == MISSING), self.listing, hint)
         return _placed(values[lines], rows, len(self.listing)), (
             None if weights is None else _placed(weights[lines], rows, len(self.listing))
         )
+
+    def _find_repeated(self, lines: NDArray[np.int64], said: Sequence[NDArray[Any]]) -> None:
+        """Lines that name a sample once more: to say the same, or something else."""
+        lines = lines[np.argsort(self.rows[lines], kind="stable")]
+        again = np.flatnonzero(self.rows[lines[1:]] == self.rows[lines[:-1]]) + 1
+        again = again[~(self._bad[lines[again]] | self._bad[lines[again - 1]])]
+        differs = self._blank[lines[again]] != self._blank[lines[again - 1]]
+        for values in said:
+            unequal = values[lines[again]] != values[lines[again - 1]]
+            differs |= unequal.any(axis=tuple(range(1, unequal.ndim)))
+        equal, conflicting = lines[again[~differs]], lines[again[differs]]
+        hint = f"Correct {self.table.path}: a sample has two different labels."
+        self._note("duplicate_label", equal, is_problem=False)
+        self._note("conflicting_label", conflicting, hint)
+        self.state[self.rows[conflicting]] = CONFLICTING
 
     def _met(self, cells: pa.Array) -> pa.Array:
         """Cells of the lines that name a sample; empty for the others: a label no sample has is no class."""
@@ -202,7 +198,7 @@ class _Join:
     def _floats(self, cells: pa.Array) -> NDArray[np.float32]:
         """Cells as finite floats, 0 where they are empty or no number, which is noted."""
         blank = _blank(cells)
-        well = pc.match_substring_regex(cells, NUMBER).to_numpy(zero_copy_only=False)
+        well = _matches(cells, NUMBER)
         numbers = pc.if_else(pa.array(well), cells, "0").cast(pa.float64()).to_numpy()
         with np.errstate(over="ignore"):
             values: NDArray[np.float32] = numbers.astype(np.float32)
@@ -214,14 +210,15 @@ class _Join:
 
     def _spoilt(self, lines: NDArray[np.int64], hint: str) -> None:
         """Note lines with a cell that cannot be."""
-        if lines.size:
-            self._bad[lines] = True
-            found = Finding("malformed", lines.size, self._examples(lines), is_problem=True, hint=hint)
-            self.findings.append(found)
+        self._bad[lines] = True
+        self._note("malformed", lines, hint)
 
-    def _examples(self, lines: NDArray[np.int64]) -> tuple[str, ...]:
-        path, first = self.table.path, self.table.first_line
-        return tuple(f"{path}:{line + first} ({self.table.ids[line]})" for line in lines[:EXAMPLES].tolist())
+    def _note(self, kind: str, lines: NDArray[np.int64], hint: str = "", *, is_problem: bool = True) -> None:
+        """Note lines of one kind, if there are any."""
+        if lines.size:
+            path, first, ids = self.table.path, self.table.first_line, self.table.ids
+            examples = tuple(f"{path}:{line + first} ({ids[line]})" for line in lines[:EXAMPLES].tolist())
+            self.findings.append(Finding(kind, lines.size, examples, is_problem=is_problem, hint=hint))
 
 
 def _placed(values: NDArray[Any], rows: NDArray[np.int64], n: int) -> NDArray[Any]:
@@ -235,20 +232,12 @@ def _blank(cells: pa.Array) -> NDArray[np.bool_]:
     return blank
 
 
-def _has_fractions(cells: pa.Array) -> bool:
-    """Whether a column is of numbers, and enough of them are written with a fraction."""
-    filled = cells.filter(pc.not_equal(cells, ""))
-    numbers = pc.sum(pc.match_substring_regex(filled, NUMBER)).as_py() or 0
-    whole = pc.sum(pc.match_substring_regex(filled, WHOLE)).as_py() or 0
-    return bool(numbers * 2 > len(filled) and (numbers - whole) * FRACTIONS > numbers)
-
-
 def from_folders(listing: Listing) -> Labels:
     """Label every sample with the name of the folder it lies in."""
     folders = pc.fill_null(pc.struct_field(_split(listing.paths), "folder"), "")
     encoded = folders.dictionary_encode()
     names = pc.replace_substring_regex(encoded.dictionary, pattern=r"^.*/", replacement="")
-    values, classes = _classes(names)
+    values, classes = _Words.of(names).classes()
     if len(classes) < len(pc.unique(names)) - ("" in names.to_pylist()):
         raise LabelError(
             f"{listing.root}: two folders spell the same class in different ways, like 1 and 01.",
@@ -280,19 +269,23 @@ def _split(paths: pa.LargeStringArray) -> pa.StructArray:
     return pc.extract_regex(paths, pattern=r"(?s)^(?:(?P<folder>.*)/)?(?P<name>[^/]*)$")
 
 
-def _ways(listing: Listing) -> Iterator[tuple[str, pa.Array, Callable[[pa.Array], pa.Array]]]:
-    """The ways in which ids can name samples: what it is called, the samples' names, what to do to an id."""
-
-    def as_it_is(ids: pa.Array) -> pa.Array:
-        return ids
-
-    yield "key", listing.keys, as_it_is
-    yield "path", listing.paths, as_it_is
+def _ways(ids: pa.Array, listing: Listing) -> Iterator[tuple[str, NDArray[np.int64], pa.Array]]:
+    """The ways in which ids can name samples: what it is called, the row of each id, the samples' names."""
+    keys = listing.keys
+    yield "key", find_keys(ids, listing.hashes, lambda rows: keys.take(pa.array(rows))), keys
+    yield "path", _rows_of(ids, listing.paths), listing.paths
     names = pc.struct_field(_split(listing.paths), "name")
     stems = keys_of(names)
-    yield "stem", stems, as_it_is
-    yield "file name", names, as_it_is
-    yield "integer", _integers(stems), _integers
+    yield "stem", _rows_of(ids, stems), stems
+    yield "file name", _rows_of(ids, names), names
+    integers = _integers(stems)
+    yield "integer", _rows_of(_integers(ids), integers), integers
+
+
+def _rows_of(ids: pa.Array, names: pa.Array) -> NDArray[np.int64]:
+    """The first row that has each name, -1 where there is none."""
+    rows: NDArray[np.int32] = pc.fill_null(pc.index_in(ids, value_set=names, skip_nulls=True), -1).to_numpy()
+    return rows.astype(np.int64)
 
 
 def _integers(strings: pa.Array) -> pa.Array:
@@ -303,33 +296,33 @@ def _integers(strings: pa.Array) -> pa.Array:
 
 def _match(path: Path, ids: pa.Array, listing: Listing) -> tuple[str, NDArray[np.int64], str]:
     """Find the way in which the ids name samples, the row of each (-1 for none), and an example."""
-    best: tuple[int, str, pa.Array, pa.Array] | None = None
-    for way, names, read in _ways(listing):
-        rows = pc.index_in(read(ids), value_set=names, skip_nulls=True)
-        count = len(rows) - rows.null_count
-        if count and (best is None or count > best[0]):
-            best = count, way, rows, names
+    most = 0
+    for each, rows_of_ids, names_of_samples in _ways(ids, listing):
+        count = int(np.count_nonzero(rows_of_ids >= 0))
+        if count > most:
+            most, way, rows, names = count, each, rows_of_ids, names_of_samples
         if count == len(ids):
             break
-    if best is None:
+    if not most:
         raise LabelError(
             f"{path}: none of its {len(ids):,} ids meets a sample. Ids look like "
             f"{_some(ids)}, keys like {_some(listing.keys)}.",
             "An id is the key, the file's stem or name, or the integer that the stem spells.",
         )
-    _, way, rows, names = best
     if way not in ("key", "path"):  # which are each file's own
         _refuse_ambiguous(path, way, rows, names, listing)
-    met = pc.index(pc.is_valid(rows), True).as_py()
-    example = f"{ids[met].as_py()!r} meets {listing.paths[rows[met].as_py()].as_py()!r}"
-    return way, pc.fill_null(rows, -1).to_numpy().astype(np.int64), example
+    met = int(np.argmax(rows >= 0))
+    example = f"{ids[met].as_py()!r} meets {listing.paths[rows[met]].as_py()!r}"
+    return way, rows, example
 
 
-def _refuse_ambiguous(path: Path, way: str, rows: pa.Array, names: pa.Array, listing: Listing) -> None:
+def _refuse_ambiguous(
+    path: Path, way: str, rows: NDArray[np.int64], names: pa.Array, listing: Listing
+) -> None:
     """An id must name one sample: stems, names and integers may stand for several in nested folders."""
     counts = pc.value_counts(pc.drop_null(names))
     shared = pc.filter(counts.field("values"), pc.greater(counts.field("counts"), 1))
-    used = pc.take(names, pc.drop_null(rows))
+    used = names.take(pa.array(rows[rows >= 0]))
     both = pc.filter(used, pc.is_in(used, value_set=shared))
     if len(both):
         files = sorted(pc.filter(listing.paths, pc.equal(names, both[0])).slice(0, 2).to_pylist())
@@ -352,25 +345,63 @@ def _is_header(cells: pa.Array) -> bool:
     return not pc.is_in(cells[:1], value_set=others)[0].as_py()
 
 
-def _strays(cells: pa.Array) -> NDArray[np.int64]:
-    """Positions of the few labels that are no integers where others are: slips that would renumber all."""
-    filled = pc.not_equal(cells, "").to_numpy(zero_copy_only=False)
-    whole = pc.match_substring_regex(cells, INTEGER).to_numpy(zero_copy_only=False)
-    strays = np.flatnonzero(filled & ~whole)
-    return strays if strays.size * WORDS <= np.count_nonzero(filled) else strays[:0]
+class _Words(NamedTuple):
+    """A column of cells that repeat: each word once, how often it occurs, and where.
 
-
-def _classes(cells: pa.Array) -> tuple[NDArray[np.int64], Classes]:
-    """Number the labels: integers are themselves, if all of them are; names their place in the alphabet.
-
-    Returns:
-        The number of each cell, 0 for an empty one, and the labels, ascending.
+    Attributes:
+        words: What occurs, "" for nothing.
+        counts: How often each does.
+        at: The word of each cell.
     """
-    filled = pc.if_else(pc.equal(cells, ""), None, cells)
-    known = pc.drop_null(pc.unique(filled))
-    whole = pc.all(pc.match_substring_regex(known, INTEGER)).as_py()
-    values = _integers(filled) if whole else filled
-    ordered = pc.drop_null(pc.unique(values))
-    ordered = ordered.take(pc.sort_indices(ordered))
-    numbers = values if whole else pc.index_in(values, value_set=ordered, skip_nulls=True)
-    return pc.fill_null(numbers, 0).to_numpy().astype(np.int64), tuple(ordered.to_pylist())
+
+    words: pa.Array
+    counts: NDArray[np.int64]
+    at: NDArray[np.int32]
+
+    @classmethod
+    def of(cls, cells: pa.Array) -> "_Words":
+        """The words of a column."""
+        encoded = cells.dictionary_encode()
+        at = encoded.indices.to_numpy()
+        return cls(encoded.dictionary, np.bincount(at, minlength=len(encoded.dictionary)), at)
+
+    @property
+    def at_blank(self) -> NDArray[np.bool_]:
+        """Which cells are empty."""
+        blank: NDArray[np.bool_] = _blank(self.words)[self.at]
+        return blank
+
+    def have_fractions(self) -> bool:
+        """Whether most are numbers, and enough of them are written with a fraction."""
+        filled = self.counts[~_blank(self.words)].sum()
+        numbers, whole = (self.counts[_matches(self.words, pattern)].sum() for pattern in (NUMBER, WHOLE))
+        return bool(numbers * 2 > filled and (numbers - whole) * FRACTIONS > numbers)
+
+    def strays(self) -> NDArray[np.bool_]:
+        """Which words are no integers where most others are: slips that would renumber all."""
+        filled = ~_blank(self.words)
+        strays = filled & ~_matches(self.words, INTEGER)
+        return strays & bool(self.counts[strays].sum() * WORDS <= self.counts[filled].sum())
+
+    def without(self, words: NDArray[np.bool_]) -> "_Words":
+        """The same cells, those with some of the words empty."""
+        return self._replace(words=pc.if_else(pa.array(words), "", self.words))
+
+    def classes(self) -> tuple[NDArray[np.int64], Classes]:
+        """Number the cells: integers are themselves, if all of them are; names their place in the alphabet.
+
+        Returns:
+            The number of each cell, 0 for an empty one, and the labels, ascending.
+        """
+        known = pc.if_else(pc.equal(self.words, ""), None, self.words)
+        whole = pc.all(pc.match_substring_regex(known, INTEGER)).as_py()
+        values = _integers(known) if whole else known
+        ordered = pc.drop_null(pc.unique(values))
+        ordered = ordered.take(pc.sort_indices(ordered))
+        numbers = values if whole else pc.index_in(values, value_set=ordered, skip_nulls=True)
+        return pc.fill_null(numbers, 0).to_numpy().astype(np.int64)[self.at], tuple(ordered.to_pylist())
+
+
+def _matches(cells: pa.Array, pattern: str) -> NDArray[np.bool_]:
+    matches: NDArray[np.bool_] = pc.match_substring_regex(cells, pattern).to_numpy(zero_copy_only=False)
+    return matches

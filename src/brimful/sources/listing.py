@@ -1,10 +1,9 @@
 """Listing: the sample files of a folder, in row order, in few bytes a file."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,11 +12,8 @@ from numpy.typing import NDArray
 
 from brimful.errors import SourceError, SourceNotFoundError
 from brimful.keys import DRAW_SEED, hash_keys
-from brimful.sources.base import EXAMPLES, Finding, Progress
-
-SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
-NO_SAMPLE = (".", "~", "#")  # how the names of files begin that systems and editors leave behind
-PIECE = 8_192  # files a piece: what is held as Python strings at a time
+from brimful.sources.base import Finding, Progress
+from brimful.sources.walk import PIECE, SUFFIXES, Walk, keys_of, kind_of
 
 
 @dataclass(frozen=True)
@@ -59,21 +55,15 @@ class Listing:
 
     def draw(self, n: int) -> NDArray[np.int64]:
         """Draw n rows by a second, independent hash of the key, ascending."""
-        second = hash_keys(strings(self.keys), DRAW_SEED)
+        second = hash_keys(self.keys, DRAW_SEED)
         return np.sort(np.argsort(second, kind="stable")[:n])
-
-
-def keys_of(paths: pa.LargeStringArray) -> pa.LargeStringArray:
-    """Keys of sample files: the path without its suffix."""
-    return pc.replace_substring_regex(paths, pattern=r"\.[^./]*$", replacement="")
 
 
 def list_folder(root: Path, *, without: Sequence[Path] = (), progress: Progress | None = None) -> Listing:
     """List the sample files below a folder.
 
     They are the files of one suffix, the one that most of the files named `.csv`, `.tsv`, `.txt` or
-    `.dat` have, in capitals or not. Hidden files (`.x`), hidden folders and what editors leave behind
-    (`~$x`, `#x#`) are passed over. Links to files are followed, links to folders are not.
+    `.dat` have, in capitals or not.
 
     Args:
         root: The folder.
@@ -84,138 +74,27 @@ def list_folder(root: Path, *, without: Sequence[Path] = (), progress: Progress 
         SourceNotFoundError: There is no such folder, or no sample file in it.
         SourceError: A name is not UTF-8, or two files have the same key.
     """
-    walk = _Walk(root)
-    found = walk.pieces(without, progress)
-    if not found:
-        others = counted(walk.left_out)
+    found = Walk(root).go(progress)
+    paths, hashes = pa.concat_arrays(found.paths), np.concatenate(found.hashes)
+    is_sample = _has_usual_suffix(paths)
+    left_out = found.passed_over + Counter(map(kind_of, strings(paths.filter(~is_sample))))
+    is_sample &= ~_lead_to(without, root, paths)
+    if not is_sample.any():
+        others = counted(left_out)
         raise SourceNotFoundError(
             f"{root}: no sample files ({', '.join(SUFFIXES)}) in this folder or below it"
             + (f"; what lies there: {others}." if others else "; it is empty."),
             "Give the folder that holds one text file a sample.",
         )
-    suffix = max(SUFFIXES, key=lambda known: sum(map(len, found[known])) if known in found else 0)
-    for other in found.keys() - {suffix}:
-        walk.left_out[other] += sum(map(len, found[other]))
-    listing = _in_row_order(root, found[suffix])
-    return replace(listing, left_out=dict(walk.left_out), findings=walk.findings())
+    if not is_sample.all():
+        paths, hashes = paths.filter(is_sample), hashes[is_sample]
+    listing = _in_row_order(root, paths, hashes)
+    return replace(listing, left_out=dict(left_out), findings=found.findings())
 
 
 def counted(left_out: Mapping[str, int]) -> str:
     """What was left out, in words."""
     return ", ".join(f"{count:,} {what}" for what, count in left_out.items())
-
-
-@dataclass
-class _Walk:
-    """A walk through all of a folder.
-
-    Attributes:
-        root: The folder.
-        left_out: What is no sample by its name, counted by suffix.
-        not_files: Paths of what is named like a sample and is no file: pipes, links to nowhere.
-    """
-
-    root: Path
-    left_out: Counter[str] = field(default_factory=Counter)
-    not_files: list[str] = field(default_factory=list)
-
-    def pieces(
-        self, without: Sequence[Path], progress: Progress | None
-    ) -> dict[str, list[pa.LargeStringArray]]:
-        """Collect the paths by suffix, a piece at a time. Nothing here may cost much: it is done per file."""
-        found: dict[str, list[pa.LargeStringArray]] = {suffix: [] for suffix in SUFFIXES}
-        piece: dict[str, list[str]] = {suffix: [] for suffix in SUFFIXES}
-        tables = {path.resolve() for path in without}
-        names = {path.name for path in (*without, *tables)}
-        count = 0
-        for prefix, name in self._files():
-            suffix = "." + name.rpartition(".")[2]
-            if suffix not in piece:
-                suffix = suffix.lower()
-            if suffix not in piece or name.startswith(NO_SAMPLE):
-                self.left_out[PurePosixPath(name).suffix.lower() or "without suffix"] += 1
-            elif name not in names or (self.root / prefix / name).resolve() not in tables:
-                paths = piece[suffix]
-                paths.append(prefix + name)
-                if len(paths) == PIECE:
-                    found[suffix].append(_packed(self.root, paths))
-                    paths.clear()
-                count += 1
-                if progress and count % 1000 == 0:
-                    progress(count)
-        for suffix, paths in piece.items():
-            if paths:
-                found[suffix].append(_packed(self.root, paths))
-        return {suffix: pieces for suffix, pieces in found.items() if pieces}
-
-    def findings(self) -> tuple[Finding, ...]:
-        """What is named like a sample and is none."""
-        if not self.not_files:
-            return ()
-        examples = tuple(str(self.root / path) for path in self.not_files[:EXAMPLES])
-        hint = "Take them out of the folder: they are folders, pipes or links that lead to no file."
-        return (Finding("not_a_file", len(self.not_files), examples, is_problem=True, hint=hint),)
-
-    def _files(self) -> Iterator[tuple[str, str]]:
-        """Every file below root: the path of its folder, with a `/` behind it, and its name."""
-        folders = [""]
-        while folders:
-            folder = folders.pop()
-            prefix = f"{folder}/" if folder else ""
-            empty = True
-            try:
-                with os.scandir(self.root / folder) as entries:
-                    for entry in entries:
-                        if entry.is_file(follow_symlinks=False) or self._is_file(entry, prefix, folders):
-                            empty = False
-                            yield prefix, entry.name
-            except OSError as error:
-                raise unlistable(self.root / folder, error) from error
-            if empty and _sample_suffix(folder) and not any(each.startswith(prefix) for each in folders):
-                self.not_files.append(folder)  # but a folder of samples may be called data.csv
-
-    def _is_file(self, entry: "os.DirEntry[str]", prefix: str, folders: list[str]) -> bool:
-        """Whether what is no plain file leads to one; a folder is noted to be visited, the rest counted."""
-        if entry.is_dir(follow_symlinks=False):
-            if entry.name.startswith("."):
-                self.left_out["hidden folders"] += 1
-            else:
-                folders.append(prefix + entry.name)
-            return False
-        try:
-            if entry.is_file():
-                return True
-        except OSError:  # a link to itself
-            pass
-        if _sample_suffix(entry.name):
-            self.not_files.append(prefix + entry.name)
-        else:
-            self.left_out["links to folders or nowhere, pipes or devices"] += 1
-        return False
-
-
-def unlistable(folder: Path, error: OSError) -> SourceNotFoundError:
-    """The error for a folder that the system will not let us look into."""
-    return SourceNotFoundError(
-        f"{folder}: the folder cannot be listed: {error.strerror or error}.",
-        "Check the path and the permissions.",
-    )
-
-
-def _sample_suffix(path: str) -> str:
-    """The suffix of what may be a sample by its name; empty for all else."""
-    name = path.rpartition("/")[2]
-    suffix = PurePosixPath(name).suffix.lower()
-    return suffix if suffix in SUFFIXES and not name.startswith(NO_SAMPLE) else ""
-
-
-def _packed(root: Path, paths: list[str]) -> pa.LargeStringArray:
-    try:
-        return pa.array(paths, pa.large_string())
-    except UnicodeEncodeError as error:
-        raise SourceError(
-            f"{root}: the name of a file is not UTF-8: {error.object!r}.", "Rename the file."
-        ) from error
 
 
 def strings(array: pa.LargeStringArray) -> Iterator[str]:
@@ -224,20 +103,38 @@ def strings(array: pa.LargeStringArray) -> Iterator[str]:
         yield from array.slice(start, PIECE).to_pylist()
 
 
-def _in_row_order(root: Path, pieces: list[pa.LargeStringArray]) -> Listing:
-    paths = pa.concat_arrays(pieces)
-    keys = keys_of(paths)
-    hashes = hash_keys(strings(keys))
-    order = np.argsort(hashes, kind="stable")
+def _has_usual_suffix(paths: pa.LargeStringArray) -> NDArray[np.bool_]:
+    """Which paths have that one of the suffixes of samples that most have."""
+    endings = pc.utf8_slice_codeunits(paths, -len(SUFFIXES[0])).dictionary_encode()
+    suffixes = pc.utf8_lower(endings.dictionary)
+    of_each = np.array([pc.equal(suffixes, suffix) for suffix in SUFFIXES], bool).reshape(len(SUFFIXES), -1)
+    at = endings.indices.to_numpy()
+    usual = np.argmax(of_each @ np.bincount(at, minlength=len(suffixes)))
+    has_it: NDArray[np.bool_] = of_each[usual][at]
+    return has_it
+
+
+def _lead_to(files: Sequence[Path], root: Path, paths: pa.LargeStringArray) -> NDArray[np.bool_]:
+    """Which paths lead to one of some files."""
+    lead = np.zeros(len(paths), bool)
+    targets = {file.resolve() for file in files}
+    for name in {file.name for file in (*files, *targets)}:
+        for row in np.flatnonzero(pc.ends_with(paths, pattern=name)).tolist():
+            lead[row] |= (root / paths[row].as_py()).resolve() in targets
+    return lead
+
+
+def _in_row_order(root: Path, paths: pa.LargeStringArray, hashes: NDArray[np.uint64]) -> Listing:
+    order = np.argsort(hashes)
     if (hashes[order][1:] == hashes[order][:-1]).any():  # rare, or two files of one key
-        table = pa.table({"hash": hashes, "key": keys})
+        table = pa.table({"hash": hashes, "key": keys_of(paths)})
         sorted_by = [("hash", "ascending"), ("key", "ascending")]
         order = pc.sort_indices(table, sort_keys=sorted_by).to_numpy()
     listing = Listing(root, paths.take(pa.array(order)), hashes[order], {})
     equal = np.flatnonzero(listing.hashes[1:] == listing.hashes[:-1])
     for row in equal.tolist():
         first, second = listing.paths.slice(row, 2).to_pylist()
-        if keys_of(pa.array([first]))[0] == keys_of(pa.array([second]))[0]:
+        if first[: -len(SUFFIXES[0])] == second[: -len(SUFFIXES[0])]:
             raise SourceError(
                 f"{root}: two files have the same key: {first} and {second}.",
                 "Rename one of them: the key is the path without its suffix.",

@@ -1,0 +1,184 @@
+"""Source: raw data as the user has it, and how it is scanned."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from brimful.arguments import whole
+from brimful.errors import ArgumentError, LabelError, SourceError
+from brimful.sample_set import SampleSet
+from brimful.sources.audit import Audit, audit, glance
+from brimful.sources.base import Fault, Finding, Progress, Reader
+from brimful.sources.indexable import Indexable, RandomAccess
+from brimful.sources.label_table import Columns
+from brimful.sources.scan import scan_tree
+
+DTYPES = ("float16", "float32", "float64")
+
+
+def scan(
+    path: str | os.PathLike[str] | RandomAccess,
+    *,
+    labels: str | os.PathLike[str] | None = None,
+    shape: Sequence[int] | None = None,
+    dtype: str = "float32",
+    on_bad: str = "raise",
+    limit: int | None = None,
+    id: str | int | None = None,  # noqa: A002 (what the column is called)
+    target: str | int | Sequence[str | int] | None = None,
+    weight: str | int | None = None,
+    progress: Progress | None = None,
+) -> "Source":
+    """Look at raw data: list its samples, join their labels by key, infer what they are like.
+
+    Nothing is written, and of a folder only 256 files are read.
+
+    Args:
+        path: A folder with one text file a sample; or any object with `len` and `[i] -> (x, y)`.
+        labels: The label table; or `"folders"` for the name of the folder that a file lies in. By
+            default `target.csv`, `labels.csv` or the like in the folder; where there is none,
+            the folders' names if there are several.
+        shape: Shape to give to each sample, like `(28, 28, 1)`. By default as the files have it.
+        dtype: What `x` is delivered in, "float16", "float32" or "float64".
+        on_bad: `"raise"`: a bad sample is an error when it is met. `"skip"`: every sample is read
+            now, and those that cannot be used are left out and listed in `skipped`.
+        limit: Draw this many samples, to try first. The same ones every time.
+        id: Column of the table that names the samples. Columns are named by the table's header, or
+            counted from 1. By default the one called id, file or the like,
+            or the first.
+        target: Column to predict, or several, which must be numbers. By default the one called label,
+            target or the like, or the only one left.
+        weight: Column of sample weights; by default the one called weight, if there is one.
+        progress: Called with the number of files listed so far; with `on_bad="skip"` then with that
+            of samples read so far.
+
+    Returns:
+        The source.
+
+    Raises:
+        SourceError: There are no samples there, or no labels that fit, or they have no common shape.
+        ArgumentError: An argument is wrong.
+    """
+    if dtype not in DTYPES:
+        raise ArgumentError(f"Expected `dtype` as one of {', '.join(DTYPES)}. Received: dtype={dtype!r}")
+    if on_bad not in ("raise", "skip"):
+        raise ArgumentError(f"Expected `on_bad` as 'raise' or 'skip'. Received: on_bad={on_bad!r}")
+    if limit is not None:
+        limit = whole("limit", limit, 1)
+    wanted = None if shape is None else _shape(shape)
+    targets = () if target is None else (target,) if isinstance(target, (str, int)) else target
+    columns = Columns(_column(id), tuple(map(str, targets)), _column(weight))
+    source = Source(_reader(path, labels, columns, wanted, dtype, limit, progress))
+    return usable(source, progress) if on_bad == "skip" else source
+
+
+def _column(name: str | int | None) -> str | None:
+    return None if name is None else str(name)
+
+
+def usable(source: "Source", progress: Progress | None = None) -> "Source":
+    """Read every sample, and leave out those that cannot be used: what `on_bad="skip"` does.
+
+    Args:
+        source: A source, not a part of one.
+        progress: Called with the number of samples read so far.
+
+    Returns:
+        The source without them; `skipped` tells which they were.
+
+    Raises:
+        SourceError: All are bad.
+    """
+    faults = source.audit(progress=progress).faults
+    bad = {fault.key for fault in faults}
+    good = np.fromiter((key not in bad for key in source.keys), bool, len(source))
+    if not good.any():
+        raise SourceError(
+            f"{source!r}: all of them are bad; the first: {faults[0].message}",
+            "`brimful scan` shows what is wrong with them.",
+        )
+    return Source(source._reader.without(faults, np.flatnonzero(good)))  # noqa: SLF001 (of this module)
+
+
+def _reader(
+    path: str | os.PathLike[str] | RandomAccess,
+    labels: str | os.PathLike[str] | None,
+    columns: Columns,
+    shape: tuple[int, ...] | None,
+    dtype: str,
+    limit: int | None,
+    progress: Progress | None,
+) -> Reader:
+    if isinstance(path, (str, os.PathLike)):
+        return scan_tree(
+            Path(path),
+            labels=labels,
+            columns=columns,
+            shape=shape,
+            dtype=dtype,
+            limit=limit,
+            progress=progress,
+        )
+    if not isinstance(path, RandomAccess):
+        raise ArgumentError(
+            f"Expected a folder, or an object with `len` and `[i] -> (x, y)`. Received: {type(path).__name__}"
+        )
+    if labels is not None or columns.asked_for:
+        raise ArgumentError(
+            "Expected no `labels` or columns for an object, which gives its own. Received: labels"
+        )
+    return Indexable(path, shape=shape, dtype=dtype, limit=limit)
+
+
+class Source(SampleSet):
+    """Raw data as the user has it, or a part of it; never written to.
+
+    `len(source)` is the number of samples, `source[i]` one of them: `(x, y)`, `(x,)` without
+    labels, `(x, y, w)` with weights. Samples are in ascending order of a hash of their key, the same
+    on every machine.
+    """
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """What was decided when the source was scanned, a line each, for a person to check."""
+        return self._reader.facts
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What was noticed when the source was scanned: problems, and warnings."""
+        return self.audit(quick=True).findings
+
+    @property
+    def skipped(self) -> tuple[Fault, ...]:
+        """Samples that `on_bad="skip"` has left out: key, kind, message."""
+        return self._reader.skipped
+
+    def audit(self, *, quick: bool = False, cached: bool = True, progress: Progress | None = None) -> Audit:
+        """Read every sample, and tell all that is wrong: what is missing, orphaned, malformed.
+
+        Args:
+            quick: Read nothing more than the scan has.
+            cached: Whether files that have not changed since an earlier audit may be left unread: size,
+                times and inode tell. What was seen of them lies in the user's cache folder.
+            progress: Called with the number of samples read so far.
+
+        Returns:
+            What was found; `print` shows it. Findings about labels and other files are those of the
+            whole source also where this is a part.
+        """
+        rows = self._view.at(np.arange(len(self)))
+        return glance(self._reader, rows) if quick else audit(self._reader, rows, progress, cached=cached)
+
+    def _refuse_problems(self) -> None:
+        for finding in self.findings:
+            if finding.is_problem:
+                kind = LabelError if finding.kind.endswith("label") else SourceError
+                raise kind(f"{self._reader.name}: {finding}", finding.hint)
+
+
+def _shape(shape: Sequence[int]) -> tuple[int, ...]:
+    if isinstance(shape, str) or not isinstance(shape, Sequence) or not shape:
+        raise ArgumentError(f"Expected `shape` as a sequence of integers. Received: shape={shape!r}")
+    return tuple(whole("shape", n, 1) for n in shape)
