@@ -92,9 +92,9 @@ class Walk:
             try:
                 with os.scandir(self.root / folder) as entries:
                     while few := list(islice(entries, TOLD)):
-                        names = [entry.name for entry in few if entry.is_file(follow_symlinks=False)]
+                        names = _files(few)
                         if len(names) < len(few):
-                            names += self._links(few, prefix, inner)
+                            self._note_others(few, prefix, inner)
                         empty &= not names
                         yield prefix, names
             except OSError as error:
@@ -103,23 +103,19 @@ class Walk:
                 self.not_files.append(folder)  # but a folder of samples may be called data.csv
             folders += inner
 
-    def _links(self, entries: list["os.DirEntry[str]"], prefix: str, inner: list[str]) -> list[str]:
-        """Names of links that lead to files; inner folders are noted, all else that is no file is counted."""
-        names = []
+    def _note_others(self, entries: list["os.DirEntry[str]"], prefix: str, folders: list[str]) -> None:
+        """Note the folders, which are to be visited, and count all else that is no file."""
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 if entry.name.startswith("."):
                     self.passed_over["hidden folders"] += 1
                 else:
-                    inner.append(prefix + entry.name)
-            elif entry.is_symlink() and _leads_to_file(entry):
-                names.append(entry.name)
-            elif not entry.is_file(follow_symlinks=False):
+                    folders.append(prefix + entry.name)
+            elif not _is_file(entry):
                 if sample_suffix(entry.name):
                     self.not_files.append(prefix + entry.name)
                 else:
                     self.passed_over["links to folders or nowhere, pipes or devices"] += 1
-        return names
 
     def _keep(self, paths: list[str]) -> None:
         try:
@@ -170,10 +166,18 @@ def kind_of(path: str) -> str:
     return suffix if _is_utf8(suffix) and suffix else "without suffix"
 
 
-def _leads_to_file(link: "os.DirEntry[str]") -> bool:
+def _files(entries: list["os.DirEntry[str]"]) -> list[str]:
+    """Names of files, and of links that lead to files."""
     try:
-        return link.is_file()
-    except OSError:  # a link to itself
+        return [entry.name for entry in entries if entry.is_file()]
+    except OSError:  # a link to itself is among them
+        return [entry.name for entry in entries if _is_file(entry)]
+
+
+def _is_file(entry: "os.DirEntry[str]") -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
         return False
 
 
