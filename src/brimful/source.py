@@ -29,6 +29,7 @@ def scan(
     id: str | int | None = None,  # noqa: A002 (what the column is called)
     target: str | int | Sequence[str | int] | None = None,
     weight: str | int | None = None,
+    regression: bool = False,
     progress: Progress | None = None,
 ) -> "Source":
     """Look at raw data: list its samples, join their labels by key, infer what they are like.
@@ -51,6 +52,8 @@ def scan(
         target: Column to predict, or several, which must be numbers. By default the one called label,
             target or the like, or the only one left.
         weight: Column of sample weights; by default the one called weight, if there is one.
+        regression: Whether targets are numbers to come close to, delivered as float32. By default they
+            are where they are written with fractions, or are several columns; integers are classes.
         progress: Called with the number of files listed so far; with `on_bad="skip"` then with that
             of samples read so far.
 
@@ -69,7 +72,7 @@ def scan(
         limit = whole("limit", limit, 1)
     wanted = None if shape is None else _shape(shape)
     targets = () if target is None else (target,) if isinstance(target, (str, int)) else target
-    columns = Columns(_column(id), tuple(map(str, targets)), _column(weight))
+    columns = Columns(_column(id), tuple(map(str, targets)), _column(weight), regression)
     source = Source(_reader(path, labels, columns, wanted, dtype, limit, progress))
     return usable(source, progress) if on_bad == "skip" else source
 
@@ -129,7 +132,7 @@ def _reader(
         raise ArgumentError(
             "Expected no `labels` or columns for an object, which gives its own. Received: labels"
         )
-    return Indexable(path, shape=shape, dtype=dtype, limit=limit)
+    return Indexable(path, shape=shape, dtype=dtype, limit=limit, regression=columns.regression)
 
 
 class Source(SampleSet):

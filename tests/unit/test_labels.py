@@ -171,7 +171,7 @@ def test_a_word_among_integer_labels_is_a_problem(tmp_path: Path) -> None:
     source = bf.scan(root)
     assert source.schema.classes == tuple(n for n in range(12) if n != 5)
     kinds = {finding.kind: finding.examples for finding in source.findings}
-    assert kinds["malformed"] == (f"{root / 'target.csv'}:6 (5)",)
+    assert kinds["malformed"] == (f"{root / 'target.csv'}:6 (5): 'x' is no integer",)
     with pytest.raises(bf.SourceError):
         source.batches(4)
 
@@ -225,6 +225,24 @@ def test_numbers_with_fractions_are_regression(tmp_path: Path) -> None:
     assert source.audit().class_counts is None
 
 
+def test_integers_are_regression_where_that_is_said(tmp_path: Path) -> None:
+    """Ages and counts are integers, and no classes; a few fractions among them are no slips then."""
+    root = write_samples(tmp_path, *map(str, range(100)))
+    lines = [f"{number},{number % 60}" for number in range(99)]
+    (root / "target.csv").write_text("\n".join([*lines, "99,30.5"]))
+    (problem,) = bf.scan(root).findings
+    assert problem.examples[0].endswith("target.csv:100 (99): '30.5' is no integer")
+    assert "regression=True" in problem.hint
+    source = bf.scan(root, regression=True)
+    assert not source.findings
+    assert source.schema.target == Field((), "float32")
+    assert source.schema.classes is None
+    assert source[list(source.keys).index("99")][1] == 30.5
+    (root / "target.csv").unlink()
+    with pytest.raises(bf.ArgumentError, match="no label table to take numbers from"):
+        bf.scan(root, regression=True)
+
+
 def test_several_columns_are_predicted_together(tmp_path: Path) -> None:
     """In the order asked for; what is not used is said."""
     root = table(tmp_path, "note;x;file;y\na;1;2;3\nb;4;1;6.5\nc;7;3;9\n")
@@ -249,7 +267,7 @@ def test_weights_come_with_the_batches(tmp_path: Path) -> None:
     (root / "labels.csv").write_text("id,label,weight\n1,0,0.5\n2,1,-2\n3,1,\n")
     source = bf.scan(root)
     assert {finding.kind: finding.examples for finding in source.audit().problems} == {
-        "malformed": (f"{root / 'labels.csv'}:3 (2)",),
+        "malformed": (f"{root / 'labels.csv'}:3 (2): '-2' is below 0",),
         "missing_label": (str(root / "3.csv"),),
     }
 

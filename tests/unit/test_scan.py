@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import brimful as bf
+from brimful.schema import Field
 from tests.trees import Tree
 from tests.unit.test_feed import feed_of
 from tests.unit.test_labels import write_samples
@@ -69,6 +70,30 @@ def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     Path(str(tmp_path).encode().decode() + "/bad\udcff.csv").write_text("1 2\n")
     with pytest.raises(bf.SourceError, match="not UTF-8"):
         bf.scan(tmp_path)
+
+
+def test_a_folder_whose_own_name_is_not_utf8_can_be_scanned(tmp_path: Path) -> None:
+    """Keys are paths below it; its own name is only shown."""
+    root = tmp_path / "b\udcff"
+    write_samples(root, "1", "2")
+    source = bf.scan(root)
+    assert sorted(source.keys) == ["1", "2"]
+    assert source.audit().samples == 2
+
+
+def test_names_without_utf8_of_other_files_are_no_obstacle(tmp_path: Path) -> None:
+    """They are left out as such files are."""
+    write_samples(tmp_path, "1", "2")
+    (tmp_path / "bad\udcff.md").write_text("notes")
+    source = bf.scan(tmp_path)
+    assert len(source) == 2
+    assert "1 .md" in source.facts[-1]
+
+
+def test_a_path_that_is_too_long_is_not_there() -> None:
+    """It is an error like any other path that does not exist."""
+    with pytest.raises(bf.SourceNotFoundError, match="no such folder"):
+        bf.scan("x" * 5000)
 
 
 def test_two_files_of_one_key_are_refused(tmp_path: Path) -> None:
@@ -155,7 +180,7 @@ def test_an_object_is_a_source() -> None:
     assert len(bf.scan(Pairs(), limit=4)) == 4
 
 
-@pytest.mark.parametrize("thing", [3, {1, 2}, [], ["no pair", "at all"], [(1, 2, 3)]])
+@pytest.mark.parametrize("thing", [3, {1, 2}, [], ["no pair", "at all"], [(1, 2, 3)], [(np.ones((0, 3)), 1)]])
 def test_an_object_that_is_no_source_is_refused(thing: object) -> None:
     """It needs `len` and `[i] -> (x, y)`."""
     with pytest.raises(bf.ArgumentError, match="Expected"):
@@ -204,6 +229,23 @@ def test_a_sample_that_is_unlike_the_others_is_refused(sample: tuple[object, obj
     pairs[7] = sample
     with pytest.raises(bf.MalformedFileError, match=message):
         list(feed_of(bf.scan(pairs)))
+
+
+def test_what_is_no_pair_among_the_first_is_a_fault() -> None:
+    """One of many is counted and can be left out, as any other bad sample."""
+    samples: list[object] = [(np.ones(3), 1)] * 20
+    samples[4] = np.ones(3)
+    (problem,) = bf.scan(samples).audit().problems
+    assert (problem.kind, problem.count) == ("malformed", 1)
+    assert "list[4]" in problem.examples[0]
+    assert len(bf.scan(samples, on_bad="skip")) == 19
+
+
+def test_integers_are_numbers_where_that_is_said() -> None:
+    """`regression=True` gives floats."""
+    source = bf.scan([(np.ones(3), 7)] * 20, regression=True)
+    assert source.schema.target == Field((), "float32")
+    assert source[0][1] == 7
 
 
 def test_an_object_without_targets_is_unlabelled() -> None:

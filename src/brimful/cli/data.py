@@ -28,7 +28,7 @@ class Shape(click.ParamType[tuple[int, ...]]):
         return shape
 
 
-DATA_OPTIONS = ("labels", "id", "target", "weight", "shape", "limit")
+DATA_OPTIONS = ("labels", "id", "target", "weight", "regression", "shape", "limit")
 
 
 def data_options(command: Any) -> Any:
@@ -39,6 +39,11 @@ def data_options(command: Any) -> Any:
         ),
         click.option(
             "--shape", type=Shape(), metavar="28,28,1", help="Shape of a sample.  [default: as in the files]"
+        ),
+        click.option(
+            "--regression",
+            is_flag=True,
+            help="Targets are numbers to come close to, also where all are integers.",
         ),
         click.option("--weight", metavar="COLUMN", help="Column of sample weights."),
         click.option(

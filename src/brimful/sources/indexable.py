@@ -35,6 +35,7 @@ class Indexable:
         dtype: NumPy name of the float dtype to deliver `x` in. Targets are delivered as int64
             where they are integers, as float32 otherwise.
         limit: How many samples to draw, None for all.
+        regression: Whether targets are delivered as float32 also where they are integers.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -43,7 +44,13 @@ class Indexable:
     has_files = False
 
     def __init__(
-        self, samples: RandomAccess, *, shape: tuple[int, ...] | None, dtype: str, limit: int | None
+        self,
+        samples: RandomAccess,
+        *,
+        shape: tuple[int, ...] | None,
+        dtype: str,
+        limit: int | None,
+        regression: bool = False,
     ) -> None:
         if len(samples) == 0:
             raise ArgumentError("Expected an object with at least one sample. Received: len 0")
@@ -56,7 +63,7 @@ class Indexable:
         order = np.argsort(hashes, kind="stable")
         self.hashes: NDArray[np.uint64] = hashes[order]
         self._indices = indices[order]
-        self._given_shape, target = self._infer()
+        self._given_shape, target = self._infer(regression=regression)
         if 0 in self._given_shape:
             raise ArgumentError(f"Expected samples with values. Received: shape {self._given_shape}")
         self.schema = Schema(Field(self._given_shape if shape is None else shape, dtype), target)
@@ -143,9 +150,9 @@ class Indexable:
         """The arrays handed out and one sample more."""
         return (n + 1) * self.schema.nbytes
 
-    def _infer(self) -> tuple[tuple[int, ...], Field | None]:
+    def _infer(self, *, regression: bool) -> tuple[tuple[int, ...], Field | None]:
         """Shape of x, and target, of most of the first samples; others are refused when they are read."""
-        pairs = [self._pair(index) for index in self._indices[:INFERRED_FROM].tolist()]
+        pairs = self._first_pairs()
         shape, _ = _usual([x for x, _ in pairs])
         target_shape, kind = _usual([y for _, y in pairs])
         if all(y is None for _, y in pairs):
@@ -155,7 +162,19 @@ class Indexable:
                 f"Expected {self.name}[i] to give a number as y, or None. Received: {pairs[0][1]!r}"
             )
         fractions = any(np.asarray(y).dtype.kind == "f" for _, y in pairs if _is_regular(y))
-        return shape, Field(target_shape, "float32" if fractions else "int64")
+        return shape, Field(target_shape, "float32" if fractions or regression else "int64")
+
+    def _first_pairs(self) -> list[tuple[Any, Any]]:
+        """Those of the first samples that are pairs, most of them at least."""
+        pairs, refused = [], []
+        for index in self._indices[:INFERRED_FROM].tolist():
+            try:
+                pairs.append(self._pair(index))
+            except ArgumentError as error:
+                refused.append(error)
+        if len(refused) >= len(pairs):
+            raise refused[0]
+        return pairs
 
     def _pair(self, index: int) -> tuple[Any, Any]:
         sample = self._samples[index]

@@ -31,11 +31,13 @@ class Columns:
         target: What to predict, one or several; empty for the one called label or the like, or the
             only one left.
         weight: How much a sample counts; None for the one called weight, if there is one.
+        regression: Whether targets are numbers to come close to, also where all are integers.
     """
 
     id: str | None = None
     target: tuple[str, ...] = ()
     weight: str | None = None
+    regression: bool = False
 
     @property
     def asked_for(self) -> tuple[str, ...]:

@@ -6,8 +6,9 @@ most of them: the key, the path, the file's stem, the file's name, or the intege
 or there are several columns, one or several floats to come close to.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -107,7 +108,7 @@ def join_table(path: Path, listing: Listing, columns: Columns | None = None) -> 
     if rows[0] < 0 and table.first_line == 1 and _is_header(next(iter(table.targets.values()))):
         table, rows = table.without_first(), rows[1:]
     join = _Join(table, rows, listing)
-    values, classes = join.targets()
+    values, classes = join.targets(regression=columns is not None and columns.regression)
     weights = join.weights()
     join.find_orphans()
     row_values, row_weights = join.by_row(values, weights)
@@ -134,17 +135,20 @@ class _Join:
         self._bad = np.zeros(len(rows), bool)  # lines with something that is there, but cannot be
         self._blank = np.zeros(len(rows), bool)  # lines that lack something
 
-    def targets(self) -> tuple[NDArray[Any], Classes | None]:
+    def targets(self, *, regression: bool) -> tuple[NDArray[Any], Classes | None]:
         """The target of each line, and the classes if it is one."""
         columns = [self._met(column) for column in self.table.targets.values()]
         if len(columns) > 1:
             return np.stack([self._floats(column) for column in columns], axis=1), None
         words = _Words.of(columns[0])
-        if words.have_fractions():
+        if regression or words.have_fractions():
             return self._floats(columns[0]), None
         strays = words.strays()
-        hint = f"Correct {self.table.path}: most labels are integers, these are not."
-        self._spoilt(np.flatnonzero(strays[words.at]), hint)
+        hint = (
+            f"Correct {self.table.path}: most labels are integers, these are not. If they are numbers to "
+            "come close to, say so: regression=True in Python, --regression on the command line."
+        )
+        self._spoilt(np.flatnonzero(strays[words.at]), columns[0], "no integer", hint)
         self._blank |= words.at_blank
         return words.without(strays).classes()
 
@@ -153,7 +157,9 @@ class _Join:
         if self.table.weights is None:
             return None
         weights = self._floats(self._met(self.table.weights))
-        self._spoilt(np.flatnonzero((weights < 0) & ~self._bad), "A weight must not be below 0.")
+        below = np.flatnonzero((weights < 0) & ~self._bad)
+        hint = f"Correct {self.table.path}: a weight must not be below 0."
+        self._spoilt(below, self.table.weights, "below 0", hint)
         return weights
 
     def find_orphans(self) -> None:
@@ -204,20 +210,30 @@ class _Join:
             values: NDArray[np.float32] = numbers.astype(np.float32)
         well &= np.isfinite(values)
         hint = f"Correct {self.table.path}: these are no finite numbers."
-        self._spoilt(np.flatnonzero(~well & ~blank & ~self._bad), hint)
+        self._spoilt(np.flatnonzero(~well & ~blank & ~self._bad), cells, "no finite number", hint)
         self._blank |= blank
         return np.where(well, values, np.float32(0))
 
-    def _spoilt(self, lines: NDArray[np.int64], hint: str) -> None:
+    def _spoilt(self, lines: NDArray[np.int64], cells: pa.Array, what: str, hint: str) -> None:
         """Note lines with a cell that cannot be."""
         self._bad[lines] = True
-        self._note("malformed", lines, hint)
+        said = [f": {cell!r} is {what}" for cell in cells.take(pa.array(lines[:EXAMPLES])).to_pylist()]
+        self._note("malformed", lines, hint, said=said)
 
-    def _note(self, kind: str, lines: NDArray[np.int64], hint: str = "", *, is_problem: bool = True) -> None:
-        """Note lines of one kind, if there are any."""
+    def _note(
+        self,
+        kind: str,
+        lines: NDArray[np.int64],
+        hint: str = "",
+        *,
+        is_problem: bool = True,
+        said: Iterable[str] = repeat(""),
+    ) -> None:
+        """Note lines of one kind, if there are any, and what the first of them say."""
         if lines.size:
             path, first, ids = self.table.path, self.table.first_line, self.table.ids
-            examples = tuple(f"{path}:{line + first} ({ids[line]})" for line in lines[:EXAMPLES].tolist())
+            few = zip(lines[:EXAMPLES].tolist(), said, strict=False)
+            examples = tuple(f"{path}:{line + first} ({ids[line]}){what}" for line, what in few)
             self.findings.append(Finding(kind, lines.size, examples, is_problem=is_problem, hint=hint))
 
 

@@ -53,9 +53,10 @@ def scan_tree(
     table = None if labels == FOLDERS else Path(labels) if labels else by_name
     if table is not None and not table.is_file():
         raise SourceNotFoundError(f"{table}: there is no such label table.", "Check the path.")
-    if columns.asked_for and table is None:
+    if table is None and (columns.asked_for or columns.regression):
+        wanted = f"the column {columns.asked_for[0]!r}" if columns.asked_for else "numbers"
         raise ArgumentError(
-            f"{root}: there is no label table to take the column {columns.asked_for[0]!r} from.",
+            f"{root}: there is no label table to take {wanted} from.",
             f"Name the table (--labels FILE), or call it {FILE_NAMES[0]} and put it into the folder.",
         )
     tables = [*find_tables(root), *([table] if table else [])]
