@@ -7,6 +7,11 @@
      ├── PassEndedError         (RuntimeError)       a loop goes on that another one has ended
      ├── RunExistsError         (FileExistsError)    a run folder would be written over
      ├── StateError             (ValueError)         a saved position belongs to other data or another order
+     ├── StoreError                                  the packed data
+     │    ├── StoreNotFoundError  (FileNotFoundError)  there is no store
+     │    ├── StoreBusyError      (BlockingIOError)    another process is packing it
+     │    ├── OtherStoreError     (FileExistsError)    it holds other data
+     │    └── DamagedStoreError   (ValueError)         bytes are not what they were
      ├── UnknownKeyError        (KeyError)           no sample has this key
      ├── WriteError             (OSError)            what is made cannot be written
      └── SourceError                                 the raw data
@@ -58,6 +63,36 @@ class RunExistsError(BrimfulError, FileExistsError):
 
 class StateError(BrimfulError, ValueError):
     """A saved position belongs to other data or to another order."""
+
+
+class StoreError(BrimfulError):
+    """The packed data are not usable as they are."""
+
+
+class StoreNotFoundError(StoreError, FileNotFoundError):
+    """There is no store at the path given."""
+
+
+class StoreBusyError(StoreError, BlockingIOError):
+    """Another process is packing this store."""
+
+
+class OtherStoreError(StoreError, FileExistsError):
+    """A store or folder would be written over that holds other data."""
+
+
+class DamagedStoreError(StoreError, ValueError):
+    """Bytes of a store are not what they were when it was packed.
+
+    Args:
+        message: As for every error.
+        hint: What to do about it.
+        keys: Keys of the samples whose data are damaged; None where the keys are damaged too, or not known.
+    """
+
+    def __init__(self, message: str, hint: str = "", keys: list[str] | None = None) -> None:
+        super().__init__(message, hint)
+        self.keys = keys
 
 
 class UnknownKeyError(BrimfulError, KeyError):

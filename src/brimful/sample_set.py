@@ -92,7 +92,7 @@ class SampleSet:
             group: What belongs together, so that none of it is on two sides: a regular expression to
                 search for in the key (what its first group matches, or all of it), or a function of
                 the key.
-            split_seed: Seed of the hash; 0 by default.
+            split_seed: Seed of the hash; by default 0 for a source, and what a store was packed with.
 
         Returns:
             Train and test, or train, validation and test.
@@ -100,7 +100,8 @@ class SampleSet:
         Raises:
             ArgumentError: The fractions make no sense, or one side would be empty.
         """
-        seed = 0 if split_seed is None else whole("split_seed", split_seed, 0, 2**64 - 1)
+        own = self._reader.split_seed
+        seed = own if split_seed is None else whole("split_seed", split_seed, 0, 2**64 - 1)
         within = self._within.get((group, seed), WHOLE)
         intervals = cut(within, test=float(test), validation=float(validation))
         hashes = self._hashes(group, seed)
@@ -126,7 +127,12 @@ class SampleSet:
         wanted = list(dict.fromkeys(keys))
         if not wanted:
             raise ArgumentError("Expected at least one key to select. Received: none")
-        rows = find_keys(_arrow(wanted), self._reader.hashes, lambda rows: _arrow(self._reader.keys(rows)))
+        rows = find_keys(
+            _arrow(wanted),
+            self._reader.hashes,
+            lambda rows: _arrow(self._reader.keys(rows)),
+            self._reader.split_seed,
+        )
         inside = np.isin(rows, self._view.at(np.arange(len(self))))
         if not inside.all():
             raise UnknownKeyError(
@@ -185,7 +191,7 @@ class SampleSet:
 
     def _hashes(self, group: Group | None, seed: int) -> NDArray[np.uint64]:
         """The hash that decides the side of each sample."""
-        if group is None and seed == 0:
+        if group is None and seed == self._reader.split_seed:
             return self._reader.hashes[self._view.index]
         if group is None:
             return hash_keys(self.keys, seed)

@@ -10,7 +10,7 @@ from brimful.arguments import whole
 from brimful.errors import ArgumentError, LabelError, SourceError
 from brimful.sample_set import SampleSet
 from brimful.sources.audit import Audit, audit, glance
-from brimful.sources.base import Fault, Finding, Progress, Reader
+from brimful.sources.base import Fault, Finding, Progress, SourceReader
 from brimful.sources.indexable import Indexable, RandomAccess
 from brimful.sources.label_table import Columns
 from brimful.sources.scan import scan_tree
@@ -113,7 +113,7 @@ def _reader(
     dtype: str,
     limit: int | None,
     progress: Progress | None,
-) -> Reader:
+) -> SourceReader:
     if isinstance(path, (str, os.PathLike)):
         return scan_tree(
             Path(path),
@@ -142,6 +142,8 @@ class Source(SampleSet):
     labels, `(x, y, w)` with weights. Samples are in ascending order of a hash of their key, the same
     on every machine.
     """
+
+    _reader: SourceReader
 
     @property
     def facts(self) -> tuple[str, ...]:

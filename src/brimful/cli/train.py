@@ -12,7 +12,7 @@ import numpy as np
 
 from brimful.cli.console import Screen, screen_options
 from brimful.cli.data import DATA_OPTIONS, data_options, scan_data
-from brimful.feed.budget import parse_bytes
+from brimful.sizes import parse_bytes
 from brimful.source import Source
 from brimful.training.backend import choose_backend, seed_everything, starting_tensorflow
 from brimful.training.report import EpochReport

@@ -15,10 +15,10 @@ from brimful.errors import ArgumentError, StateError
 from brimful.feed.budget import divide
 from brimful.feed.cutter import Block, Cutter
 from brimful.feed.one_hot import one_hot_rows, one_hot_schema
-from brimful.feed.read_ahead import ReadAhead
 from brimful.feed.stats import Stats
 from brimful.order.epochs import Order
 from brimful.order.view import View
+from brimful.read_ahead import ReadAhead
 from brimful.sources.base import Reader
 
 Batch = tuple[Any, ...]

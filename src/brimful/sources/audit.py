@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 from brimful.errors import SourceError
 from brimful.schema import Schema
 from brimful.sources.audit_cache import AuditCache, Looks
-from brimful.sources.base import EXAMPLES, FINGERPRINT, Fault, Finding, Progress, Reader, reading_threads
+from brimful.sources.base import (
+    EXAMPLES,
+    FINGERPRINT,
+    Fault,
+    Finding,
+    Progress,
+    SourceReader,
+    reading_threads,
+)
 
 BLOCK_ROWS = 256  # few, since a block with a fault is read again in parts
 BLOCK_BYTES = 64_000_000  # what reading a block may take, unless a single sample takes more
@@ -98,7 +106,7 @@ class Audit:
 
 
 def audit(
-    reader: Reader, rows: NDArray[np.int64], progress: Progress | None = None, *, cached: bool = True
+    reader: SourceReader, rows: NDArray[np.int64], progress: Progress | None = None, *, cached: bool = True
 ) -> Audit:
     """Read some samples of a source, all of them as a rule, and note whatever is wrong.
 
@@ -118,6 +126,18 @@ def audit(
             progress(done)
     if cache and len(rows) == len(reader) and not known.all():
         cache.keep(looks, began)
+    return summed(reader, rows, looks, time.perf_counter() - clock)
+
+
+def summed(reader: SourceReader, rows: NDArray[np.int64], looks: Looks, seconds: float) -> Audit:
+    """The audit of samples that were all looked at.
+
+    Args:
+        reader: The source.
+        rows: The samples.
+        looks: What was seen of each.
+        seconds: How long that took.
+    """
     unreadable = _faults(reader, rows, looks.kinds, looks.messages)
     unlabelled = reader.label_faults(rows)
     labels = {at: f"its label: {kind.replace('_', ' ')}" for at, kind in unlabelled.items()}
@@ -133,19 +153,19 @@ def audit(
         counts,
         (float(looks.low[well].min()), float(looks.high[well].max())) if well.any() else None,
         int(looks.prints[:, 0].clip(min=0).sum()) if reader.has_files else None,
-        time.perf_counter() - clock,
+        seconds,
         complete=True,
     )
 
 
-def glance(reader: Reader, rows: NDArray[np.int64]) -> Audit:
+def glance(reader: SourceReader, rows: NDArray[np.int64]) -> Audit:
     """What is known without reading more than the scan has."""
     counts = reader.class_counts(rows)
     findings = merged((*reader.findings, *reader.sampled_findings, *_one_class(counts)))
     return Audit(reader.name, len(rows), reader.schema, findings, (), counts, None, None, 0.0, complete=False)
 
 
-def findings_in(reader: Reader, rows: NDArray[np.int64]) -> tuple[Finding, ...]:
+def findings_in(reader: SourceReader, rows: NDArray[np.int64]) -> tuple[Finding, ...]:
     """What is wrong with the inputs of a few samples, read in this thread."""
     looks = Looks.none(len(rows))
     _look_at(reader, rows, np.arange(len(rows)), looks)
@@ -167,7 +187,7 @@ def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def _read_all(
-    reader: Reader, rows: NDArray[np.int64], unread: NDArray[np.int64], looks: Looks
+    reader: SourceReader, rows: NDArray[np.int64], unread: NDArray[np.int64], looks: Looks
 ) -> Iterator[int]:
     """Look at the samples at some positions of rows, in threads; gives how many are done with."""
     size = BLOCK_ROWS
@@ -183,7 +203,7 @@ def _read_all(
                 yield done
 
 
-def _look_at(reader: Reader, rows: NDArray[np.int64], at: NDArray[np.int64], looks: Looks) -> int:
+def _look_at(reader: SourceReader, rows: NDArray[np.int64], at: NDArray[np.int64], looks: Looks) -> int:
     """Read the samples at some positions of rows; where that fails, one half and then the other."""
     try:
         prints = np.full((len(at), len(FINGERPRINT)), -1)
@@ -200,7 +220,7 @@ def _look_at(reader: Reader, rows: NDArray[np.int64], at: NDArray[np.int64], loo
 
 
 def _faults(
-    reader: Reader, rows: NDArray[np.int64], kinds: dict[int, str], messages: dict[int, str]
+    reader: SourceReader, rows: NDArray[np.int64], kinds: dict[int, str], messages: dict[int, str]
 ) -> tuple[Fault, ...]:
     """The faulty ones of some rows, in row order."""
     at = sorted(kinds)

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 from xxhash import xxh3_128_digest, xxh3_128_hexdigest
 
-from brimful.sources.base import FINGERPRINT, Reader
+from brimful.sources.base import FINGERPRINT, SourceReader
 
 VERSION = "1"
 DIGEST_BYTES = 16
@@ -76,7 +76,7 @@ class AuditCache:
         reader: The source; one without fingerprints has no cache.
     """
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: SourceReader) -> None:
         name = xxh3_128_hexdigest(f"{VERSION}\n{reader.identity}".encode(errors="surrogateescape"))
         self._reader = reader
         self._path = user_cache_path("brimful") / "audits" / f"{name}.arrow"

@@ -1,8 +1,9 @@
-"""Reader: random access to the samples of a source, by row. What every kind of source provides."""
+"""Reader: random access to samples by row. What every kind of source provides, and a store."""
 
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -69,10 +70,10 @@ class Finding:
 
 
 class Reader(Protocol):
-    """Random access to the samples of a source.
+    """Random access to samples by row.
 
-    Rows are in ascending order of (`xxh3_64(key)`, key bytes), whatever order the files were listed
-    in: the same files give the same rows on every machine, and a split by key is a range of rows.
+    Rows are in ascending order of (`xxh3_64(key, split_seed)`, key bytes), whatever order the samples were
+    found in: the same samples give the same rows on every machine, and a split by key is a range of rows.
 
     A reader is deterministic (the same row gives the same arrays, or an error), safe to use from
     several threads at once, and never writes to what it reads.
@@ -80,15 +81,46 @@ class Reader(Protocol):
 
     @property
     def name(self) -> str:
-        """What a person calls this source."""
+        """What a person calls the samples."""
 
     @property
     def schema(self) -> Schema:
         """What every sample has."""
 
     @property
+    def split_seed(self) -> int:
+        """Seed of the hash that orders the rows."""
+
+    @property
     def hashes(self) -> NDArray[np.uint64]:
-        """`xxh3_64(key)` of every row, ascending, shape `(len(self),)`."""
+        """`xxh3_64(key, split_seed)` of every row, ascending, shape `(len(self),)`."""
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that this reader itself holds."""
+
+    @property
+    def skipped(self) -> tuple[Fault, ...]:
+        """Samples that were left out because they cannot be used."""
+
+    def __len__(self) -> int: ...
+
+    def keys(self, rows: NDArray[np.int64]) -> list[str]:
+        """Keys of some rows."""
+
+    def read(self, rows: NDArray[np.int64]) -> Samples:
+        """Read some samples, in the order given, as freshly owned arrays.
+
+        Raises:
+            BrimfulError: One of them cannot be read, or is not what the schema says.
+        """
+
+    def working_bytes(self, n: int) -> int:
+        """Bytes of memory that reading n rows takes at the most, the result included."""
+
+
+class SourceReader(Reader, Protocol):
+    """Random access to the samples of a source, some of which may not be what they should."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
@@ -99,21 +131,8 @@ class Reader(Protocol):
         """What was noticed in those samples that the schema was inferred from."""
 
     @property
-    def skipped(self) -> tuple[Fault, ...]:
-        """Samples that were left out because they cannot be used."""
-
-    @property
     def facts(self) -> tuple[str, ...]:
         """What was decided when the source was scanned, a line each, for a person to check."""
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of memory that this reader itself holds."""
-
-    def __len__(self) -> int: ...
-
-    def keys(self, rows: NDArray[np.int64]) -> list[str]:
-        """Keys of some rows."""
 
     def label_faults(self, rows: NDArray[np.int64]) -> dict[int, str]:
         """Kinds of what is wrong with the labels of some rows, by position in them."""
@@ -127,7 +146,11 @@ class Reader(Protocol):
 
     @property
     def has_files(self) -> bool:
-        """Whether a sample is a file."""
+        """Whether a sample is a file, and what it says of a sample can be known without reading it."""
+
+    @property
+    def root(self) -> Path | None:
+        """The folder in which the files are."""
 
     def fingerprints(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """What tells whether the files of some rows have changed, shape `(len(rows), len(FINGERPRINT))`.
@@ -154,11 +177,15 @@ class Reader(Protocol):
             SourceError: One of them cannot be read, or is not what the schema says.
         """
 
-    def without(self, faults: Sequence[Fault], rows: NDArray[np.int64]) -> "Reader":
-        """The same source without some samples that cannot be used: only the given rows, ascending."""
+    def targets(self, rows: NDArray[np.int64]) -> tuple[NDArray[Any] | None, NDArray[np.float32] | None]:
+        """Target and weight of some rows, where there are files.
 
-    def working_bytes(self, n: int) -> int:
-        """Bytes of memory that reading n rows takes at the most, the result included."""
+        Raises:
+            LabelError: One of them has none.
+        """
+
+    def without(self, faults: Sequence[Fault], rows: NDArray[np.int64]) -> "SourceReader":
+        """The same source without some samples that cannot be used: only the given rows, ascending."""
 
 
 def reading_threads() -> int:

@@ -1,4 +1,4 @@
-"""CsvTree: a folder of text files, one a sample, with their labels. A Reader."""
+"""CsvTree: a folder of text files, one a sample, with their labels. A SourceReader."""
 
 import contextlib
 import copy
@@ -38,6 +38,7 @@ class CsvTree:
     """
 
     has_files = True
+    split_seed = 0
 
     def __init__(
         self,
@@ -60,6 +61,11 @@ class CsvTree:
         if labels:
             weight = None if labels.weights is None else Field((), labels.weights.dtype.name)
             self.schema = Schema(Field(shape, dtype), labels.target, labels.classes, weight)
+
+    @property
+    def root(self) -> Path:
+        """The folder."""
+        return self._listing.root
 
     @property
     def name(self) -> str:
@@ -153,7 +159,7 @@ class CsvTree:
             x[done : done + len(files)] = self._parse(paths[done : done + len(files)], files)
             done += len(files)
         inputs = x.reshape(-1, *self.schema.inputs.shape)
-        return Samples(inputs, *self._targets(rows)) if targets else Samples(inputs)
+        return Samples(inputs, *self.targets(rows)) if targets else Samples(inputs)
 
     def with_sampled(self, findings: tuple[Finding, ...]) -> "CsvTree":
         """The same tree, with what was noticed in those files that the layout was inferred from."""
@@ -181,7 +187,7 @@ class CsvTree:
         together = min(n, PARSED_TOGETHER)
         return max(together * self.mean_file_bytes * 5 // 4, self._layout.largest_file)
 
-    def _targets(self, rows: NDArray[np.int64]) -> tuple[NDArray[Any] | None, NDArray[np.float32] | None]:
+    def targets(self, rows: NDArray[np.int64]) -> tuple[NDArray[Any] | None, NDArray[np.float32] | None]:
         """Target and weight of some rows."""
         labels = self._labels
         if labels is None:

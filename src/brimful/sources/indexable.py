@@ -1,4 +1,4 @@
-"""Indexable: any object with `len` and `[i] -> (x, y)`. A Reader."""
+"""Indexable: any object with `len` and `[i] -> (x, y)`. A SourceReader."""
 
 import copy
 import threading
@@ -42,6 +42,8 @@ class Indexable:
     sampled_findings: tuple[Finding, ...] = ()
     skipped: tuple[Fault, ...] = ()
     has_files = False
+    split_seed = 0
+    root = None
 
     def __init__(
         self,
@@ -110,6 +112,10 @@ class Indexable:
     def fingerprints(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """None: an object may give something else the next time."""
         return np.full((len(rows), len(FINGERPRINT)), -1)
+
+    def targets(self, rows: NDArray[np.int64]) -> tuple[None, None]:
+        """Not known: the object gives them with the inputs."""
+        return None, None
 
     def without(self, faults: Sequence[Fault], rows: NDArray[np.int64]) -> "Indexable":
         """The same object with some samples left out."""

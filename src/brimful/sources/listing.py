@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from brimful.errors import SourceError, SourceNotFoundError
-from brimful.keys import DRAW_SEED, hash_keys
+from brimful.keys import DRAW_SEED, hash_keys, row_order
 from brimful.sources.base import Finding, Progress
 from brimful.sources.walk import PIECE, SUFFIXES, Walk, keys_of, kind_of
 
@@ -125,11 +125,7 @@ def _lead_to(files: Sequence[Path], root: Path, paths: pa.LargeStringArray) -> N
 
 
 def _in_row_order(root: Path, paths: pa.LargeStringArray, hashes: NDArray[np.uint64]) -> Listing:
-    order = np.argsort(hashes)
-    if (hashes[order][1:] == hashes[order][:-1]).any():  # rare, or two files of one key
-        table = pa.table({"hash": hashes, "key": keys_of(paths)})
-        sorted_by = [("hash", "ascending"), ("key", "ascending")]
-        order = pc.sort_indices(table, sort_keys=sorted_by).to_numpy()
+    order = row_order(keys_of(paths), hashes)
     listing = Listing(root, paths.take(pa.array(order)), hashes[order], {})
     equal = np.flatnonzero(listing.hashes[1:] == listing.hashes[:-1])
     for row in equal.tolist():

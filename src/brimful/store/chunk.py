@@ -1,0 +1,82 @@
+"""Rows: some samples with their keys, and the bytes of a chunk that they are decoded from.
+
+Nothing is taken from the bytes that the manifest does not say: not their number, their sizes, nor where they
+are. So wrong bytes can be wrong values, which the checksums tell, and nothing worse.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from brimful.sources.base import Samples
+from brimful.store.format import Layout, padded
+from brimful.store.narrowing import BY_NAME, RAW
+
+
+class Rows(NamedTuple):
+    """Some samples in row order.
+
+    Attributes:
+        keys: Their keys, a pyarrow string array.
+        samples: What they hold.
+    """
+
+    keys: pa.StringArray
+    samples: Samples
+
+
+def decode_keys(keys: bytes | memoryview, n: int) -> pa.StringArray:
+    """The keys of a chunk.
+
+    Args:
+        keys: The bytes of its keys.
+        n: How many there are.
+
+    Raises:
+        ValueError: These are no keys.
+    """
+    offsets = np.frombuffer(keys, np.dtype("<i4"), n + 1)
+    start = padded(offsets.nbytes)
+    if offsets[0] != 0 or (np.diff(offsets) < 0).any() or padded(int(offsets[-1])) != len(keys) - start:
+        raise ValueError("the offsets of the keys are out of order")
+    buffer = pa.py_buffer(keys)
+    array = pa.StringArray.from_buffers(n, buffer.slice(0, offsets.nbytes), buffer.slice(start))
+    array.validate(full=True)
+    return array
+
+
+def decode_data(data: bytes | memoryview, n: int, layout: Layout, rule: str) -> Samples:
+    """The samples of a chunk, freshly owned.
+
+    Args:
+        data: The bytes of its data.
+        n: How many rows it has.
+        layout: What a sample has.
+        rule: How x is kept.
+    """
+    columns = columns_of(data, n, layout, rule)
+    x, *others = (column.copy() for column in columns) if rule == RAW else columns
+    if rule != RAW:
+        x = BY_NAME[rule].decode(x)
+        others = [other.copy() for other in others]
+    return as_samples([x, *others], layout)
+
+
+def columns_of(data: bytes | memoryview, n: int, layout: Layout, rule: str) -> list[NDArray[Any]]:
+    """The columns of a chunk as they are kept, views of its bytes, of shape `(n, ...)`."""
+    columns = []
+    at = 0
+    for position, field in enumerate(layout.schema.fields):
+        dtype = np.dtype(layout.code_dtype(rule) if position == 0 else field.dtype).newbyteorder("<")
+        columns.append(np.frombuffer(data, dtype, n * field.size, at).reshape(n, *field.shape))
+        at += padded(n * field.size * dtype.itemsize)
+    return columns
+
+
+def as_samples(columns: list[NDArray[Any]], layout: Layout) -> Samples:
+    """Columns in the order of the schema's fields, as what they are."""
+    x, *others = columns
+    y = others.pop(0) if layout.schema.target else None
+    return Samples(x, y, others[0] if others else None)

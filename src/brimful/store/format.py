@@ -1,0 +1,351 @@
+"""Manifest: where every byte of a store is. The specification of the format, version 1.
+
+A store is a folder, by custom `NAME.brim`, of
+
+    manifest.json                  what is below: `Manifest`, checked by its own checksum
+    shard-00000-<16 hex>.arrow     the samples; the digits are xxh3_64 of the file
+    source.arrow                   which files the samples came from (see `packing`); needed only to pack anew
+
+and nothing else. While it is packed there are also `packing.json`, the shards that are done, and files
+that end in `.partial`; the store is what `manifest.json` names, whatever else lies about.
+
+**Rows.** Samples are in ascending order of (`xxh3_64(key, split_seed)`, UTF-8 bytes of the key). A chunk
+has `rows_per_chunk = max(1, chunk_bytes // b)` rows, where b is the bytes of a sample as delivered, and a
+shard has `max(1, shard_bytes // chunk_bytes)` chunks; the last of each has what is left.
+
+**A shard** is an Arrow IPC file (https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format),
+uncompressed, without dictionaries and nulls, a record batch a chunk, of these columns in this order:
+
+    key      utf8
+    x        FixedSizeList of a sample's codes in C order: uint8, int8, uint16, int16, or the dtype itself
+    target   int64 or float32, a FixedSizeList of these where there are several; missing if there is none
+    weight   float32; missing if there is none
+
+The metadata of field x tells `shape`, as JSON, the `dtype` delivered, and the `rule` by which codes become
+values: `uint8/255` says that a value is float32(code) / float32(255), rounded as IEEE 754 rounds;
+`raw` that it is kept as it is. A rule is that of all chunks of a shard. Names of classes are in the
+manifest; target is the place of the name there.
+
+**A chunk** is the encapsulated message of a record batch, at `offset` in the file:
+
+    head     continuation mark, length and flatbuffer of the message, `head` bytes
+    keys     int32 offsets of n + 1 keys, then their bytes, each padded with zeros to 8; `keys` bytes
+    data     x, target, weight, each padded with zeros to 8; `data` bytes
+
+all little-endian. `keys_xxh3` is xxh3_64 of head and keys, `data_xxh3` of data; so that where data are
+damaged their keys can be named. Both are checked whenever the bytes are read. What is in front of the first
+chunk and behind the last one serves other readers of Arrow; only `brimful verify` looks at it.
+
+**manifest.json** is one JSON object: see `Manifest.to_json`. Its `checksum` is xxh3_128 of the rest, written
+by Python's `json.dumps` with sorted keys and no blanks, in UTF-8. It holds no times and no paths: the same
+samples packed by the same versions of the libraries give the same bytes in all files but source.arrow.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from xxhash import xxh3_128_hexdigest
+
+from brimful.errors import DamagedStoreError, StoreError
+from brimful.schema import Field, Schema
+from brimful.store.narrowing import BY_NAME, RAW
+
+FORMAT = "brimful store"
+VERSION = 1
+MANIFEST = "manifest.json"
+SOURCE = "source.arrow"
+PROGRESS = "packing.json"
+PARTIAL = ".partial"
+SHARD_NAME = re.compile(r"shard-([0-9]{5,})-([0-9a-f]{16})\.arrow")
+
+CHUNK_BYTES = 16 * 2**20  # as delivered
+SHARD_BYTES = 512 * 2**20
+LARGEST_MANIFEST = 512 * 2**20
+LARGEST_SAMPLE = 2**31  # bytes as delivered
+DTYPES = {"int64", "float32"}  # of targets and weights
+INPUT_DTYPES = {"float16", "float32", "float64"}
+
+
+def padded(n: int) -> int:
+    """Bytes that a buffer of n bytes takes in a message."""
+    return -(-n // 8) * 8
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Where a chunk is in its shard.
+
+    Attributes:
+        offset: Byte at which it begins.
+        head: Bytes of the message's head.
+        keys: Bytes of the keys.
+        data: Bytes of all else.
+        keys_xxh3: Checksum of head and keys, 16 hexadecimal digits.
+        data_xxh3: Checksum of the data.
+    """
+
+    offset: int
+    head: int
+    keys: int
+    data: int
+    keys_xxh3: str
+    data_xxh3: str
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes in the file."""
+        return self.head + self.keys + self.data
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What is known of a shard.
+
+    Attributes:
+        file: Its name.
+        nbytes: Its size.
+        rows: Samples in it.
+        rule: Name of the rule by which x is kept, or `raw`.
+        chunks: Its chunks, in order.
+    """
+
+    file: str
+    nbytes: int
+    rows: int
+    rule: str
+    chunks: tuple[Chunk, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Fit for JSON."""
+        chunks = [[c.offset, c.head, c.keys, c.data, c.keys_xxh3, c.data_xxh3] for c in self.chunks]
+        return {
+            "file": self.file,
+            "bytes": self.nbytes,
+            "rows": self.rows,
+            "rule": self.rule,
+            "chunks": chunks,
+        }
+
+    @classmethod
+    def from_json(cls, said: Any) -> "Shard":
+        """The shard that `to_json` told of; ValueError, TypeError or KeyError if it did not."""
+        chunks = tuple(
+            Chunk(_natural(at), _natural(head), _natural(keys), _natural(data), _digest(one), _digest(two))
+            for at, head, keys, data, one, two in said["chunks"]
+        )
+        shard = cls(
+            str(said["file"]), _natural(said["bytes"]), _natural(said["rows"]), str(said["rule"]), chunks
+        )
+        if not SHARD_NAME.fullmatch(shard.file) or shard.rule not in (RAW, *BY_NAME):
+            raise ValueError(f"a shard {shard.file!r} of rule {shard.rule!r}")
+        return shard
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How samples are divided into chunks and shards.
+
+    Attributes:
+        schema: What a sample has.
+        chunk_bytes: What a chunk should take at the most, as delivered.
+        shard_bytes: What a shard should.
+    """
+
+    schema: Schema
+    chunk_bytes: int = CHUNK_BYTES
+    shard_bytes: int = SHARD_BYTES
+
+    @property
+    def rows_per_chunk(self) -> int:
+        """Rows of every chunk but the last of a shard."""
+        return max(1, self.chunk_bytes // self.schema.nbytes)
+
+    @property
+    def rows_per_shard(self) -> int:
+        """Rows of every shard but the last."""
+        return self.rows_per_chunk * max(1, self.shard_bytes // self.chunk_bytes)
+
+    def data_bytes(self, rows: int, rule: str) -> int:
+        """Bytes that the data of so many rows take in a chunk."""
+        return sum(padded(rows * nbytes) for nbytes in self.row_bytes(rule))
+
+    def row_bytes(self, rule: str) -> Iterator[int]:
+        """Bytes that a row takes in each column of the data."""
+        yield self.schema.inputs.size * np.dtype(self.code_dtype(rule)).itemsize
+        yield from (field.nbytes for field in self.schema.fields[1:])
+
+    def code_dtype(self, rule: str) -> str:
+        """NumPy name of the dtype of x as it is kept."""
+        return self.schema.inputs.dtype if rule == RAW else BY_NAME[rule].dtype
+
+    def arrow(self, rule: str) -> pa.Schema:
+        """The Arrow schema of a shard."""
+        inputs = self.schema.inputs
+        told = {"shape": json.dumps(inputs.shape), "dtype": inputs.dtype, "rule": rule}
+        names = ("target", "weight") if self.schema.target else ("weight",)
+        return pa.schema(
+            [
+                pa.field("key", pa.string(), nullable=False),
+                _arrow_field("x", Field((inputs.size,), self.code_dtype(rule))).with_metadata(told),
+                *(
+                    _arrow_field(name, field)
+                    for name, field in zip(names, self.schema.fields[1:], strict=False)
+                ),
+            ]
+        )
+
+
+def _arrow_field(name: str, field: Field) -> pa.Field:
+    kind = pa.from_numpy_dtype(np.dtype(field.dtype))
+    if field.shape:
+        kind = pa.list_(pa.field("item", kind, nullable=False), field.size)
+    return pa.field(name, kind, nullable=False)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What a store holds.
+
+    Attributes:
+        layout: What a sample has, and how they are divided.
+        split_seed: Seed of the hash by which rows are ordered, and split.
+        samples: How many there are.
+        skipped: How many of the source were left out because they could not be used.
+        shards: The shards, in row order.
+    """
+
+    layout: Layout
+    split_seed: int
+    samples: int
+    skipped: int
+    shards: tuple[Shard, ...]
+
+    @property
+    def store_bytes(self) -> int:
+        """Bytes of all shards."""
+        return sum(shard.nbytes for shard in self.shards)
+
+    def to_json(self) -> str:
+        """The text of manifest.json."""
+        schema = self.layout.schema
+        said = {
+            "format": FORMAT,
+            "version": VERSION,
+            "samples": self.samples,
+            "skipped": self.skipped,
+            "split_seed": self.split_seed,
+            "chunk_bytes": self.layout.chunk_bytes,
+            "shard_bytes": self.layout.shard_bytes,
+            "inputs": {"x": _field_json(schema.inputs)},
+            "target": schema.target and _field_json(schema.target),
+            "classes": None if schema.classes is None else list(schema.classes),
+            "weight": schema.weight and _field_json(schema.weight),
+            "shards": [shard.to_json() for shard in self.shards],
+        }
+        return json.dumps({**said, "checksum": _checksum(said)}, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_json(cls, text: bytes, name: str) -> "Manifest":
+        """The manifest that `to_json` wrote.
+
+        Args:
+            text: What manifest.json holds.
+            name: What to call the store in errors.
+
+        Raises:
+            DamagedStoreError: It was not written by `to_json`, or has changed since.
+            StoreError: It is of another version.
+        """
+        try:
+            said = json.loads(text)
+            checksum = said.pop("checksum")
+            if said["format"] == FORMAT and said["version"] != VERSION:
+                raise StoreError(
+                    f"{name}: the store is of version {said['version']!r}; this is version {VERSION}.",
+                    "Pack it again, or use the version of brimful that it was packed with.",
+                )
+            if checksum != _checksum(said) or said["format"] != FORMAT:
+                raise ValueError("its checksum is wrong")
+            return cls._checked(said)
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
+            reason = f"{type(error).__name__}: {error}"
+            raise DamagedStoreError(
+                f"{name}: {MANIFEST} is damaged, or no manifest ({reason}).",
+                "Pack the source again: that mends the store.",
+            ) from error
+
+    @classmethod
+    def _checked(cls, said: dict[str, Any]) -> "Manifest":
+        """The manifest, if what it says is possible: its checksum could have been made by anybody."""
+        classes = said["classes"]
+        if classes is not None:
+            kinds = {type(each) for each in classes}
+            if kinds not in ({int}, {str}) or len(set(classes)) < len(classes):
+                raise ValueError("its classes are none")
+            classes = tuple(classes)
+        inputs = _field(said["inputs"]["x"], INPUT_DTYPES)
+        target = _field(said["target"], DTYPES) if said["target"] else None
+        weight = _field(said["weight"], DTYPES) if said["weight"] else None
+        schema = Schema(inputs, target, classes, weight)
+        if not 0 < schema.nbytes <= LARGEST_SAMPLE:
+            raise ValueError(f"a sample of {schema.nbytes} bytes")
+        sizes = _natural(said["chunk_bytes"]), _natural(said["shard_bytes"])
+        if not 0 < sizes[0] <= sizes[1] <= 2**40:
+            raise ValueError(f"chunks and shards of {sizes} bytes")
+        shards = tuple(map(Shard.from_json, said["shards"]))
+        split_seed, samples, skipped = (_natural(said[name]) for name in ("split_seed", "samples", "skipped"))
+        manifest = cls(Layout(schema, *sizes), split_seed, samples, skipped, shards)
+        manifest._check_bounds()
+        return manifest
+
+    def _check_bounds(self) -> None:
+        """Refuse a store whose parts cannot be where they are said to be."""
+        per_shard, per_chunk = self.layout.rows_per_shard, self.layout.rows_per_chunk
+        if self.samples < 1 or len(self.shards) != -(-self.samples // per_shard):
+            raise ValueError(f"{len(self.shards)} shards for {self.samples} samples")
+        for at, shard in enumerate(self.shards):
+            rows = min(per_shard, self.samples - at * per_shard)
+            match = SHARD_NAME.fullmatch(shard.file)
+            if shard.rows != rows or len(shard.chunks) != -(-rows // per_chunk) or int(match[1]) != at:  # type: ignore[index]
+                raise ValueError(f"{shard.rows} rows in {len(shard.chunks)} chunks of {shard.file}")
+            end = 0
+            for number, chunk in enumerate(shard.chunks):
+                n = min(per_chunk, rows - number * per_chunk)
+                fits = chunk.data == self.layout.data_bytes(n, shard.rule) and chunk.keys >= padded(4 * n + 4)
+                if not fits or chunk.offset < end or chunk.offset % 8 or chunk.head % 8:
+                    raise ValueError(f"chunk {number} of {shard.file}")
+                end = chunk.offset + chunk.nbytes
+            if end > shard.nbytes:
+                raise ValueError(f"{shard.file} ends before its last chunk")
+
+
+def _field_json(field: Field) -> dict[str, Any]:
+    return {"shape": list(field.shape), "dtype": field.dtype}
+
+
+def _field(said: Any, dtypes: set[str]) -> Field:
+    shape = tuple(map(_natural, said["shape"]))
+    if said["dtype"] not in dtypes or 0 in shape:
+        raise ValueError(f"a field of {said}")
+    return Field(shape, said["dtype"])
+
+
+def _natural(n: Any) -> int:
+    if type(n) is not int or not 0 <= n < 2**64:
+        raise ValueError(f"{n!r} is no count")
+    return n
+
+
+def _digest(text: Any) -> str:
+    if type(text) is not str or not re.fullmatch("[0-9a-f]{16}", text):
+        raise ValueError(f"{text!r} is no checksum")
+    return text
+
+
+def _checksum(said: dict[str, Any]) -> str:
+    return xxh3_128_hexdigest(json.dumps(said, sort_keys=True, separators=(",", ":")).encode())

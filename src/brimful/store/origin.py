@@ -1,0 +1,210 @@
+"""Origin: where packing takes each sample from: its file, or the store as it is, where the file is unchanged.
+
+`source.arrow` tells which files a store was packed from: an Arrow IPC file with a row for each sample in row
+order, of the columns size, mtime_ns, ctime_ns and inode (int64, -1 where that would prove nothing). The
+metadata of its schema has checksums of the manifest that it belongs to, of what the source was, and of the
+columns. It may be missing or damaged: then packing again reads everything.
+"""
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from xxhash import xxh3_128_hexdigest
+
+from brimful.errors import DamagedStoreError
+from brimful.keys import PIECE
+from brimful.sources.base import FINGERPRINT, Samples, SourceReader
+from brimful.store.format import SOURCE
+from brimful.store.reader import StoreReader, opened
+
+SETTLED = 2.0  # seconds: file systems count time in steps of up to two
+NO_PRINT = -1
+
+
+@dataclass(frozen=True)
+class Changes:
+    """How a source differs from what was packed of it before.
+
+    Attributes:
+        added: Samples that are new.
+        removed: Samples that are gone.
+        edited: Samples whose file is another, or may be; with the content checked, whose values are.
+        relabelled: Samples that have another target or weight.
+    """
+
+    added: int = 0
+    removed: int = 0
+    edited: int = 0
+    relabelled: int = 0
+
+
+class Origin:
+    """Reads samples that are to be packed, in several threads at once.
+
+    Args:
+        reader: The source.
+        rows: Rows of the source, in the order of the store.
+        old: The store as it is; None if there is none, or its samples are of another kind.
+        check_content: Whether to read every file, and compare, whatever its times say.
+    """
+
+    def __init__(
+        self, reader: SourceReader, rows: NDArray[np.int64], old: StoreReader | None, *, check_content: bool
+    ) -> None:
+        self.reader = reader
+        self.rows = rows
+        self.prints = np.full((len(rows), len(FINGERPRINT)), NO_PRINT)
+        self._old = old
+        self._old_rows = np.full(len(rows), -1)
+        self._is_same = np.zeros(len(rows), bool)  # the file is, as far as its times tell
+        self._is_edited = np.zeros(len(rows), bool)
+        self._is_relabelled = np.zeros(len(rows), bool)
+        self._check_content = check_content
+        if old:
+            self._compare(old)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether there is a store, and no sample in it that is to be packed."""
+        return self._old is not None and not (self._old_rows >= 0).any()
+
+    @property
+    def changes(self) -> Changes | None:
+        """How the source differs from the store as it was, once all was read; None where there was none."""
+        if self._old is None:
+            return None
+        added = int(np.count_nonzero(self._old_rows < 0))
+        removed = len(self._old) - (len(self.rows) - added)
+        edited, relabelled = (
+            int(np.count_nonzero(flags)) for flags in (self._is_edited, self._is_relabelled)
+        )
+        return Changes(added, removed, edited, relabelled)
+
+    def read(self, at: NDArray[np.int64]) -> Samples:
+        """Read the samples at some positions in the order of the store."""
+        known = self._old_rows[at] >= 0 if self._check_content else self._is_same[at]
+        old = self._old_samples(at[known])
+        if old is None or self._check_content:
+            prints = np.full((len(at), len(FINGERPRINT)), NO_PRINT)
+            samples = self.reader.read(self.rows[at], prints=prints)
+            self.prints[at] = prints
+        else:
+            samples = self._merged(at, known, old)
+        if old is not None:
+            self._note_changes(at[known], old, samples, known)
+        return samples
+
+    def _compare(self, old: StoreReader) -> None:
+        """Find the rows of the store that may be kept."""
+        for start in range(0, len(self.rows), PIECE):
+            keys = pa.array(self.reader.keys(self.rows[start : start + PIECE]), pa.large_string())
+            self._old_rows[start : start + PIECE] = old.find(keys)
+        known = np.flatnonzero(self._old_rows >= 0)
+        old_prints = _read_prints(old, self.reader)
+        if old_prints is not None and self.reader.has_files:
+            prints = self.reader.fingerprints(self.rows[known])
+            before = old_prints[self._old_rows[known]]
+            self._is_same[known] = (prints == before).all(axis=1) & (before != NO_PRINT).all(axis=1)
+            self.prints[known] = prints  # as they are now: what changes later is read again the next time
+        self._is_edited[known] = ~self._is_same[known] & (not self._check_content)
+
+    def _old_samples(self, at: NDArray[np.int64]) -> Samples | None:
+        """What the store has at some positions; None if there is nothing, or it is damaged."""
+        if self._old is None or not at.size:
+            return None
+        try:
+            return self._old.read(self._old_rows[at])
+        except DamagedStoreError:
+            return None
+
+    def _merged(self, at: NDArray[np.int64], known: NDArray[np.bool_], old: Samples) -> Samples:
+        """What is known from the store, the rest from the source, and all labels from there."""
+        x = np.empty((len(at), *old.x.shape[1:]), old.x.dtype)
+        x[known] = old.x
+        if not known.all():
+            prints = np.full((np.count_nonzero(~known), len(FINGERPRINT)), NO_PRINT)
+            x[~known] = self.reader.read(self.rows[at[~known]], targets=False, prints=prints).x
+            self.prints[at[~known]] = prints
+        return Samples(x, *self.reader.targets(self.rows[at]))
+
+    def _note_changes(
+        self, at: NDArray[np.int64], old: Samples, samples: Samples, known: NDArray[np.bool_]
+    ) -> None:
+        """Note what differs from the store."""
+        if self._check_content:
+            self._is_edited[at] = _differ(samples.x[known], old.x)
+        for was, now in ((old.y, samples.y), (old.w, samples.w)):
+            if was is not None and now is not None:
+                self._is_relabelled[at] |= _differ(now[known], self._renumbered(was) if was is old.y else was)
+
+    def _renumbered(self, targets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Old targets as numbers of the classes as they are now."""
+        old, new = self._old and self._old.schema.classes, self.reader.schema.classes
+        if not old or not new or isinstance(old[0], int) or old == new:
+            return targets
+        numbers = {name: number for number, name in enumerate(new)}
+        return np.array([numbers.get(name, -1) for name in old])[targets]
+
+
+def write_prints(prints: NDArray[np.int64], manifest: str, reader: SourceReader, began: float) -> bytes:
+    """The content of source.arrow.
+
+    Args:
+        prints: The fingerprint of each file as it was read, in row order.
+        manifest: The manifest's text.
+        reader: The source.
+        began: `time.time()` before the first file was opened; files changed moments before, or since, are
+            read again the next time.
+    """
+    settled = prints[:, 1:3].max(axis=1) < (began - SETTLED) * 1e9
+    sure = np.where(settled[:, np.newaxis], prints, NO_PRINT)
+    told = {
+        "manifest": _digest(manifest),
+        "source": _digest(reader.identity),
+        "columns": _columns_digest(sure),
+    }
+    columns = dict(zip(FINGERPRINT, sure.T.copy(), strict=True))
+    table = pa.table(columns).replace_schema_metadata(told)
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    return bytes(sink.getvalue())
+
+
+def _read_prints(old: StoreReader, reader: SourceReader) -> NDArray[np.int64] | None:
+    """The fingerprints that a store keeps, if they are those of this store and of this source."""
+    try:
+        with opened(old.path / SOURCE) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
+            table = pa.ipc.open_file(pa.py_buffer(file.read())).read_all()
+        prints = np.stack([table[name].to_numpy() for name in FINGERPRINT], axis=1)
+    except (DamagedStoreError, KeyError, ValueError, pa.ArrowException):
+        return None
+    told = {name.decode(): text.decode() for name, text in (table.schema.metadata or {}).items()}
+    expected = {"manifest": _digest(old.manifest.to_json()), "source": _digest(reader.identity)}
+    well = {**expected, "columns": _columns_digest(prints)} == told and prints.shape == (
+        len(old),
+        len(FINGERPRINT),
+    )
+    return prints if well else None
+
+
+def _differ(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
+    """Which samples are not the same bits."""
+    differ: NDArray[np.bool_] = (_bits(one) != _bits(other)).any(axis=1)
+    return differ
+
+
+def _bits(values: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(values).view(np.uint8).reshape(len(values), -1)
+
+
+def _digest(text: str) -> str:
+    return xxh3_128_hexdigest(text.encode(errors="surrogateescape"))
+
+
+def _columns_digest(prints: NDArray[np.int64]) -> str:
+    return xxh3_128_hexdigest(np.ascontiguousarray(prints).data)

@@ -1,0 +1,371 @@
+"""Packing: a source -> a store. Stopped anywhere, the old store stays; begun again, it goes on.
+
+Shards are written one after the other under temporary names, brought to the disk and renamed. `packing.json`
+then notes them, with a checksum of all that they were made from: keys, fingerprints of the files as they were
+read, targets and weights. When a run that was stopped is begun again, the shards for which all this is still
+so, and whose own checksum is right, are not made again. At the end manifest.json is renamed into place, which
+is the moment at which the store becomes the new one; after that, what the manifest does not name is removed.
+"""
+
+import json
+import os
+import time
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from xxhash import xxh3_128, xxh3_128_hexdigest
+
+from brimful.errors import (
+    ArgumentError,
+    DamagedStoreError,
+    MemoryBudgetError,
+    OtherStoreError,
+    SourceError,
+    StoreError,
+    StoreNotFoundError,
+)
+from brimful.keys import PIECE, hash_keys, row_order
+from brimful.read_ahead import ReadAhead
+from brimful.sizes import parse_bytes, readable
+from brimful.sources.audit import Audit, audit, summed
+from brimful.sources.audit_cache import AuditCache, Looks
+from brimful.sources.base import Progress, Samples, SourceReader, reading_threads
+from brimful.store.chunk import Rows, as_samples
+from brimful.store.durable import locked, make_folder, remove, sync_folder, write_whole
+from brimful.store.finished import Finished
+from brimful.store.format import MANIFEST, PARTIAL, PROGRESS, SHARD_NAME, SOURCE, Layout, Manifest, Shard
+from brimful.store.origin import Changes, Origin, write_prints
+from brimful.store.reader import StoreReader
+from brimful.store.shard import ShardWriter
+
+OVERWRITE = "Name another store, or say that this one is to be replaced: overwrite=True, --overwrite."
+BLOCK_ROWS = 512  # samples that a thread reads at a time
+CHUNKS_HELD = 4  # as delivered: being filled, its codes, the message made of them, and what Arrow holds of it
+
+
+@dataclass(frozen=True)
+class Packed:
+    """What packing has done.
+
+    Attributes:
+        path: The store.
+        manifest: What it holds.
+        source_bytes: Bytes of the files that the samples came from; 0 where there are none.
+        seconds: How long it took.
+        resumed: Samples in shards that an earlier run had finished.
+        changes: How the source differed from what the store held before; None where there was none.
+        audit: What was seen of the samples; None where not all were looked at in this run.
+    """
+
+    path: Path
+    manifest: Manifest
+    source_bytes: int
+    seconds: float
+    resumed: int
+    changes: Changes | None
+    audit: Audit | None
+
+
+def pack(
+    reader: SourceReader,
+    rows: NDArray[np.int64],
+    path: Path,
+    *,
+    split_seed: int = 0,
+    memory: str | float = "1GB",
+    overwrite: bool = False,
+    check_content: bool = False,
+    progress: Progress | None = None,
+    layout: Layout | None = None,
+) -> Packed:
+    """Pack some samples of a source, all of them as a rule.
+
+    Args:
+        reader: The source.
+        rows: Which of its rows.
+        path: The store to make, or to bring up to date.
+        split_seed: Seed of the hash that orders the rows.
+        memory: What may be held in memory for it.
+        overwrite: Whether to replace a store of other data.
+        check_content: Whether to read files that seem to be unchanged, too.
+        progress: Called with the number of samples packed so far.
+        layout: How samples are divided into chunks and shards; by default as in every store.
+
+    Raises:
+        SourceError: Samples cannot be used; all were read, and the message counts them.
+        StoreError: There is something else at `path`, or another process packs it.
+        WriteError: The store cannot be written; what was finished stays for the next run.
+        MemoryBudgetError: `memory` is too small.
+    """
+    packing = _Packing(reader, rows, path, split_seed, layout or Layout(reader.schema), progress)
+    packing.divide(memory)
+    refuse_other_content(path, reader.root)
+    make_folder(path)
+    with locked(path):
+        old = packing.old_store(overwrite=overwrite)
+        try:
+            return packing.run(old, overwrite=overwrite, check_content=check_content)
+        except SourceError as error:
+            raise _counted(error, audit(reader, np.sort(rows), progress)) from error
+
+
+class _Packing:
+    """One run of packing.
+
+    Args:
+        reader: The source.
+        rows: Which of its rows.
+        path: The store.
+        split_seed: Seed of the hash that orders the rows.
+        layout: How they are divided.
+        progress: Called with the number of samples packed so far.
+    """
+
+    def __init__(
+        self,
+        reader: SourceReader,
+        rows: NDArray[np.int64],
+        path: Path,
+        split_seed: int,
+        layout: Layout,
+        progress: Progress | None,
+    ) -> None:
+        self._reader = reader
+        self._rows = rows if split_seed == reader.split_seed else _by_hash(reader, rows, split_seed)
+        self._path = path
+        self._split_seed = split_seed
+        self._layout = layout
+        self._progress = progress
+        self._looks = Looks.none(len(rows))
+        self._resumed = 0
+        self._threads = self._block_rows = 1
+
+    def divide(self, memory: str | float) -> None:
+        """Find how many threads and rows at a time the memory allows."""
+        total = parse_bytes(memory)
+        chunk = min(self._layout.rows_per_chunk, len(self._rows)) * self._layout.schema.nbytes
+        left = total - CHUNKS_HELD * chunk
+        for threads in range(reading_threads(), 0, -1):
+            rows = BLOCK_ROWS
+            while rows > 1 and self._depth(threads) * self._working_bytes(rows) > left:
+                rows //= 2
+            if self._depth(threads) * self._working_bytes(rows) <= left:
+                self._threads, self._block_rows = threads, rows
+                return
+        least = CHUNKS_HELD * chunk + self._depth(1) * self._working_bytes(1)
+        raise MemoryBudgetError(
+            f"memory={memory!r} is too small to pack chunks of {chunk:,} bytes.",
+            f"Give at least memory={readable(least)!r}.",
+        )
+
+    def old_store(self, *, overwrite: bool) -> StoreReader | None:
+        """The store as it is, if its samples are of the same kind.
+
+        Raises:
+            OtherStoreError: They are not, and it is not to be overwritten.
+        """
+        try:
+            old = StoreReader(self._path)
+        except (StoreNotFoundError, DamagedStoreError):
+            return None
+        except StoreError:
+            if overwrite:
+                return None
+            raise
+        mine, its = self._layout.schema, old.schema
+        same_kind = (mine.inputs, mine.target, mine.weight) == (its.inputs, its.target, its.weight)
+        if same_kind and old.split_seed == self._split_seed:
+            return old
+        if overwrite:
+            return None
+        raise OtherStoreError(
+            f"{self._path}: the store holds samples of {its.inputs.shape} {its.inputs.dtype}, "
+            f"split_seed={old.split_seed}; these are of {mine.inputs.shape} {mine.inputs.dtype}, "
+            f"split_seed={self._split_seed}, or have other targets or weights.",
+            OVERWRITE,
+        )
+
+    def run(self, old: StoreReader | None, *, overwrite: bool, check_content: bool) -> Packed:
+        """Pack."""
+        began, clock = time.time(), time.perf_counter()
+        for leftover in self._path.glob(f"*{PARTIAL}"):
+            remove(leftover)
+        origin = Origin(self._reader, self._rows, old, check_content=check_content)
+        if origin.is_foreign and not overwrite:
+            message = f"{self._path}: the store has no sample in common with {self._reader.name}."
+            raise OtherStoreError(message, OVERWRITE)
+        finished = Finished(self._path, self._identity(check_content=check_content))
+        shards = tuple(self._shard(number, at, origin, finished) for number, at in self._divided())
+        counts = len(self._rows), len(self._reader.skipped)
+        manifest = Manifest(self._layout, self._split_seed, *counts, shards)
+        self._commit(manifest, write_prints(origin.prints, manifest.to_json(), self._reader, began))
+        seconds = time.perf_counter() - clock
+        source_bytes = int(origin.prints[:, 0].clip(min=0).sum())
+        seen = self._audit(origin, began, seconds)
+        return Packed(self._path, manifest, source_bytes, seconds, self._resumed, origin.changes, seen)
+
+    def _divided(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
+        """Each shard's number, and the positions of its samples."""
+        size = self._layout.rows_per_shard
+        for number, start in enumerate(range(0, len(self._rows), size)):
+            yield number, np.arange(start, min(start + size, len(self._rows)))
+
+    def _shard(self, number: int, at: NDArray[np.int64], origin: Origin, finished: Finished) -> Shard:
+        """A shard: that of an earlier run, if it would be the same again, or else a new one."""
+        shard = None
+        if (earlier := finished.digest(number)) is not None:
+            origin.prints[at] = self._reader.fingerprints(self._rows[at])
+            shard = finished.recall(number) if self._digest(at, origin) == earlier else None
+        if shard:
+            self._resumed += len(at)
+            self._tell(int(at[-1]) + 1)
+        else:
+            with ShardWriter(self._path, number, self._layout) as writer:
+                for rows in self._chunks(at, origin):
+                    writer.write(rows)
+                shard = writer.finish()
+        finished.note(number, shard, self._digest(at, origin))
+        return shard
+
+    def _chunks(self, at: NDArray[np.int64], origin: Origin) -> Iterator[Rows]:
+        """The samples of a shard, a chunk at a time, read ahead in threads."""
+        per_chunk, fields = self._layout.rows_per_chunk, self._layout.schema.fields
+        parts = [at[start : start + per_chunk] for start in range(0, len(at), per_chunk)]
+        blocks = (
+            part[start : start + self._block_rows]
+            for part in parts
+            for start in range(0, len(part), self._block_rows)
+        )
+        read = partial(self._read, origin)
+        with ReadAhead(read, blocks, threads=self._threads, depth=self._depth(self._threads)) as ahead:
+            samples = iter(ahead)
+            for part in parts:
+                columns = [np.empty((len(part), *field.shape), field.dtype) for field in fields]
+                filled = 0
+                while filled < len(part):
+                    arrays = next(samples).arrays
+                    for column, array in zip(columns, arrays, strict=True):
+                        column[filled : filled + len(array)] = array
+                    filled += len(arrays[0])
+                    self._tell(int(part[0]) + filled)
+                keys = pa.array(self._reader.keys(self._rows[part]), pa.string())
+                yield Rows(keys, as_samples(columns, self._layout))
+
+    def _read(self, origin: Origin, at: NDArray[np.int64]) -> Samples:
+        """Read some samples, and note what the audit wants to know. Done in threads."""
+        samples = origin.read(at)
+        flat = samples.x.reshape(len(at), -1)
+        self._looks.low[at], self._looks.high[at] = flat.min(axis=1), flat.max(axis=1)
+        return samples
+
+    def _identity(self, *, check_content: bool) -> str:
+        """What is packed and how, of which a shard depends on more than its own samples."""
+        said = {
+            "layout": repr(self._layout),
+            "split_seed": self._split_seed,
+            "samples": len(self._rows),
+            "source": self._reader.identity,
+            "arrow": pa.__version__,
+            "check_content": check_content,
+        }
+        return xxh3_128_hexdigest(json.dumps(said, sort_keys=True).encode())
+
+    def _digest(self, at: NDArray[np.int64], origin: Origin) -> str:
+        """A checksum of what the samples of a shard come from; where none can be told, one like no other."""
+        if not self._reader.has_files:
+            return uuid.uuid4().hex
+        digest = xxh3_128()
+        for start in range(0, len(at), PIECE):
+            rows = self._rows[at[start : start + PIECE]]
+            digest.update("\0".join(self._reader.keys(rows)).encode())
+            for values in (origin.prints[at[start : start + PIECE]], *self._reader.targets(rows)):
+                digest.update(b"" if values is None else np.ascontiguousarray(values).data)
+        return digest.hexdigest()
+
+    def _commit(self, manifest: Manifest, prints: bytes) -> None:
+        """Make the store the new one, and remove what is not of it."""
+        write_whole(self._path / SOURCE, prints)
+        write_whole(self._path / MANIFEST, manifest.to_json().encode())
+        named = {MANIFEST, SOURCE, *(shard.file for shard in manifest.shards)}
+        for path in list(self._path.iterdir()):
+            if path.name not in named and is_own(path.name):
+                remove(path)
+        sync_folder(self._path)
+
+    def _audit(self, origin: Origin, began: float, seconds: float) -> Audit | None:
+        """What was seen of the samples, if all were looked at; kept for the next scan."""
+        if self._resumed:
+            return None
+        looks = replace(self._looks, prints=origin.prints)
+        if np.array_equal(self._rows, np.arange(len(self._reader))):
+            AuditCache(self._reader).keep(looks, began)
+        return summed(self._reader, self._rows, looks, seconds)
+
+    def _tell(self, count: int) -> None:
+        if self._progress:
+            self._progress(count)
+
+    def _depth(self, threads: int) -> int:
+        return 2 * threads + 1
+
+    def _working_bytes(self, rows: int) -> int:
+        return self._reader.working_bytes(rows)
+
+
+def refuse_other_content(path: Path, root: Path | None) -> None:
+    """Refuse to write a store where there is something else, or into the source.
+
+    Raises:
+        OtherStoreError: There is something else.
+        ArgumentError: It would lie in the source's folder.
+    """
+    if root is not None and path.resolve().is_relative_to(root.resolve()):
+        raise ArgumentError(
+            f"{path}: the store would lie in the folder of the source, which is never written to.",
+            f"Put it beside: {root.resolve().with_suffix('.brim')}",
+        )
+    if not path.parent.is_dir():
+        raise ArgumentError(f"{path}: there is no folder to put the store into.", "Make it first.")
+    if not os.path.lexists(path):
+        return
+    if not path.is_dir():
+        raise OtherStoreError(f"{path}: this is a file, and no store.", "Name a folder that is not there.")
+    names = [entry.name for entry in path.iterdir()]
+    strangers = sorted(name for name in names if not is_own(name))
+    if strangers and not {MANIFEST, PROGRESS} & {*names}:
+        raise OtherStoreError(
+            f"{path}: the folder is no store and not empty: there is {strangers[0]!r}.",
+            "Name a folder that is not there yet.",
+        )
+
+
+def is_own(name: str) -> bool:
+    """Whether a file of a store's folder is packing's own."""
+    own = (MANIFEST, SOURCE, PROGRESS)
+    return name in own or name.endswith(PARTIAL) or SHARD_NAME.fullmatch(name) is not None
+
+
+def _counted(error: SourceError, found: Audit) -> SourceError:
+    """The error for samples that cannot be packed, all of them counted."""
+    if not found.faults:
+        return error  # it was there for a moment only
+    kinds = Counter(fault.kind.replace("_", " ") for fault in found.faults)
+    counts = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
+    return SourceError(
+        f"{found.name}: {len(found.faults):,} of {found.samples:,} samples cannot be packed ({counts}); "
+        f"the first: {found.faults[0].message}",
+        "`brimful scan` lists them. Mend them, or leave them out: on_bad='skip', --on-bad skip.",
+    )
+
+
+def _by_hash(reader: SourceReader, rows: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """Some rows in the order of another hash."""
+    keys = pa.array(reader.keys(rows), pa.large_string())
+    return rows[row_order(keys, hash_keys(keys, seed))]

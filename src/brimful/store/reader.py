@@ -1,0 +1,277 @@
+"""StoreReader: the samples of a store by row, every byte checked when it is read. A Reader."""
+
+import os
+import stat
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from xxhash import xxh3_64_hexdigest
+
+from brimful.errors import DamagedStoreError, StoreNotFoundError
+from brimful.keys import find_keys, hash_keys
+from brimful.schema import Schema
+from brimful.sources.base import Fault, Samples
+from brimful.store.chunk import as_samples, columns_of, decode_keys
+from brimful.store.format import LARGEST_MANIFEST, MANIFEST, PROGRESS, Chunk, Manifest, Shard
+from brimful.store.narrowing import BY_NAME, RAW
+
+MEND = "Pack the source again: that mends the store. `brimful verify` lists all that is damaged."
+CACHE_BYTES = 64 * 2**20
+
+
+class StoreReader:
+    """Random access to the samples of a store.
+
+    Args:
+        path: The store.
+        cache_bytes: What of it may be kept in memory, as stored: at least one chunk is.
+
+    Raises:
+        StoreNotFoundError: There is no store.
+        DamagedStoreError: Its manifest is damaged, or a shard is missing or cut.
+    """
+
+    skipped: tuple[Fault, ...] = ()
+
+    def __init__(self, path: Path, *, cache_bytes: int = CACHE_BYTES) -> None:
+        self.path = path
+        self.manifest = read_manifest(path)
+        self._cache_bytes = cache_bytes
+        self._cache: OrderedDict[int, tuple[bytes, Shard, Chunk]] = OrderedDict()
+        self._lock = threading.Lock()
+        layout = self.manifest.layout
+        self._rows_per_chunk = layout.rows_per_chunk
+        self._chunks_per_shard = layout.rows_per_shard // layout.rows_per_chunk
+        for shard in self.manifest.shards:
+            self._check_size(shard)
+
+    @property
+    def name(self) -> str:
+        """The folder."""
+        return str(self.path)
+
+    @property
+    def schema(self) -> Schema:
+        """What every sample has."""
+        return self.manifest.layout.schema
+
+    @property
+    def split_seed(self) -> int:
+        """Seed of the hash that orders the rows."""
+        return self.manifest.split_seed
+
+    @cached_property
+    def all_keys(self) -> pa.LargeStringArray:
+        """The keys of all rows."""
+        pieces = [self.chunk_keys(chunk) for chunk in range(self.chunks)]
+        return pa.concat_arrays([piece.cast(pa.large_string()) for piece in pieces])
+
+    @cached_property
+    def hashes(self) -> NDArray[np.uint64]:
+        """The hash of every row's key, ascending."""
+        return hash_keys(self.all_keys, self.split_seed)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that keys and hashes take, once they were asked for."""
+        held = vars(self)
+        return sum(int(held[name].nbytes) for name in ("all_keys", "hashes") if name in held)
+
+    @property
+    def chunks(self) -> int:
+        """How many chunks there are."""
+        return sum(len(shard.chunks) for shard in self.manifest.shards)
+
+    def __len__(self) -> int:
+        return self.manifest.samples
+
+    def keys(self, rows: NDArray[np.int64]) -> list[str]:
+        """Keys of some rows."""
+        return list(self.all_keys.take(pa.array(rows)).to_pylist())
+
+    def find(self, keys: pa.LargeStringArray) -> NDArray[np.int64]:
+        """The row of each key, -1 where there is none."""
+        return find_keys(keys, self.hashes, lambda rows: self.all_keys.take(pa.array(rows)), self.split_seed)
+
+    def read(self, rows: NDArray[np.int64]) -> Samples:
+        """Read some samples, in the order given; every chunk that holds one is read and checked."""
+        layout = self.manifest.layout
+        fields = layout.schema.fields
+        out = [np.empty((len(rows), *field.shape), field.dtype) for field in fields]
+        of_chunk = rows // self._rows_per_chunk
+        for chunk in np.unique(of_chunk).tolist():
+            at = np.flatnonzero(of_chunk == chunk)
+            content, shard, place = self._chunk(chunk)
+            data = memoryview(content)[place.head + place.keys :]
+            columns = columns_of(data, self.rows_of(chunk), layout, shard.rule)
+            within = rows[at] - chunk * self._rows_per_chunk
+            for values, column in zip(out, columns, strict=True):
+                picked = column[within]
+                if values is out[0] and shard.rule != RAW:
+                    picked = BY_NAME[shard.rule].decode(picked)
+                values[at] = picked
+        return as_samples(out, layout)
+
+    def working_bytes(self, n: int) -> int:
+        """The samples twice while they are picked and decoded, and a chunk."""
+        largest = max(chunk.nbytes for shard in self.manifest.shards for chunk in shard.chunks)
+        return 2 * n * self.schema.nbytes + largest
+
+    def rows_of(self, chunk: int) -> int:
+        """How many rows a chunk has."""
+        shard, within = divmod(chunk, self._chunks_per_shard)
+        return min(self._rows_per_chunk, self.manifest.shards[shard].rows - within * self._rows_per_chunk)
+
+    def chunk_keys(self, chunk: int) -> pa.StringArray:
+        """The keys of a chunk, whatever its data are like.
+
+        Raises:
+            DamagedStoreError: They are damaged.
+        """
+        shard, place = self._place(chunk)
+        content = self._read(shard, place.offset, place.head + place.keys)
+        if xxh3_64_hexdigest(content) != place.keys_xxh3:
+            raise self._damaged(chunk, None)
+        try:
+            return decode_keys(memoryview(content)[place.head :], self.rows_of(chunk))
+        except (ValueError, pa.ArrowInvalid) as error:  # the checksum is that of wrong keys
+            raise self._damaged(chunk, None) from error
+
+    def hash_range(self, chunk: int) -> tuple[int, int]:
+        """Between which hashes its keys lie, as far as undamaged keys around it tell."""
+        try:
+            hashes = hash_keys(self.chunk_keys(chunk), self.split_seed)
+            return int(hashes[0]), int(hashes[-1])
+        except DamagedStoreError:
+            before = next(self._undamaged(range(chunk - 1, -1, -1)), None)
+            after = next(self._undamaged(range(chunk + 1, self.chunks)), None)
+            low = 0 if before is None else int(hash_keys([before[-1].as_py()], self.split_seed)[0])
+            high = 2**64 - 1 if after is None else int(hash_keys([after[0].as_py()], self.split_seed)[0])
+            return low, high
+
+    def _undamaged(self, chunks: range) -> Iterator[pa.StringArray]:
+        for chunk in chunks:
+            try:
+                yield self.chunk_keys(chunk)
+            except DamagedStoreError:
+                continue
+
+    def _chunk(self, number: int) -> tuple[bytes, Shard, Chunk]:
+        """The bytes of a chunk, checked, and where they came from."""
+        with self._lock:
+            if number in self._cache:
+                self._cache.move_to_end(number)
+                return self._cache[number]
+        shard, place = self._place(number)
+        content = self._read(shard, place.offset, place.nbytes)
+        split = place.head + place.keys
+        keys_are_well = xxh3_64_hexdigest(memoryview(content)[:split]) == place.keys_xxh3
+        if not keys_are_well or xxh3_64_hexdigest(memoryview(content)[split:]) != place.data_xxh3:
+            raise self._damaged(number, self.chunk_keys(number).to_pylist() if keys_are_well else None)
+        with self._lock:
+            self._cache[number] = content, shard, place
+            while len(self._cache) > 1 and self._cached_bytes() > self._cache_bytes:
+                self._cache.popitem(last=False)
+        return content, shard, place
+
+    def _cached_bytes(self) -> int:
+        return sum(len(content) for content, _, _ in self._cache.values())
+
+    def _place(self, chunk: int) -> tuple[Shard, Chunk]:
+        shard, within = divmod(chunk, self._chunks_per_shard)
+        return self.manifest.shards[shard], self.manifest.shards[shard].chunks[within]
+
+    def _read(self, shard: Shard, offset: int, n: int) -> bytes:
+        with opened(self.path / shard.file) as descriptor:
+            pieces = []
+            while n and (piece := os.pread(descriptor, n, offset)):
+                pieces.append(piece)
+                offset, n = offset + len(piece), n - len(piece)
+        if n:
+            raise DamagedStoreError(f"{self.path / shard.file}: the file ends at byte {offset:,}.", MEND)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def _check_size(self, shard: Shard) -> None:
+        path = self.path / shard.file
+        try:
+            status = path.lstat()
+        except OSError as error:
+            raise DamagedStoreError(
+                f"{path}: a shard of the store is missing: {error.strerror}.", MEND
+            ) from error
+        if not stat.S_ISREG(status.st_mode) or status.st_size != shard.nbytes:
+            raise DamagedStoreError(
+                f"{path}: expected a file of {shard.nbytes:,} bytes. Found {_described(status)}.", MEND
+            )
+
+    def _damaged(self, chunk: int, keys: list[str] | None) -> DamagedStoreError:
+        shard, place = self._place(chunk)
+        first = chunk * self._rows_per_chunk
+        low, high = self.hash_range(chunk)
+        named = f"keys {', '.join(map(repr, keys[:3]))}, ..." if keys else "its keys are damaged too"
+        return DamagedStoreError(
+            f"{self.path / shard.file}: chunk {chunk % self._chunks_per_shard} (bytes {place.offset:,} to "
+            f"{place.offset + place.nbytes:,}) is damaged. It holds rows {first:,} to "
+            f"{first + self.rows_of(chunk) - 1:,}, hashes {low:016x} to {high:016x}, {named}.",
+            MEND,
+            keys,
+        )
+
+
+def read_manifest(path: Path) -> Manifest:
+    """Read and check the manifest of a store.
+
+    Raises:
+        StoreNotFoundError: There is no store.
+        DamagedStoreError: It is damaged.
+    """
+    if not os.path.isdir(path):  # noqa: PTH112 (pathlib raises where a name is too long)
+        raise StoreNotFoundError(f"{path}: there is no such store.", "Check the path, or pack it first.")
+    if not os.path.lexists(path / MANIFEST):
+        if (path / PROGRESS).exists():
+            raise StoreNotFoundError(
+                f"{path}: this store was not finished.", "Pack it again: that goes on where it stopped."
+            )
+        raise StoreNotFoundError(
+            f"{path}: this is no store: it has no {MANIFEST}.", "Give the folder *.brim."
+        )
+    with opened(path / MANIFEST) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
+        if os.fstat(descriptor).st_size > LARGEST_MANIFEST:
+            raise DamagedStoreError(f"{path / MANIFEST}: the file is larger than any manifest.", MEND)
+        return Manifest.from_json(file.read(LARGEST_MANIFEST), str(path))
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[int]:
+    """A file of a store: a plain file, and no link to one elsewhere.
+
+    Raises:
+        DamagedStoreError: It is not, or cannot be read.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise DamagedStoreError(
+                    f"{path}: expected a file. Found {_described(os.fstat(descriptor))}.", MEND
+                )
+            yield descriptor
+        finally:
+            os.close(descriptor)
+    except FileNotFoundError as error:
+        raise DamagedStoreError(
+            f"{path}: a file of the store is missing.", f"If it was packed again, open it again. {MEND}"
+        ) from error
+    except OSError as error:
+        raise DamagedStoreError(f"{path}: this cannot be read: {error.strerror or error}.", MEND) from error
+
+
+def _described(status: os.stat_result) -> str:
+    return f"one of {status.st_size:,}" if stat.S_ISREG(status.st_mode) else "what is no plain file"

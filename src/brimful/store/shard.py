@@ -1,0 +1,182 @@
+"""ShardWriter: samples in row order -> one shard, under the narrowest rule that all of them allow."""
+
+import io
+from collections.abc import Iterator
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from xxhash import xxh3_64, xxh3_64_hexdigest
+
+from brimful.store.chunk import Rows, decode_data, decode_keys
+from brimful.store.durable import PartialFile
+from brimful.store.format import PARTIAL, Chunk, Layout, Shard, padded
+from brimful.store.narrowing import BY_NAME, RAW, first_rule
+
+
+class ShardWriter:
+    """Writes a shard, a chunk at a time, and gives it its name once it is whole.
+
+    The rule is the first that holds for the first chunk. Should a later chunk not allow it, what was
+    written is read back and written again under the next rule that holds for all.
+
+    Leaving the context without `finish` leaves nothing.
+
+    Args:
+        folder: The store.
+        number: Which of its shards.
+        layout: What a sample has.
+    """
+
+    def __init__(self, folder: Path, number: int, layout: Layout) -> None:
+        self._path = folder / f"shard-{number:05d}"
+        self._layout = layout
+        self._tries = 0
+        self._files = ExitStack()
+        self._file: _ShardFile | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._files.close()
+
+    def write(self, rows: Rows) -> None:
+        """Append a chunk."""
+        file = self._file or self._start(self._next_rule(rows, None))
+        codes = _encode(rows, file.rule)
+        while codes is None:
+            file = self._widened(file, self._next_rule(rows, file.rule))
+            codes = _encode(rows, file.rule)
+        file.append(rows, codes)
+        self._file = file
+
+    def finish(self) -> Shard:
+        """Bring the shard to the disk and give it its name."""
+        if self._file is None:
+            raise ValueError("a shard of no rows")
+        return self._file.finish(self._path.name)
+
+    def _next_rule(self, rows: Rows, failed: str | None) -> str:
+        if rows.samples.x.dtype != "float32":
+            return RAW
+        rule = first_rule(rows.samples.x, BY_NAME[failed] if failed else None)
+        return rule.name if rule else RAW
+
+    def _start(self, rule: str) -> "_ShardFile":
+        self._tries += 1
+        path = self._path.with_name(f"{self._path.name}-{self._tries}{PARTIAL}")
+        return self._files.enter_context(closing(_ShardFile(path, self._layout, rule)))
+
+    def _widened(self, file: "_ShardFile", rule: str) -> "_ShardFile":
+        """The same chunks under another rule, or under a later one that holds for them too."""
+        for rows in file:
+            while _encode(rows, rule) is None:
+                rule = self._next_rule(rows, rule)
+        wider = self._start(rule)
+        for rows in file:
+            codes = _encode(rows, rule)
+            assert codes is not None  # noqa: S101 (it was tried above)
+            wider.append(rows, codes)
+        file.close()
+        return wider
+
+
+def _encode(rows: Rows, rule: str) -> NDArray[Any] | None:
+    return rows.samples.x if rule == RAW else BY_NAME[rule].encode(rows.samples.x)
+
+
+class _ShardFile:
+    """A shard that is being written under one rule. Iterating gives back what was written.
+
+    Args:
+        path: Its name for now.
+        layout: What a sample has.
+        rule: How x is kept.
+    """
+
+    def __init__(self, path: Path, layout: Layout, rule: str) -> None:
+        self.rule = rule
+        self._layout = layout
+        self._schema = layout.arrow(rule)
+        self._file = PartialFile(path)
+        self._sink = _Sink()
+        self._writer = pa.ipc.new_file(pa.PythonFile(self._sink, "w"), self._schema)
+        self._size = 0
+        self._digest = xxh3_64()
+        self._chunks: list[Chunk] = []
+        self._counts: list[int] = []
+
+    def close(self) -> None:
+        """Remove it, unless it was finished."""
+        self._file.close()
+
+    def __iter__(self) -> Iterator[Rows]:
+        for chunk, n in zip(self._chunks, self._counts, strict=True):
+            content = memoryview(self._file.read(chunk.nbytes, chunk.offset))[chunk.head :]
+            keys, data = content[: chunk.keys], content[chunk.keys :]
+            yield Rows(decode_keys(keys, n), decode_data(data, n, self._layout, self.rule))
+
+    def append(self, rows: Rows, codes: NDArray[Any]) -> None:
+        """Append a chunk whose x was encoded."""
+        columns = [codes, *rows.samples.arrays[1:]]
+        fields = list(self._schema)[1:]
+        arrays = [_column(values, field.type) for values, field in zip(columns, fields, strict=True)]
+        batch = pa.RecordBatch.from_arrays([rows.keys, *arrays], schema=self._schema)
+        self._writer.write_batch(batch)
+        n, message = len(batch), pa.ipc.get_record_batch_size(batch)
+        data = self._layout.data_bytes(n, self.rule)
+        keys = padded(4 * n + 4) + padded(pc.sum(pc.binary_length(rows.keys)).as_py())
+        content = self._flush()
+        chunk = content[len(content) - message :]  # before the first, there is the schema
+        offset = self._size - message
+        digests = (xxh3_64_hexdigest(part) for part in (chunk[: message - data], chunk[message - data :]))
+        self._chunks.append(Chunk(offset, message - keys - data, keys, data, *digests))
+        self._counts.append(n)
+
+    def finish(self, name: str) -> Shard:
+        """Bring it to the disk under a name that ends in its checksum."""
+        self._writer.close()
+        self._flush()
+        file = f"{name}-{self._digest.hexdigest()}.arrow"
+        self._file.commit(file)
+        return Shard(file, self._size, sum(self._counts), self.rule, tuple(self._chunks))
+
+    def _flush(self) -> memoryview:
+        """Write what the Arrow writer has given."""
+        content = memoryview(self._sink.take())
+        self._file.write(content)
+        self._digest.update(content)
+        self._size += len(content)
+        return content
+
+
+class _Sink(io.RawIOBase):
+    """A file to Arrow, that keeps what is written to it until it is taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Keep some bytes."""
+        self._pieces.append(data)
+        return len(data)
+
+    def take(self) -> bytes:
+        """All that was written since it was last taken."""
+        content = b"".join(self._pieces)
+        self._pieces.clear()
+        return content
+
+
+def _column(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
+    flat = pa.array(values.reshape(-1))
+    return pa.FixedSizeListArray.from_arrays(flat, type=kind) if pa.types.is_fixed_size_list(kind) else flat
