@@ -26,6 +26,7 @@ from brimful.errors import (
 )
 
 if TYPE_CHECKING:
+    from brimful.dataset import Dataset, open, pack  # noqa: A004 (bf.open)
     from brimful.source import Source, scan
     from brimful.training.train import train
 
@@ -35,6 +36,7 @@ __all__ = [
     "ArgumentError",
     "BrimfulError",
     "DamagedStoreError",
+    "Dataset",
     "DependencyError",
     "LabelError",
     "MalformedFileError",
@@ -52,12 +54,21 @@ __all__ = [
     "StoreNotFoundError",
     "UnknownKeyError",
     "WriteError",
+    "open",
+    "pack",
     "scan",
     "train",
 ]
 
 # Imported at their first use: pyarrow and keras take a while, and `brimful --help` needs neither.
-_LAZY = {"Source": "brimful.source", "scan": "brimful.source", "train": "brimful.training.train"}
+_LAZY = {
+    "Dataset": "brimful.dataset",
+    "Source": "brimful.source",
+    "open": "brimful.dataset",
+    "pack": "brimful.dataset",
+    "scan": "brimful.source",
+    "train": "brimful.training.train",
+}
 
 
 def __dir__() -> list[str]:

@@ -173,8 +173,9 @@ class SampleSet:
         self._refuse_problems()
         from brimful.training.batches import Batches  # keras takes seconds to import
 
+        reader, memory = self._fed_from(memory)
         feed = Feed(
-            self._reader,
+            reader,
             self._view,
             batch_size,
             seed=seed,
@@ -188,6 +189,10 @@ class SampleSet:
 
     def _refuse_problems(self) -> None:
         """Raise an error where these samples must not be trained on as they are."""
+
+    def _fed_from(self, memory: str | float) -> tuple[Reader, str | float]:
+        """What to feed from, and the memory that is left for doing so."""
+        return self._reader, memory
 
     def _hashes(self, group: Group | None, seed: int) -> NDArray[np.uint64]:
         """The hash that decides the side of each sample."""

@@ -2,9 +2,11 @@
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from brimful.arguments import whole
 from brimful.errors import ArgumentError, LabelError, SourceError
@@ -14,6 +16,8 @@ from brimful.sources.base import Fault, Finding, Progress, SourceReader
 from brimful.sources.indexable import Indexable, RandomAccess
 from brimful.sources.label_table import Columns
 from brimful.sources.scan import scan_tree
+from brimful.store.packing import Packed, pack
+from brimful.store.plan import Plan, plan
 
 DTYPES = ("float16", "float32", "float64")
 
@@ -153,7 +157,7 @@ class Source(SampleSet):
     @property
     def findings(self) -> tuple[Finding, ...]:
         """What was noticed when the source was scanned: problems, and warnings."""
-        return self.audit(quick=True).findings
+        return glance(self._reader, self._rows()).findings
 
     @property
     def skipped(self) -> tuple[Fault, ...]:
@@ -173,8 +177,52 @@ class Source(SampleSet):
             What was found; `print` shows it. Findings about labels and other files are those of the
             whole source also where this is a part.
         """
-        rows = self._view.at(np.arange(len(self)))
-        return glance(self._reader, rows) if quick else audit(self._reader, rows, progress, cached=cached)
+        rows = self._rows()
+        seen = glance(self._reader, rows) if quick else audit(self._reader, rows, progress, cached=cached)
+        planned = self.plan()
+        return replace(
+            seen,
+            packed_bytes=planned.store_bytes if planned else None,
+            packing_seconds=planned.seconds if planned else None,
+        )
+
+    def plan(self) -> Plan | None:
+        """What packing it will take, by a few samples that are read to find out.
+
+        Returns:
+            The plan; None if none of these samples can be used.
+        """
+        return plan(self._reader, self._rows())
+
+    def pack_into(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        split_seed: int = 0,
+        memory: str | float = "1GB",
+        overwrite: bool = False,
+        check_content: bool = False,
+        progress: Progress | None = None,
+    ) -> Packed:
+        """Pack it, as `brimful.pack` does.
+
+        Returns:
+            What there is to say of it.
+        """
+        self._refuse_problems()
+        return pack(
+            self._reader,
+            self._rows(),
+            Path(path),
+            split_seed=whole("split_seed", split_seed, 0, 2**64 - 1),
+            memory=memory,
+            overwrite=overwrite,
+            check_content=check_content,
+            progress=progress,
+        )
+
+    def _rows(self) -> NDArray[np.int64]:
+        return self._view.at(np.arange(len(self)))
 
     def _refuse_problems(self) -> None:
         for finding in self.findings:

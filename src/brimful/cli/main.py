@@ -3,6 +3,7 @@
 Exit codes: 0 done, 1 the data, store or run is bad, 2 the command line is wrong, 130 interrupted.
 """
 
+import shlex
 import sys
 
 import click
@@ -10,6 +11,7 @@ import click
 import brimful
 from brimful.cli.demo import demo
 from brimful.cli.scan import scan_command
+from brimful.cli.store import info_command, pack_command, verify_command
 from brimful.cli.train import train
 from brimful.errors import ArgumentError, BrimfulError
 
@@ -29,9 +31,8 @@ def cli() -> None:
     """
 
 
-cli.add_command(demo)
-cli.add_command(scan_command)
-cli.add_command(train)
+for command in (demo, scan_command, pack_command, info_command, verify_command, train):
+    cli.add_command(command)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -43,8 +44,9 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         The exit code.
     """
+    arguments = sys.argv[1:] if arguments is None else arguments
     try:
-        with cli.make_context("brimful", sys.argv[1:] if arguments is None else arguments) as context:
+        with cli.make_context("brimful", list(arguments)) as context:
             try:
                 cli.invoke(context)
             except BrimfulError as error:
@@ -60,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
+        click.echo(f"interrupted; to go on: {shlex.join(['brimful', *arguments])}", err=True)
         return INTERRUPTED
     return DONE
 

@@ -53,6 +53,10 @@ def _show(audit: Audit, screen: Screen) -> None:
             f"{audit.source_bytes / 1e6:,.1f} MB seen in {audit.seconds:.1f} s, {rate:,.0f} samples/s; "
             f"{audit.samples * audit.schema.nbytes / 1e6:,.1f} MB once decoded"
         )
+    if audit.packed_bytes is not None and audit.packing_seconds is not None:
+        screen.say(
+            f"about {audit.packed_bytes / 1e6:,.1f} MB once packed, in about {audit.packing_seconds:,.1f} s"
+        )
     screen.findings(audit.findings, examples=True)
     if not audit.problems:
         screen.say("no problems" + ("" if audit.complete else " in the first samples"), "green")

@@ -45,6 +45,8 @@ class Audit:
         source_bytes: What the samples take where they lie; None where that is not known.
         seconds: How long it took.
         complete: Whether every sample was read, and not only those that the schema was inferred from.
+        packed_bytes: What a store of them will take, as far as some of them tell; None where none does.
+        packing_seconds: How long packing them will take, likewise.
     """
 
     name: str
@@ -57,6 +59,8 @@ class Audit:
     source_bytes: int | None
     seconds: float
     complete: bool
+    packed_bytes: int | None = None
+    packing_seconds: float | None = None
 
     @property
     def problems(self) -> tuple[Finding, ...]:
@@ -81,6 +85,8 @@ class Audit:
             "value_range": None if self.value_range is None else list(self.value_range),
             "source_bytes": self.source_bytes,
             "decoded_bytes": self.samples * self.schema.nbytes,
+            "packed_bytes": self.packed_bytes,
+            "packing_seconds": self.packing_seconds,
             "seconds": self.seconds,
             "complete": self.complete,
             "problems": [_entry(finding) for finding in self.problems],
@@ -93,6 +99,12 @@ class Audit:
         lines = [f"{self.name}: {self.samples:,} samples of {inputs.shape} {inputs.dtype}; {how}"]
         if self.source_bytes is not None:
             lines.append(f"  {self.source_bytes / 1e6:,.1f} MB, in {self.seconds:.1f} s")
+        if self.packed_bytes is not None and self.packing_seconds is not None:
+            packed, decoded = self.packed_bytes, self.samples * self.schema.nbytes
+            lines.append(
+                f"  packed about {packed / 1e6:,.1f} MB, in about {self.packing_seconds:,.1f} s; "
+                f"{decoded / 1e6:,.1f} MB as delivered"
+            )
         if self.value_range:
             lines.append(f"  values from {self.value_range[0]:g} to {self.value_range[1]:g}")
         if self.class_counts:

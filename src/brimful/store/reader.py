@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xxhash import xxh3_64_hexdigest
 
 from brimful.errors import DamagedStoreError, StoreNotFoundError
-from brimful.keys import find_keys, hash_keys
+from brimful.keys import find_keys, hash_keys, row_order
 from brimful.schema import Schema
 from brimful.sources.base import Fault, Samples
 from brimful.store.chunk import as_samples, columns_of, decode_keys
@@ -32,6 +32,7 @@ class StoreReader:
     Args:
         path: The store.
         cache_bytes: What of it may be kept in memory, as stored: at least one chunk is.
+        check_sizes: Whether to refuse a store of which a shard is missing or cut.
 
     Raises:
         StoreNotFoundError: There is no store.
@@ -40,7 +41,7 @@ class StoreReader:
 
     skipped: tuple[Fault, ...] = ()
 
-    def __init__(self, path: Path, *, cache_bytes: int = CACHE_BYTES) -> None:
+    def __init__(self, path: Path, *, cache_bytes: int = CACHE_BYTES, check_sizes: bool = True) -> None:
         self.path = path
         self.manifest = read_manifest(path)
         self._cache_bytes = cache_bytes
@@ -49,8 +50,9 @@ class StoreReader:
         layout = self.manifest.layout
         self._rows_per_chunk = layout.rows_per_chunk
         self._chunks_per_shard = layout.rows_per_shard // layout.rows_per_chunk
-        for shard in self.manifest.shards:
-            self._check_size(shard)
+        if check_sizes:
+            for shard in self.manifest.shards:
+                self.check_size(shard)
 
     @property
     def name(self) -> str:
@@ -129,6 +131,41 @@ class StoreReader:
         shard, within = divmod(chunk, self._chunks_per_shard)
         return min(self._rows_per_chunk, self.manifest.shards[shard].rows - within * self._rows_per_chunk)
 
+    def check_size(self, shard: Shard) -> None:
+        """Refuse a shard that is missing, or is not the file that it was.
+
+        Raises:
+            DamagedStoreError: It is.
+        """
+        path = self.path / shard.file
+        try:
+            status = path.lstat()
+        except OSError as error:
+            raise DamagedStoreError(
+                f"{path}: a shard of the store is missing: {error.strerror}.", MEND
+            ) from error
+        if not stat.S_ISREG(status.st_mode) or status.st_size != shard.nbytes:
+            raise DamagedStoreError(
+                f"{path}: expected a file of {shard.nbytes:,} bytes. Found {_described(status)}.", MEND
+            )
+
+    def check(self, chunk: int) -> None:
+        """Check all bytes of a chunk, and that its keys are in order.
+
+        Raises:
+            DamagedStoreError: They are not as they were.
+        """
+        self._chunk(chunk)
+        keys = self.chunk_keys(chunk)
+        hashes = hash_keys(keys.cast(pa.large_string()), self.split_seed)
+        if not np.array_equal(row_order(keys, hashes), np.arange(len(keys))):
+            raise self._damaged(chunk, None)
+
+    def rows_at(self, chunk: int) -> tuple[int, int]:
+        """The first and the last row of a chunk."""
+        first = chunk * self._rows_per_chunk
+        return first, first + self.rows_of(chunk) - 1
+
     def chunk_keys(self, chunk: int) -> pa.StringArray:
         """The keys of a chunk, whatever its data are like.
 
@@ -198,28 +235,15 @@ class StoreReader:
             raise DamagedStoreError(f"{self.path / shard.file}: the file ends at byte {offset:,}.", MEND)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def _check_size(self, shard: Shard) -> None:
-        path = self.path / shard.file
-        try:
-            status = path.lstat()
-        except OSError as error:
-            raise DamagedStoreError(
-                f"{path}: a shard of the store is missing: {error.strerror}.", MEND
-            ) from error
-        if not stat.S_ISREG(status.st_mode) or status.st_size != shard.nbytes:
-            raise DamagedStoreError(
-                f"{path}: expected a file of {shard.nbytes:,} bytes. Found {_described(status)}.", MEND
-            )
-
     def _damaged(self, chunk: int, keys: list[str] | None) -> DamagedStoreError:
         shard, place = self._place(chunk)
-        first = chunk * self._rows_per_chunk
+        first, last = self.rows_at(chunk)
         low, high = self.hash_range(chunk)
         named = f"keys {', '.join(map(repr, keys[:3]))}, ..." if keys else "its keys are damaged too"
         return DamagedStoreError(
             f"{self.path / shard.file}: chunk {chunk % self._chunks_per_shard} (bytes {place.offset:,} to "
             f"{place.offset + place.nbytes:,}) is damaged. It holds rows {first:,} to "
-            f"{first + self.rows_of(chunk) - 1:,}, hashes {low:016x} to {high:016x}, {named}.",
+            f"{last:,}, hashes {low:016x} to {high:016x}, {named}.",
             MEND,
             keys,
         )

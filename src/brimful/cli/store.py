@@ -1,0 +1,154 @@
+"""brimful pack, info, verify: a store made, described, checked."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from brimful.cli.console import Screen, screen_options
+from brimful.cli.data import data_options, scan_data
+from brimful.dataset import Dataset
+from brimful.dataset import open as open_store
+from brimful.store.packing import Packed
+from brimful.store.verify import verify
+
+DAMAGED = 1  # exit code
+KEYS_SHOWN = 5
+
+
+@click.command("pack")
+@data_options
+@click.argument("store", type=click.Path(path_type=Path))
+@click.option(
+    "--split-seed",
+    type=click.IntRange(0, 2**64 - 1),
+    default=0,
+    show_default=True,
+    help="Seed of the hash that orders the samples and decides the split.",
+)
+@click.option("--memory", default="1GB", show_default=True, help="What may be held in memory.")
+@click.option(
+    "--on-bad",
+    type=click.Choice(["raise", "skip"]),
+    default="raise",
+    show_default=True,
+    help="Bad samples are an error, or are left out.",
+)
+@click.option("--overwrite", is_flag=True, help="Replace a store that holds other data.")
+@click.option("--check-content", is_flag=True, help="Read also files that seem unchanged.")
+@screen_options
+def pack_command(data: str, store: Path, as_json: bool, **options: Any) -> None:
+    """Pack DATA into STORE, or bring STORE up to date.
+
+    Interrupted at any moment, the old store stays; the same command goes on.
+    """
+    screen = Screen(as_json, options.pop("quiet"))
+    packing = {name: options.pop(name) for name in ("split_seed", "memory", "overwrite", "check_content")}
+    source = scan_data(screen, data, **options)
+    screen.say(repr(source), "bold")
+    for fact in source.facts:
+        screen.say(f"  {fact}")
+    if planned := source.plan():
+        free = planned.refuse_if_too_large(store)
+        screen.say(
+            f"plan: {planned.samples:,} samples, {planned.decoded_bytes / 1e6:,.1f} MB as delivered, about "
+            f"{planned.store_bytes / 1e6:,.1f} MB in the store ({free / 1e6:,.0f} MB are free), "
+            f"about {planned.seconds:,.1f} s"
+        )
+    with screen.bar("packing", len(source)) as bar:
+        packed = source.pack_into(store, progress=bar, **packing)
+    for line in _told(packed):
+        screen.say(line)
+    screen.result(_document(packed))
+
+
+@click.command("info")
+@click.argument("store", type=click.Path(path_type=Path))
+@screen_options
+def info_command(store: Path, as_json: bool, quiet: bool) -> None:
+    """Tell what STORE holds."""
+    screen = Screen(as_json, quiet)
+    document = _described(open_store(store))
+    for name, value in document.items():
+        screen.say(f"{name:16} {value if not isinstance(value, int) else format(value, ',')}")
+    screen.result(document)
+
+
+@click.command("verify")
+@click.argument("store", type=click.Path(path_type=Path))
+@screen_options
+def verify_command(store: Path, as_json: bool, quiet: bool) -> None:
+    """Read every byte of STORE and check it.
+
+    Exits with 1 if anything is not as it was when it was packed.
+    """
+    screen = Screen(as_json, quiet)
+    with screen.counting(f"checking {store}:") as checked:
+        found = verify(store, checked)
+    if found.ok:
+        screen.say(str(found), "green")
+    for damage in found.bad:
+        screen.say(damage.message, "red")
+        if damage.keys:
+            more = ", ..." if len(damage.keys) > KEYS_SHOWN else ""
+            screen.say(f"    {len(damage.keys):,} keys: {', '.join(damage.keys[:KEYS_SHOWN])}{more}")
+    if not found.ok:
+        screen.say("hint: pack the source again: that mends the store.")
+    screen.result(found.as_dict())
+    if not found.ok:
+        raise click.exceptions.Exit(DAMAGED)
+
+
+def _told(packed: Packed) -> list[str]:
+    """What packing has done, for people."""
+    manifest, seconds = packed.manifest, packed.seconds
+    size = f"{manifest.samples:,} samples, {manifest.store_bytes / 1e6:,.1f} MB"
+    lines = [f"{packed.path}: {size}, in {seconds:,.1f} s, {manifest.samples / seconds:,.0f} samples/s"]
+    if packed.resumed:
+        lines.append(f"{packed.resumed:,} of them had been finished before")
+    if packed.changes:
+        changes = vars(packed.changes)
+        counts = ", ".join(f"{count:,} {what}" for what, count in changes.items() if count)
+        lines.append(f"since it was last packed: {counts or 'nothing has changed'}")
+    if manifest.skipped:
+        lines.append(f"{manifest.skipped:,} samples left out because they cannot be used")
+    return lines
+
+
+def _document(packed: Packed) -> dict[str, Any]:
+    """What packing has done, for JSON."""
+    manifest = packed.manifest
+    return {
+        "store": str(packed.path),
+        "samples": manifest.samples,
+        "source_bytes": packed.source_bytes,
+        "store_bytes": manifest.store_bytes,
+        "seconds": packed.seconds,
+        "samples_per_second": manifest.samples / packed.seconds,
+        "skipped": manifest.skipped,
+        "resumed": packed.resumed,
+        "changes": packed.changes and vars(packed.changes),
+    }
+
+
+def _described(data: Dataset) -> dict[str, Any]:
+    """What a store holds, for JSON."""
+    manifest = data.manifest
+    schema = manifest.layout.schema
+    return {
+        "store": str(data.path),
+        "samples": manifest.samples,
+        "shape": list(schema.inputs.shape),
+        "dtype": schema.inputs.dtype,
+        "target": schema.target and {"shape": list(schema.target.shape), "dtype": schema.target.dtype},
+        "classes": None if schema.classes is None else list(schema.classes),
+        "weights": schema.weight is not None,
+        "split_seed": manifest.split_seed,
+        "store_bytes": manifest.store_bytes,
+        "decoded_bytes": manifest.samples * schema.nbytes,
+        "kept_as": sorted({shard.rule for shard in manifest.shards}),
+        "shards": len(manifest.shards),
+        "chunks": sum(len(shard.chunks) for shard in manifest.shards),
+        "rows_per_chunk": manifest.layout.rows_per_chunk,
+        "skipped": manifest.skipped,
+    }

@@ -1,0 +1,113 @@
+"""Dataset: packed samples, and how they are packed and opened."""
+
+import os
+from pathlib import Path
+
+from brimful.errors import ArgumentError, MemoryBudgetError
+from brimful.sample_set import SampleSet
+from brimful.sizes import parse_bytes, readable
+from brimful.source import Source
+from brimful.sources.base import Progress, Reader
+from brimful.store.format import Manifest
+from brimful.store.reader import StoreReader
+from brimful.store.verify import Verification, verify
+
+
+class Dataset(SampleSet):
+    """Packed samples, or a part of them.
+
+    `len(data)` is the number of samples, `data[i]` one of them, as of a source. Every byte is checked
+    against its checksum whenever it is read.
+    """
+
+    _reader: StoreReader
+
+    @property
+    def path(self) -> Path:
+        """The store."""
+        return self._reader.path
+
+    @property
+    def manifest(self) -> Manifest:
+        """What the store says of itself."""
+        return self._reader.manifest
+
+    def verify(self, progress: Progress | None = None) -> Verification:
+        """Read the whole store, also where this is a part of it, and tell all that is damaged.
+
+        Args:
+            progress: Called with the number of samples looked at so far.
+        """
+        return verify(self.path, progress)
+
+    def _fed_from(self, memory: str | float) -> tuple[Reader, int]:
+        """The store, all of it kept in half of the memory."""
+        total = parse_bytes(memory)
+        needed = 2 * self._reader.manifest.store_bytes
+        if needed > total:
+            raise MemoryBudgetError(
+                f"memory={memory!r} is too small: the store is kept in half of it, and has "
+                f"{self._reader.manifest.store_bytes:,} bytes.",
+                f"Give at least memory={readable(needed)!r}.",
+            )
+        return StoreReader(self.path, cache_bytes=total // 2), total // 2
+
+
+def pack(
+    source: Source,
+    path: str | os.PathLike[str],
+    *,
+    split_seed: int = 0,
+    memory: str | float = "1GB",
+    overwrite: bool = False,
+    check_content: bool = False,
+    progress: Progress | None = None,
+) -> Dataset:
+    """Pack a source, or a part of one, into a store.
+
+    The store at `path` is brought up to date if there is one: only files that are new or changed are
+    read, and every sample stays on its side of the split. Stopped at any moment, the old store stays as it
+    is; the same call goes on from what was finished.
+
+    Args:
+        source: What `scan` gave, or a part of it.
+        path: The folder of the store, by custom `NAME.brim`.
+        split_seed: Seed of the hash that orders the rows and decides the split.
+        memory: What may be held in memory for it, in bytes or like "64MB", "1GB" (10**9).
+        overwrite: Replace a store that holds other data.
+        check_content: Read also files that seem unchanged by their size, times and inode.
+        progress: Called with the number of samples packed so far.
+
+    Returns:
+        The packed data.
+
+    Raises:
+        SourceError: Samples cannot be used; all of them were read and counted.
+        StoreError: There is something else at `path`, or another process is packing it.
+        WriteError: It cannot be written, for want of room for example.
+        MemoryBudgetError: `memory` is too small.
+    """
+    if not isinstance(source, Source):
+        raise ArgumentError(f"Expected a source, from `bf.scan`. Received: {type(source).__name__}")
+    source.pack_into(
+        path,
+        split_seed=split_seed,
+        memory=memory,
+        overwrite=overwrite,
+        check_content=check_content,
+        progress=progress,
+    )
+    return open(path)
+
+
+def open(path: str | os.PathLike[str]) -> Dataset:  # noqa: A001 (what it does)
+    """Open a store.
+
+    Args:
+        path: Its folder.
+
+    Raises:
+        StoreNotFoundError: There is none.
+        DamagedStoreError: Its manifest is damaged, or a shard is missing or cut.
+    """
+    return Dataset(StoreReader(Path(path)))

@@ -1,0 +1,127 @@
+"""Verify: read every byte of a store, and tell all that is not as it was when it was packed."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from brimful.errors import DamagedStoreError
+from brimful.sources.base import Progress
+from brimful.store.finished import is_whole
+from brimful.store.format import MANIFEST, Shard
+from brimful.store.reader import StoreReader
+
+
+@dataclass(frozen=True)
+class Damage:
+    """Something in a store that is not as it was.
+
+    Attributes:
+        file: Which file.
+        chunk: Which of the shard's chunks; None where it is not one of them.
+        rows: The first and the last row that it holds; None where it holds none.
+        hash_range: Between which hashes their keys lie, as 16 hexadecimal digits each; None likewise.
+        keys: Their keys; None where these are damaged too.
+        message: What is wrong.
+    """
+
+    file: str
+    chunk: int | None
+    rows: tuple[int, int] | None
+    hash_range: tuple[str, str] | None
+    keys: list[str] | None
+    message: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """Fit for JSON."""
+        return {
+            "shard": self.file,
+            "chunk": self.chunk,
+            "rows": self.rows and list(self.rows),
+            "hash_range": self.hash_range and list(self.hash_range),
+            "keys": self.keys,
+            "message": self.message,
+        }
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What was found.
+
+    Attributes:
+        samples: How many the store says it holds; 0 if its manifest is damaged.
+        chunks: How many chunks.
+        bad: All that is damaged.
+    """
+
+    samples: int
+    chunks: int
+    bad: tuple[Damage, ...]
+
+    @property
+    def ok(self) -> bool:
+        """Whether every byte is as it was."""
+        return not self.bad
+
+    def as_dict(self) -> dict[str, Any]:
+        """Fit for JSON."""
+        bad = [damage.as_dict() for damage in self.bad]
+        return {"ok": self.ok, "samples": self.samples, "chunks": self.chunks, "bad": bad}
+
+    def __str__(self) -> str:
+        if self.ok:
+            return f"{self.samples:,} samples in {self.chunks:,} chunks, every byte as it was"
+        return "\n".join(f"{damage.file}: {damage.message}" for damage in self.bad)
+
+
+def verify(path: Path, progress: Progress | None = None) -> Verification:
+    """Read all of a store.
+
+    Args:
+        path: The store.
+        progress: Called with the number of samples looked at so far.
+
+    Raises:
+        StoreNotFoundError: There is no store.
+        StoreError: It is of another version.
+    """
+    try:
+        reader = StoreReader(path, check_sizes=False)
+    except DamagedStoreError as error:
+        return Verification(0, 0, (Damage(MANIFEST, None, None, None, None, error.message),))
+    bad: list[Damage] = []
+    first = 0
+    for shard in reader.manifest.shards:
+        bad += _damages(reader, shard, first)
+        first += len(shard.chunks)
+        if progress:
+            progress(min(len(reader), reader.rows_at(first - 1)[1] + 1))
+    return Verification(len(reader), reader.chunks, tuple(bad))
+
+
+def _damages(reader: StoreReader, shard: Shard, first: int) -> Iterator[Damage]:
+    """What is damaged in a shard whose first chunk has a number."""
+    last = first + len(shard.chunks) - 1
+    try:
+        reader.check_size(shard)
+    except DamagedStoreError as error:
+        rows = reader.rows_at(first)[0], reader.rows_at(last)[1]
+        hashes = reader.hash_range(first)[0], reader.hash_range(last)[1]
+        yield Damage(shard.file, None, rows, _hexadecimal(*hashes), None, error.message)
+        return
+    any_chunk = False
+    for number in range(first, last + 1):
+        try:
+            reader.check(number)
+        except DamagedStoreError as error:
+            any_chunk = True
+            hashes = reader.hash_range(number)
+            place = number - first, reader.rows_at(number), _hexadecimal(*hashes)
+            yield Damage(shard.file, *place, error.keys, error.message)
+    if not any_chunk and not is_whole(reader.path, shard):
+        message = "bytes between or behind the chunks are not as they were: other programs may not read it"
+        yield Damage(shard.file, None, None, None, None, message)
+
+
+def _hexadecimal(low: int, high: int) -> tuple[str, str]:
+    return f"{low:016x}", f"{high:016x}"
