@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 MNIST  ?=
 CASES  ?= 1000000
 
-.PHONY: demo test check bench fuzz format constraints clean
+.PHONY: demo test check bench fuzz faults format constraints clean
 
 demo: $(VENV)/.demo
 	$(BIN)/brimful demo $(if $(MNIST),--mnist $(MNIST))
@@ -34,6 +34,10 @@ bench: $(VENV)/.dev
 # The number parser and the label tables against plain Python, a million cases.
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz --cases $(CASES)
+
+# Kills, power losses, failing calls, flipped bits, cut files: all that can happen to a store.
+faults: $(VENV)/.dev
+	$(BIN)/python -m tests.faults.campaign
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

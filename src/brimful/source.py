@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brimful.arguments import whole
-from brimful.errors import ArgumentError, LabelError, SourceError
+from brimful.errors import ArgumentError, SourceError
 from brimful.sample_set import SampleSet
 from brimful.sources.audit import Audit, audit, glance
 from brimful.sources.base import Fault, Finding, Progress, SourceReader
@@ -209,7 +209,8 @@ class Source(SampleSet):
         Returns:
             What there is to say of it.
         """
-        self._refuse_problems()
+        if glance(self._reader, self._rows()).problems:
+            raise self.audit(progress=progress).refusal()
         return pack(
             self._reader,
             self._rows(),
@@ -225,10 +226,9 @@ class Source(SampleSet):
         return self._view.at(np.arange(len(self)))
 
     def _refuse_problems(self) -> None:
-        for finding in self.findings:
-            if finding.is_problem:
-                kind = LabelError if finding.kind.endswith("label") else SourceError
-                raise kind(f"{self._reader.name}: {finding}", finding.hint)
+        seen = glance(self._reader, self._rows())
+        if seen.problems:
+            raise seen.refusal()
 
 
 def _shape(shape: Sequence[int]) -> tuple[int, ...]:

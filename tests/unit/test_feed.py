@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 import brimful as bf
-from brimful.feed.budget import divide, parse_bytes, readable
+from brimful.feed.budget import divide
 from brimful.feed.feed import Feed
+from brimful.sizes import parse_bytes, readable
 from tests.trees import Tree
 
 

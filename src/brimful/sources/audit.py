@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brimful.errors import SourceError
+from brimful.errors import LabelError, SourceError
 from brimful.schema import Schema
 from brimful.sources.audit_cache import AuditCache, Looks
 from brimful.sources.base import (
@@ -71,6 +71,13 @@ class Audit:
     def warnings(self) -> tuple[Finding, ...]:
         """What should be known, and is no obstacle."""
         return tuple(finding for finding in self.findings if not finding.is_problem)
+
+    def refusal(self) -> SourceError:
+        """The error for samples that cannot be used, with every kind of problem counted."""
+        kinds = {finding.kind for finding in self.problems}
+        error = LabelError if all(kind.endswith("label") for kind in kinds) else SourceError
+        hints = " ".join(dict.fromkeys(finding.hint for finding in self.problems if finding.hint))
+        return error(f"{self.name}: {'; '.join(map(str, self.problems))}", hints)
 
     def as_dict(self) -> dict[str, Any]:
         """All of it but the faults one by one, fit for JSON."""

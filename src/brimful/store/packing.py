@@ -11,7 +11,6 @@ import json
 import os
 import time
 import uuid
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
@@ -113,7 +112,10 @@ def pack(
         try:
             return packing.run(old, overwrite=overwrite, check_content=check_content)
         except SourceError as error:
-            raise _counted(error, audit(reader, np.sort(rows), progress)) from error
+            found = audit(reader, np.sort(rows), progress)
+            if not found.problems:  # it was there for a moment only
+                raise
+            raise found.refusal() from error
 
 
 class _Packing:
@@ -173,6 +175,7 @@ class _Packing:
         """
         try:
             old = StoreReader(self._path)
+            old.hashes  # noqa: B018 (where keys are damaged nothing can be taken over)
         except (StoreNotFoundError, DamagedStoreError):
             return None
         except StoreError:
@@ -350,19 +353,6 @@ def is_own(name: str) -> bool:
     """Whether a file of a store's folder is packing's own."""
     own = (MANIFEST, SOURCE, PROGRESS)
     return name in own or name.endswith(PARTIAL) or SHARD_NAME.fullmatch(name) is not None
-
-
-def _counted(error: SourceError, found: Audit) -> SourceError:
-    """The error for samples that cannot be packed, all of them counted."""
-    if not found.faults:
-        return error  # it was there for a moment only
-    kinds = Counter(fault.kind.replace("_", " ") for fault in found.faults)
-    counts = ", ".join(f"{count:,} {kind}" for kind, count in kinds.most_common())
-    return SourceError(
-        f"{found.name}: {len(found.faults):,} of {found.samples:,} samples cannot be packed ({counts}); "
-        f"the first: {found.faults[0].message}",
-        "`brimful scan` lists them. Mend them, or leave them out: on_bad='skip', --on-bad skip.",
-    )
 
 
 def _by_hash(reader: SourceReader, rows: NDArray[np.int64], seed: int) -> NDArray[np.int64]:

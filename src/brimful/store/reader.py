@@ -172,33 +172,38 @@ class StoreReader:
         Raises:
             DamagedStoreError: They are damaged.
         """
-        shard, place = self._place(chunk)
-        content = self._read(shard, place.offset, place.head + place.keys)
-        if xxh3_64_hexdigest(content) != place.keys_xxh3:
+        keys = self._keys_if_well(chunk)
+        if keys is None:
             raise self._damaged(chunk, None)
-        try:
-            return decode_keys(memoryview(content)[place.head :], self.rows_of(chunk))
-        except (ValueError, pa.ArrowInvalid) as error:  # the checksum is that of wrong keys
-            raise self._damaged(chunk, None) from error
+        return keys
 
     def hash_range(self, chunk: int) -> tuple[int, int]:
-        """Between which hashes its keys lie, as far as undamaged keys around it tell."""
-        try:
-            hashes = hash_keys(self.chunk_keys(chunk), self.split_seed)
-            return int(hashes[0]), int(hashes[-1])
-        except DamagedStoreError:
-            before = next(self._undamaged(range(chunk - 1, -1, -1)), None)
-            after = next(self._undamaged(range(chunk + 1, self.chunks)), None)
-            low = 0 if before is None else int(hash_keys([before[-1].as_py()], self.split_seed)[0])
-            high = 2**64 - 1 if after is None else int(hash_keys([after[0].as_py()], self.split_seed)[0])
-            return low, high
+        """Between which hashes its keys lie, as far as undamaged keys, of it or around it, tell."""
+        own = self._keys_if_well(chunk)
+        if own is not None:
+            return self._hash_of(own[0]), self._hash_of(own[-1])
+        before = next(self._well(range(chunk - 1, -1, -1)), None)
+        after = next(self._well(range(chunk + 1, self.chunks)), None)
+        low = 0 if before is None else self._hash_of(before[-1])
+        return low, 2**64 - 1 if after is None else self._hash_of(after[0])
 
-    def _undamaged(self, chunks: range) -> Iterator[pa.StringArray]:
-        for chunk in chunks:
-            try:
-                yield self.chunk_keys(chunk)
-            except DamagedStoreError:
-                continue
+    def _keys_if_well(self, chunk: int) -> pa.StringArray | None:
+        """The keys of a chunk; None if they are damaged."""
+        shard, place = self._place(chunk)
+        try:
+            content = self._read(shard, place.offset, place.head + place.keys)
+            if xxh3_64_hexdigest(content) == place.keys_xxh3:
+                return decode_keys(memoryview(content)[place.head :], self.rows_of(chunk))
+        except (DamagedStoreError, ValueError, pa.ArrowInvalid):  # cut; or the checksum is that of wrong keys
+            pass
+        return None
+
+    def _well(self, chunks: range) -> Iterator[pa.StringArray]:
+        """The keys of those chunks where they are not damaged."""
+        return (keys for keys in map(self._keys_if_well, chunks) if keys is not None)
+
+    def _hash_of(self, key: pa.StringScalar) -> int:
+        return int(hash_keys([key.as_py()], self.split_seed)[0])
 
     def _chunk(self, number: int) -> tuple[bytes, Shard, Chunk]:
         """The bytes of a chunk, checked, and where they came from."""
@@ -211,7 +216,8 @@ class StoreReader:
         split = place.head + place.keys
         keys_are_well = xxh3_64_hexdigest(memoryview(content)[:split]) == place.keys_xxh3
         if not keys_are_well or xxh3_64_hexdigest(memoryview(content)[split:]) != place.data_xxh3:
-            raise self._damaged(number, self.chunk_keys(number).to_pylist() if keys_are_well else None)
+            keys = self._keys_if_well(number) if keys_are_well else None
+            raise self._damaged(number, None if keys is None else keys.to_pylist())
         with self._lock:
             self._cache[number] = content, shard, place
             while len(self._cache) > 1 and self._cached_bytes() > self._cache_bytes:
