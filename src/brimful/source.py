@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -178,13 +177,9 @@ class Source(SampleSet):
             whole source also where this is a part.
         """
         rows = self._rows()
-        seen = glance(self._reader, rows) if quick else audit(self._reader, rows, progress, cached=cached)
-        planned = self.plan()
-        return replace(
-            seen,
-            packed_bytes=planned.store_bytes if planned else None,
-            packing_seconds=planned.seconds if planned else None,
-        )
+        if quick:
+            return glance(self._reader, rows)
+        return audit(self._reader, rows, progress, cached=cached, estimate=self._estimate)
 
     def plan(self) -> Plan | None:
         """What packing it will take, by a few samples that are read to find out.
@@ -221,6 +216,12 @@ class Source(SampleSet):
             check_content=check_content,
             progress=progress,
         )
+
+    def _estimate(self) -> dict[str, float]:
+        """What packing takes a sample."""
+        planned = self.plan()
+        n = len(self)
+        return {"bytes": planned.store_bytes / n, "seconds": planned.seconds / n} if planned else {}
 
     def _rows(self) -> NDArray[np.int64]:
         return self._view.at(np.arange(len(self)))

@@ -41,7 +41,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 def facts(audit: auditing.Audit) -> dict[str, Any]:
     """All of an audit but the time that it took."""
-    return {**audit.as_dict(), "seconds": 0, "faults": audit.faults}
+    return {**audit.as_dict(), "seconds": 0, "packing_seconds": 0, "faults": audit.faults}
 
 
 def test_what_an_audit_knows(make_tree: Callable[..., Tree]) -> None:

@@ -1,7 +1,7 @@
 """Audit: every sample read once, and everything that is wrong with any of them, counted in full."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -125,7 +125,12 @@ class Audit:
 
 
 def audit(
-    reader: SourceReader, rows: NDArray[np.int64], progress: Progress | None = None, *, cached: bool = True
+    reader: SourceReader,
+    rows: NDArray[np.int64],
+    progress: Progress | None = None,
+    *,
+    cached: bool = True,
+    estimate: Callable[[], dict[str, float]] = dict,
 ) -> Audit:
     """Read some samples of a source, all of them as a rule, and note whatever is wrong.
 
@@ -135,6 +140,7 @@ def audit(
         progress: Called with the number of samples seen so far.
         cached: Whether to take over what an earlier audit saw of files that have not changed, and to keep
             what this one sees.
+        estimate: Finds out what packing takes a sample, `bytes` and `seconds`; called unless that is known.
     """
     began, clock = time.time(), time.perf_counter()
     looks = Looks.none(len(rows))
@@ -143,6 +149,8 @@ def audit(
     for done in _read_all(reader, rows, np.flatnonzero(~known), looks):
         if progress:
             progress(done)
+    if not looks.packing:
+        looks.packing.update(estimate())
     if cache and len(rows) == len(reader) and not known.all():
         cache.keep(looks, began)
     return summed(reader, rows, looks, time.perf_counter() - clock)
@@ -174,6 +182,8 @@ def summed(reader: SourceReader, rows: NDArray[np.int64], looks: Looks, seconds:
         int(looks.prints[:, 0].clip(min=0).sum()) if reader.has_files else None,
         seconds,
         complete=True,
+        packed_bytes=int(len(rows) * looks.packing["bytes"]) if looks.packing else None,
+        packing_seconds=len(rows) * looks.packing["seconds"] if looks.packing else None,
     )
 
 

@@ -12,12 +12,15 @@ Arrow IPC file with a row for each sample in row order:
     low, high                      least and greatest input value; null for a fault
     kind, message                  the fault; null for none
 
+and, as JSON in the metadata of its schema, what packing takes a sample.
+
 It may be deleted at any time. One that cannot be read is as good as none.
 """
 
 import contextlib
+import json
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
@@ -28,7 +31,8 @@ from xxhash import xxh3_128_digest, xxh3_128_hexdigest
 
 from brimful.sources.base import FINGERPRINT, SourceReader
 
-VERSION = "1"
+VERSION = "2"
+PACKING = b"packing"  # in the metadata of the file's schema
 DIGEST_BYTES = 16
 SETTLED = 2.0  # seconds: file systems count time in steps of up to two
 NOT_KEPT = ("unreadable",)  # may be otherwise the next time, though the file has not changed
@@ -54,6 +58,7 @@ class Looks:
         high: Greatest input value, NaN for a fault.
         kinds: Kinds of faults, by position.
         messages: Their messages, by position.
+        packing: What packing takes a sample, `bytes` and `seconds`; empty if that is not known.
     """
 
     prints: NDArray[np.int64]
@@ -61,6 +66,7 @@ class Looks:
     high: NDArray[np.float64]
     kinds: dict[int, str]
     messages: dict[int, str]
+    packing: dict[str, float] = field(default_factory=dict)
 
     @classmethod
     def none(cls, n: int) -> "Looks":
@@ -92,6 +98,7 @@ class AuditCache:
         table = self._load()
         if table is None or not len(table):
             return known
+        looks.packing.update(json.loads(table.schema.metadata[PACKING]))
         there = table["hash"].to_numpy()
         at = np.searchsorted(there, hashes).clip(max=len(there) - 1)
         prints = self._reader.fingerprints(rows)
@@ -137,11 +144,11 @@ class AuditCache:
                 pa.array(column).cast(field.type)
                 for column, field in zip([*columns, kinds, messages], SCHEMA, strict=True)
             ],
-            schema=SCHEMA,
+            schema=SCHEMA.with_metadata({PACKING: json.dumps(looks.packing)}),
         ).filter(pa.array(settled))
         partial = self._path.with_name(f"{self._path.name}.{uuid.uuid4().hex}")
         sink = pa.BufferOutputStream()
-        with pa.ipc.new_file(sink, SCHEMA) as writer:
+        with pa.ipc.new_file(sink, table.schema) as writer:
             writer.write_table(table)
         content = sink.getvalue()
         try:

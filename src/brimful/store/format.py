@@ -37,8 +37,9 @@ damaged their keys can be named. Both are checked whenever the bytes are read. W
 chunk and behind the last one serves other readers of Arrow; only `brimful verify` looks at it.
 
 **manifest.json** is one JSON object: see `Manifest.to_json`. Its `checksum` is xxh3_128 of the rest, written
-by Python's `json.dumps` with sorted keys and no blanks, in UTF-8. It holds no times and no paths: the same
-samples packed by the same versions of the libraries give the same bytes in all files but source.arrow.
+by Python's `json.dumps` with sorted keys and no blanks, in UTF-8; so it will be in every version. It holds no
+times and no paths: the same samples packed by the same versions of the libraries give the same bytes in all
+files but source.arrow.
 """
 
 import json
@@ -263,14 +264,13 @@ class Manifest:
         """
         try:
             said = json.loads(text)
-            checksum = said.pop("checksum")
-            if said["format"] == FORMAT and said["version"] != VERSION:
+            if said.pop("checksum") != _checksum(said) or said["format"] != FORMAT:
+                raise ValueError("its checksum is wrong")
+            if said["version"] != VERSION:
                 raise StoreError(
                     f"{name}: the store is of version {said['version']!r}; this is version {VERSION}.",
                     "Pack it again, or use the version of brimful that it was packed with.",
                 )
-            if checksum != _checksum(said) or said["format"] != FORMAT:
-                raise ValueError("its checksum is wrong")
             return cls._checked(said)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
             reason = f"{type(error).__name__}: {error}"

@@ -211,7 +211,7 @@ class _Packing:
         self._commit(manifest, write_prints(origin.prints, manifest.to_json(), self._reader, began))
         seconds = time.perf_counter() - clock
         source_bytes = int(origin.prints[:, 0].clip(min=0).sum())
-        seen = self._audit(origin, began, seconds)
+        seen = self._audit(origin, manifest, began, seconds)
         return Packed(self._path, manifest, source_bytes, seconds, self._resumed, origin.changes, seen)
 
     def _divided(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
@@ -302,11 +302,13 @@ class _Packing:
                 remove(path)
         sync_folder(self._path)
 
-    def _audit(self, origin: Origin, began: float, seconds: float) -> Audit | None:
+    def _audit(self, origin: Origin, manifest: Manifest, began: float, seconds: float) -> Audit | None:
         """What was seen of the samples, if all were looked at; kept for the next scan."""
         if self._resumed:
             return None
-        looks = replace(self._looks, prints=origin.prints)
+        n = len(self._rows)
+        packing = {"bytes": manifest.store_bytes / n, "seconds": seconds / n}
+        looks = replace(self._looks, prints=origin.prints, packing=packing)
         if np.array_equal(self._rows, np.arange(len(self._reader))):
             AuditCache(self._reader).keep(looks, began)
         return summed(self._reader, self._rows, looks, seconds)
