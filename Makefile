@@ -28,8 +28,14 @@ check: $(VENV)/.dev
 	$(BIN)/mypy
 	$(BIN)/lint-imports --verbose
 
-bench: $(VENV)/.dev
+bench: $(VENV)/.dev .bench/peers
 	$(BIN)/python -m benchmarks $(if $(MNIST),--mnist $(MNIST))
+
+# The libraries that brimful is compared with, in an environment of their own.
+.bench/peers: | $(VENV)/.dev
+	$(PIP) uv
+	$(BIN)/uv venv --quiet $@
+	$(BIN)/uv pip install --quiet --python $@/bin/python datasets mosaicml-streaming webdataset
 
 # The number parser and the label tables against plain Python, a million cases.
 fuzz: $(VENV)/.dev

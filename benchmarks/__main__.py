@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmarks import listing, reading, results, training
+from benchmarks import listing, packing, reading, results, training
 from benchmarks.machine import describe
 from benchmarks.table import Table, say
 from benchmarks.trees import dense_tree, story_tree, wide_tree
@@ -29,7 +29,11 @@ DENSE_FILES = 10_000
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[reading|dense|cold|audit|listing|training|memory|accuracy]...")
+@click.argument(
+    "names",
+    nargs=-1,
+    metavar="[reading|dense|cold|audit|packing|packing-cold|scaling|listing|training|memory|accuracy]...",
+)
 @click.option("--mnist", "mnist_path", type=click.Path(exists=True, path_type=Path), help="mnist.npz")
 @click.option("--write", type=click.Path(path_type=Path), help="Keep the results in this page.")
 def main(names: tuple[str, ...], mnist_path: Path | None, write: Path | None) -> None:
@@ -42,6 +46,9 @@ def main(names: tuple[str, ...], mnist_path: Path | None, write: Path | None) ->
         "dense": lambda: reading.dense(dense_tree(DENSE_FILES), rounds=5),
         "cold": lambda: reading.cold(tree, rounds=5),
         "audit": lambda: reading.audit(tree, rounds=5),
+        "packing": lambda: packing.warm(tree, rounds=5),
+        "packing-cold": lambda: packing.cold(tree, rounds=5),
+        "scaling": lambda: packing.scaling((10_000, 100_000, 1_000_000)),
         "listing": lambda: listing.listing(wide_tree(1000, 1000), rounds=3),
         "training": lambda: training.training(tree, rounds=3),
         "memory": lambda: results.memory(rounds=3),

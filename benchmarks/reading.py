@@ -44,7 +44,7 @@ The same, with the page cache, dentries and inodes dropped before each run.
 def warm(tree: Path, rounds: int) -> Table:
     """Beside tf.data, a loop of np.loadtxt, and merely reading."""
     table = Table("Raw reading, warm", WARM, COLUMNS)
-    _fill(table, take_turns({**_contenders(tree), **_readers(_files(tree))}, rounds, warm_up=True))
+    _fill(table, take_turns({**_contenders(tree), **readers(files_of(tree))}, rounds, warm_up=True))
     return table
 
 
@@ -75,19 +75,19 @@ def cold(tree: Path, rounds: int) -> Table:
     """Beside merely reading, where the machine lets the caches be dropped."""
     table = Table("Raw reading, cold", COLD, COLUMNS)
     try:
-        _drop_caches()
+        drop_caches()
     except OSError as error:
         table.notes.append(f"Not measured: the caches cannot be dropped here ({error}).")
         return table
-    files = _files(tree)
+    files = files_of(tree)
     _fill(
-        table, take_turns({"brimful": lambda: _brimful(tree), **_readers(files)}, rounds, before=_drop_caches)
+        table, take_turns({"brimful": lambda: _brimful(tree), **readers(files)}, rounds, before=drop_caches)
     )
     return table
 
 
 def _contenders(tree: Path) -> dict[str, Callable[[], float]]:
-    files = _files(tree)
+    files = files_of(tree)
     return {
         "brimful": lambda: _brimful(tree),
         "tf.data, AUTOTUNE": lambda: _tf_data(_shuffled(files)),
@@ -108,7 +108,8 @@ def _fill(table: Table, results: dict[str, list[float]]) -> None:
         table.rows.append((name, median(rates), compared))
 
 
-def _files(tree: Path) -> list[str]:
+def files_of(tree: Path) -> list[str]:
+    """The sample files of the story's tree."""
     return sorted(map(str, (tree / "train").iterdir()))
 
 
@@ -162,7 +163,9 @@ def _loadtxt(files: list[str]) -> float:
     return len(files) / timed(epoch)
 
 
-def _readers(files: list[str]) -> dict[str, Callable[[], float]]:
+def readers(files: list[str]) -> dict[str, Callable[[], float]]:
+    """Merely reading: open, read and close, in several numbers of threads; gives files a second."""
+
     def run(threads: int) -> float:
         order = _shuffled(files)
         chunks = [order[start : start + CHUNK] for start in range(0, len(order), CHUNK)]
@@ -181,6 +184,7 @@ def _read_chunk(files: list[str]) -> int:
     return size
 
 
-def _drop_caches() -> None:
+def drop_caches() -> None:
+    """Forget the page cache, dentries and inodes."""
     os.sync()
     DROP_CACHES.write_text("3")

@@ -61,6 +61,11 @@ def wide_tree(folders: int, files: int) -> Path:
     return folder
 
 
+def tiny_tree(n: int) -> Path:
+    """A tree of n files of two numbers each, 1,000 in a folder, and a label for each file."""
+    return wide_tree(max(1, n // 1000), min(n, 1000))
+
+
 def _made(folder: Path) -> Path:
     folder.mkdir(parents=True)
     return folder
