@@ -147,6 +147,7 @@ class Source(SampleSet):
     """
 
     _reader: SourceReader
+    _planned: Plan | None = None
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -187,7 +188,9 @@ class Source(SampleSet):
         Returns:
             The plan; None if none of these samples can be used.
         """
-        return plan(self._reader, self._rows())
+        if self._planned is None:
+            self._planned = plan(self._reader, self._rows())
+        return self._planned
 
     def pack_into(
         self,
@@ -206,6 +209,8 @@ class Source(SampleSet):
         """
         if glance(self._reader, self._rows()).problems:
             raise self.audit(progress=progress).refusal()
+        if planned := self.plan():
+            planned.refuse_if_too_large(Path(path))
         return pack(
             self._reader,
             self._rows(),

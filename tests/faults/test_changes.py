@@ -2,6 +2,7 @@
 
 import os
 import re
+import resource
 from collections.abc import Callable
 from pathlib import Path
 
@@ -141,3 +142,17 @@ def test_a_file_cut_while_it_is_read(make_tree: Callable[..., Tree], monkeypatch
     source = bf.scan(tree.path)
     with pytest.raises(bf.ReadError, match="changed while it was read"):
         list(Feed(source._reader, source._view, 8))
+
+
+def test_few_open_files_are_enough(make_tree: Callable[..., Tree], tmp_path: Path) -> None:
+    """Where a process may open few files, fewer are read ahead."""
+    tree = make_tree(600)
+    source = bf.scan(tree.path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    already = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 60
+    resource.setrlimit(resource.RLIMIT_NOFILE, (already + 60, hard))
+    try:
+        assert not source.audit(cached=False).problems
+        assert len(bf.pack(source, tmp_path / "x.brim")) == 600
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

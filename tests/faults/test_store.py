@@ -121,6 +121,10 @@ def test_faults_are_counted_and_nothing_is_made(tree: Tree, store: Path) -> None
     ) as caught:
         bf.pack(bf.scan(tree.path), store)
     assert "--on-bad skip" in caught.value.hint
+    tree.file("train/00003").write_text("1 2 x\n3 4 5\n")
+    with pytest.raises(bf.SourceError):
+        pack_small(tree.path, store.with_name("new.brim"))
+    assert not store.with_name("new.brim").exists()
     assert files_of(store) == before
     skipped = bf.pack(bf.scan(tree.path, on_bad="skip"), store.with_name("skipped.brim"))
     assert len(skipped) == 38

@@ -169,6 +169,17 @@ def test_names_of_classes_and_weights_are_kept(tmp_path: Path) -> None:
         assert all(np.array_equal(a, b) for a, b in zip(data[at], source[at], strict=True))
 
 
+def test_an_object_is_compared_with_what_is_packed_of_it(tmp_path: Path) -> None:
+    """It has no files whose times could tell."""
+    samples = [(np.full(3, number), number % 4) for number in range(30)]
+    bf.pack(bf.scan(samples), tmp_path / "data.brim")
+    samples[3] = (np.ones(3), 3)
+    packed = bf.scan(samples).pack_into(tmp_path / "data.brim")
+    assert packed.changes is not None
+    assert vars(packed.changes) == {"added": 0, "removed": 0, "edited": 1, "relabelled": 0}
+    assert (bf.open(tmp_path / "data.brim").select(["3"])[0][0] == 1).all()
+
+
 def test_a_part_of_a_source_can_be_packed(tree: Tree, tmp_path: Path) -> None:
     """Only its samples."""
     train, _ = bf.scan(tree.path).split(test=0.4)
@@ -205,6 +216,10 @@ def test_a_disk_that_is_too_small_is_refused(
     usage = type("Usage", (), {"free": 100})
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     assert main(["pack", str(tree.path), str(tmp_path / "data.brim")]) == 1
+    with pytest.raises(
+        bf.WriteError, match=r"the store will take about \S+, and 100B are free: \S+ are lacking"
+    ):
+        bf.pack(bf.scan(tree.path), tmp_path / "data.brim")
     assert not (tmp_path / "data.brim").exists()
 
 

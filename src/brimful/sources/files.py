@@ -1,6 +1,7 @@
 """Files: many small ones read whole, the next ones already on their way from the disk."""
 
 import os
+import resource
 from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brimful.errors import MalformedFileError, ReadError
+from brimful.sources.base import reading_threads
 
-OPEN_AHEAD = 64  # files; cold, one thread with 64 reads as much as 8 threads of plain reads, for less CPU
+OPEN_AHEAD = 256  # files a thread; cold, one with 64 reads as much as 8 threads of plain reads, for less CPU
+SHARE = 4  # of the files that this process may open, one in so many is open ahead
 
 
 def read_files(
@@ -38,6 +41,7 @@ def read_files(
         MalformedFileError: One is too large.
     """
     prefix = os.fsencode(folder) + b"/"
+    most = _open_ahead()
     opened: deque[int] = deque()
     group: list[bytes] = []
     held = 0
@@ -46,7 +50,7 @@ def read_files(
         for at, path in enumerate(paths):
             for ahead in following:
                 opened.append(_open(prefix + ahead.encode()))
-                if len(opened) >= OPEN_AHEAD:
+                if len(opened) >= most:
                     break
             file, status = _read_whole(opened.popleft(), largest, folder, path)
             if prints is not None:
@@ -81,6 +85,13 @@ def fingerprint(folder: Path, path: str) -> tuple[int, int, int, int]:
     except OSError:
         return (-1, -1, -1, -1)
     return _print_of(status)
+
+
+def _open_ahead() -> int:
+    """How many files each of the threads that read may have open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = OPEN_AHEAD if soft == resource.RLIM_INFINITY else soft // SHARE // reading_threads()
+    return max(1, min(OPEN_AHEAD, allowed))
 
 
 def _print_of(status: os.stat_result) -> tuple[int, int, int, int]:

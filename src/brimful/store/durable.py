@@ -93,6 +93,12 @@ def make_folder(path: Path) -> None:
         sync_folder(path.parent)
 
 
+def remove_if_empty(path: Path) -> None:
+    """Remove a folder in which there is nothing."""
+    with contextlib.suppress(OSError):
+        os.rmdir(path)  # noqa: PTH106
+
+
 def sync_folder(path: Path) -> None:
     """Bring the names in a folder to the disk."""
     with writing(path):

@@ -63,7 +63,7 @@ class Origin:
         self._is_same = np.zeros(len(rows), bool)  # the file is, as far as its times tell
         self._is_edited = np.zeros(len(rows), bool)
         self._is_relabelled = np.zeros(len(rows), bool)
-        self._check_content = check_content
+        self._check_content = check_content or not reader.has_files
         if old:
             self._compare(old)
 

@@ -37,7 +37,7 @@ from brimful.sources.audit import Audit, audit, summed
 from brimful.sources.audit_cache import AuditCache, Looks
 from brimful.sources.base import Progress, Samples, SourceReader, reading_threads
 from brimful.store.chunk import Rows, as_samples
-from brimful.store.durable import locked, make_folder, remove, sync_folder, write_whole
+from brimful.store.durable import locked, make_folder, remove, remove_if_empty, sync_folder, write_whole
 from brimful.store.finished import Finished
 from brimful.store.format import MANIFEST, PARTIAL, PROGRESS, SHARD_NAME, SOURCE, Layout, Manifest, Shard
 from brimful.store.origin import Changes, Origin, write_prints
@@ -116,6 +116,8 @@ def pack(
             if not found.problems:  # it was there for a moment only
                 raise
             raise found.refusal() from error
+        finally:
+            remove_if_empty(path)
 
 
 class _Packing:
