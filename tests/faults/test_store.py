@@ -17,7 +17,9 @@ from xxhash import xxh3_128_hexdigest
 
 import brimful as bf
 from brimful.cli.main import main
+from brimful.store.chunk import Rows
 from brimful.store.durable import locked
+from brimful.store.shard import ShardWriter
 from brimful.store.verify import verify
 from tests.faults.campaign import Campaign
 from tests.faults.stores import delivered, expected, files_of, pack_small, small_tree
@@ -272,3 +274,32 @@ def test_another_data_set_is_not_written_over(tree: Tree, store: Path, tmp_path:
     assert files_of(store) == before
     assert len(bf.pack(other, store, overwrite=True)) == 30
     assert not {path.name for path in store.iterdir()} & set(before) - {"manifest.json"}
+
+
+def test_shards_that_are_done_are_not_made_again(
+    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What an interrupted run has finished is kept, where the files' times can prove that it still holds."""
+    store = tmp_path / "data.brim"
+    monkeypatch.setattr("brimful.store.origin.SETTLED", -3600)  # as if the files were old
+    write = ShardWriter.write
+    chunks = []
+
+    def interrupted(self: ShardWriter, rows: Rows) -> None:
+        chunks.append(rows)
+        if len(chunks) == 8:
+            raise KeyboardInterrupt
+        write(self, rows)
+
+    monkeypatch.setattr(ShardWriter, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        pack_small(tree.path, store)
+    with pytest.raises(bf.StoreNotFoundError, match="not finished"):
+        bf.open(store)
+    changed = next(path for path in (tree.path / "train").iterdir() if path.stem in str(chunks[4].keys))
+    tree.x[f"train/{changed.stem}"] = np.ones((2, 3), np.float32)
+    np.savetxt(changed, np.ones((2, 3)))
+    assert pack_small(tree.path, store).resumed == 9  # of two shards that were done, one has changed since
+    assert delivered(store) == expected(tree)
+    pack_small(tree.path, tmp_path / "anew.brim")
+    assert files_of(store) == files_of(tmp_path / "anew.brim")

@@ -1,6 +1,5 @@
 """Finished: the shards that a run of packing has finished, for the run that goes on where it was stopped."""
 
-import contextlib
 import json
 from pathlib import Path
 from typing import Any
@@ -16,54 +15,51 @@ READ_BYTES = 2**20
 
 
 class Finished:
-    """The shards that are done, noted in `packing.json`.
+    """The shards that are done, each noted in a file of its own, `packing-00000.json`.
 
     Args:
         folder: The store.
-        identity: What is being packed, and how; what another run noted is of no use.
+        identity: What is being packed, and how; what a run of another one noted is of no use.
     """
 
     def __init__(self, folder: Path, identity: str) -> None:
         self._folder = folder
         self._identity = identity
-        self._shards: dict[int, tuple[Shard, str]] = {}
-        self._earlier: dict[int, tuple[Shard, str]] = {}
-        with contextlib.suppress(DamagedStoreError, ValueError, KeyError, TypeError, RecursionError):
-            self._load()
 
-    def note(self, number: int, shard: Shard, digest: str) -> None:
+    def note(self, number: int, shard: Shard, origin: str) -> None:
         """Write down that a shard is done.
 
         Args:
             number: Which.
             shard: What it is.
-            digest: A checksum of what it was made from.
+            origin: A checksum of all that it was made from.
         """
-        self._shards[number] = shard, digest
-        said = {
-            "identity": self._identity,
-            "shards": [
-                [number, shard.to_json(), digest] for number, (shard, digest) in sorted(self._shards.items())
-            ],
-        }
+        said = {"identity": self._identity, "shard": shard.to_json(), "origin": origin}
         text = json.dumps({**said, "checksum": _checksum(said)}, separators=(",", ":"), sort_keys=True)
-        write_whole(self._folder / PROGRESS, text.encode())
+        write_whole(self._folder / PROGRESS.format(number), text.encode())
 
-    def digest(self, number: int) -> str | None:
-        """Checksum of what a shard was made from that an earlier run finished, None where it did not."""
-        return self._earlier[number][1] if number in self._earlier else None
+    def origin(self, number: int) -> str | None:
+        """Checksum of what a shard was made from, if an earlier run finished it."""
+        said = self._said(number)
+        return str(said["origin"]) if said else None
 
     def recall(self, number: int) -> Shard | None:
         """A shard that an earlier run finished, if all of its bytes are still what they were."""
-        shard, _ = self._earlier[number]
-        return shard if is_whole(self._folder, shard) else None
+        said = self._said(number)
+        shard = Shard.from_json(said["shard"]) if said else None
+        return shard if shard and is_whole(self._folder, shard) else None
 
-    def _load(self) -> None:
-        with opened(self._folder / PROGRESS) as descriptor, open(descriptor, "rb", closefd=False) as file:
-            said = json.loads(file.read())
-        if said.pop("checksum") == _checksum(said) and said["identity"] == self._identity:
-            for number, shard, digest in said["shards"]:
-                self._earlier[number] = Shard.from_json(shard), digest
+    def _said(self, number: int) -> dict[str, Any]:
+        """What was noted of a shard; nothing if that is damaged, or of another run."""
+        path = self._folder / PROGRESS.format(number)
+        try:
+            with opened(path) as descriptor, open(descriptor, "rb", closefd=False) as file:
+                said = json.loads(file.read())
+            if said.pop("checksum") == _checksum(said) and said["identity"] == self._identity:
+                return dict(said)
+        except (DamagedStoreError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            pass
+        return {}
 
 
 def is_whole(folder: Path, shard: Shard) -> bool:

@@ -6,8 +6,8 @@ A store is a folder, by custom `NAME.brim`, of
     shard-00000-<16 hex>.arrow     the samples; the digits are xxh3_64 of the file
     source.arrow                   which files the samples came from (see `packing`); needed only to pack anew
 
-and nothing else. While it is packed there are also `packing.json`, the shards that are done, and files
-that end in `.partial`; the store is what `manifest.json` names, whatever else lies about.
+and nothing else. While it is packed there are also `packing-00000.json`, one for each shard that is done, and
+files that end in `.partial`; the store is what `manifest.json` names, whatever else lies about.
 
 **Rows.** Samples are in ascending order of (`xxh3_64(key, split_seed)`, UTF-8 bytes of the key). A chunk
 has `rows_per_chunk = max(1, chunk_bytes // b)` rows, where b is the bytes of a sample as delivered, and a
@@ -60,7 +60,11 @@ FORMAT = "brimful store"
 VERSION = 1
 MANIFEST = "manifest.json"
 SOURCE = "source.arrow"
-PROGRESS = "packing.json"
+PROGRESS = "packing-{:05d}.json"
+PROGRESS_NAME = re.compile(r"packing-[0-9]{5,}\.json")
+PARTIAL_NAME = re.compile(
+    r"(manifest\.json|source\.arrow|packing-[0-9]{5,}\.json|shard-[0-9]{5,}-[0-9]+)\.partial"
+)
 PARTIAL = ".partial"
 SHARD_NAME = re.compile(r"shard-([0-9]{5,})-([0-9a-f]{16})\.arrow")
 

@@ -150,6 +150,17 @@ class Origin:
         return np.array([numbers.get(name, -1) for name in old])[targets]
 
 
+def is_settled(prints: NDArray[np.int64], began: float) -> NDArray[np.bool_]:
+    """Which files had not changed for so long that another change would show in their times.
+
+    Args:
+        prints: The fingerprint of each file as it was read.
+        began: `time.time()` before the first of them was.
+    """
+    settled: NDArray[np.bool_] = prints[:, 1:3].max(axis=1) < (began - SETTLED) * 1e9
+    return settled
+
+
 def write_prints(prints: NDArray[np.int64], manifest: str, reader: SourceReader, began: float) -> bytes:
     """The content of source.arrow.
 
@@ -160,8 +171,7 @@ def write_prints(prints: NDArray[np.int64], manifest: str, reader: SourceReader,
         began: `time.time()` before the first file was opened; files changed moments before, or since, are
             read again the next time.
     """
-    settled = prints[:, 1:3].max(axis=1) < (began - SETTLED) * 1e9
-    sure = np.where(settled[:, np.newaxis], prints, NO_PRINT)
+    sure = np.where(is_settled(prints, began)[:, np.newaxis], prints, NO_PRINT)
     told = {
         "manifest": _digest(manifest),
         "source": _digest(reader.identity),

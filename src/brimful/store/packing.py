@@ -1,10 +1,11 @@
 """Packing: a source -> a store. Stopped anywhere, the old store stays; begun again, it goes on.
 
-Shards are written one after the other under temporary names, brought to the disk and renamed. `packing.json`
-then notes them, with a checksum of all that they were made from: keys, fingerprints of the files as they were
-read, targets and weights. When a run that was stopped is begun again, the shards for which all this is still
-so, and whose own checksum is right, are not made again. At the end manifest.json is renamed into place, which
-is the moment at which the store becomes the new one; after that, what the manifest does not name is removed.
+Shards are written one after the other under temporary names, brought to the disk and renamed. Each is then
+noted in a file beside it, with a checksum of all that it was made from: keys, fingerprints of the files as
+they were read, targets and weights. When a run that was stopped is begun again, the shards for which all this
+is still so, and whose own checksum is right, are not made again. At the end manifest.json is renamed into
+place, which is the moment at which the store becomes the new one; after that, what the manifest does not name
+is removed.
 """
 
 import json
@@ -39,8 +40,17 @@ from brimful.sources.base import Progress, Samples, SourceReader, reading_thread
 from brimful.store.chunk import Rows, as_samples
 from brimful.store.durable import locked, make_folder, remove, remove_if_empty, sync_folder, write_whole
 from brimful.store.finished import Finished
-from brimful.store.format import MANIFEST, PARTIAL, PROGRESS, SHARD_NAME, SOURCE, Layout, Manifest, Shard
-from brimful.store.origin import Changes, Origin, write_prints
+from brimful.store.format import (
+    MANIFEST,
+    PARTIAL_NAME,
+    PROGRESS_NAME,
+    SHARD_NAME,
+    SOURCE,
+    Layout,
+    Manifest,
+    Shard,
+)
+from brimful.store.origin import Changes, Origin, is_settled, write_prints
 from brimful.store.reader import StoreReader
 from brimful.store.shard import ShardWriter
 
@@ -147,6 +157,7 @@ class _Packing:
         self._split_seed = split_seed
         self._layout = layout
         self._progress = progress
+        self._began = time.time()
         self._looks = Looks.none(len(rows))
         self._resumed = 0
         self._threads = self._block_rows = 1
@@ -199,9 +210,10 @@ class _Packing:
 
     def run(self, old: StoreReader | None, *, overwrite: bool, check_content: bool) -> Packed:
         """Pack."""
-        began, clock = time.time(), time.perf_counter()
-        for leftover in self._path.glob(f"*{PARTIAL}"):
-            remove(leftover)
+        clock = time.perf_counter()
+        for path in list(self._path.iterdir()):
+            if PARTIAL_NAME.fullmatch(path.name):
+                remove(path)
         origin = Origin(self._reader, self._rows, old, check_content=check_content)
         if origin.is_foreign and not overwrite:
             message = f"{self._path}: the store has no sample in common with {self._reader.name}."
@@ -210,10 +222,10 @@ class _Packing:
         shards = tuple(self._shard(number, at, origin, finished) for number, at in self._divided())
         counts = len(self._rows), len(self._reader.skipped)
         manifest = Manifest(self._layout, self._split_seed, *counts, shards)
-        self._commit(manifest, write_prints(origin.prints, manifest.to_json(), self._reader, began))
+        self._commit(manifest, write_prints(origin.prints, manifest.to_json(), self._reader, self._began))
         seconds = time.perf_counter() - clock
         source_bytes = int(origin.prints[:, 0].clip(min=0).sum())
-        seen = self._audit(origin, manifest, began, seconds)
+        seen = self._audit(origin, manifest, seconds)
         return Packed(self._path, manifest, source_bytes, seconds, self._resumed, origin.changes, seen)
 
     def _divided(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
@@ -225,7 +237,7 @@ class _Packing:
     def _shard(self, number: int, at: NDArray[np.int64], origin: Origin, finished: Finished) -> Shard:
         """A shard: that of an earlier run, if it would be the same again, or else a new one."""
         shard = None
-        if (earlier := finished.digest(number)) is not None:
+        if (earlier := finished.origin(number)) is not None:
             origin.prints[at] = self._reader.fingerprints(self._rows[at])
             shard = finished.recall(number) if self._digest(at, origin) == earlier else None
         if shard:
@@ -284,7 +296,7 @@ class _Packing:
 
     def _digest(self, at: NDArray[np.int64], origin: Origin) -> str:
         """A checksum of what the samples of a shard come from; where none can be told, one like no other."""
-        if not self._reader.has_files:
+        if not self._reader.has_files or not is_settled(origin.prints[at], self._began).all():
             return uuid.uuid4().hex
         digest = xxh3_128()
         for start in range(0, len(at), PIECE):
@@ -304,7 +316,7 @@ class _Packing:
                 remove(path)
         sync_folder(self._path)
 
-    def _audit(self, origin: Origin, manifest: Manifest, began: float, seconds: float) -> Audit | None:
+    def _audit(self, origin: Origin, manifest: Manifest, seconds: float) -> Audit | None:
         """What was seen of the samples, if all were looked at; kept for the next scan."""
         if self._resumed:
             return None
@@ -312,7 +324,7 @@ class _Packing:
         packing = {"bytes": manifest.store_bytes / n, "seconds": seconds / n}
         looks = replace(self._looks, prints=origin.prints, packing=packing)
         if np.array_equal(self._rows, np.arange(len(self._reader))):
-            AuditCache(self._reader).keep(looks, began)
+            AuditCache(self._reader).keep(looks, self._began)
         return summed(self._reader, self._rows, looks, seconds)
 
     def _tell(self, count: int) -> None:
@@ -346,7 +358,7 @@ def refuse_other_content(path: Path, root: Path | None) -> None:
         raise OtherStoreError(f"{path}: this is a file, and no store.", "Name a folder that is not there.")
     names = [entry.name for entry in path.iterdir()]
     strangers = sorted(name for name in names if not is_own(name))
-    if strangers and not {MANIFEST, PROGRESS} & {*names}:
+    if strangers and MANIFEST not in names and not any(map(PROGRESS_NAME.fullmatch, names)):
         raise OtherStoreError(
             f"{path}: the folder is no store and not empty: there is {strangers[0]!r}.",
             "Name a folder that is not there yet.",
@@ -355,8 +367,8 @@ def refuse_other_content(path: Path, root: Path | None) -> None:
 
 def is_own(name: str) -> bool:
     """Whether a file of a store's folder is packing's own."""
-    own = (MANIFEST, SOURCE, PROGRESS)
-    return name in own or name.endswith(PARTIAL) or SHARD_NAME.fullmatch(name) is not None
+    patterns = (SHARD_NAME, PROGRESS_NAME, PARTIAL_NAME)
+    return name in (MANIFEST, SOURCE) or any(pattern.fullmatch(name) for pattern in patterns)
 
 
 def _by_hash(reader: SourceReader, rows: NDArray[np.int64], seed: int) -> NDArray[np.int64]:

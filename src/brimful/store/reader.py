@@ -19,7 +19,7 @@ from brimful.keys import find_keys, hash_keys, row_order
 from brimful.schema import Schema
 from brimful.sources.base import Fault, Samples
 from brimful.store.chunk import as_samples, columns_of, decode_keys
-from brimful.store.format import LARGEST_MANIFEST, MANIFEST, PROGRESS, Chunk, Manifest, Shard
+from brimful.store.format import LARGEST_MANIFEST, MANIFEST, PROGRESS_NAME, Chunk, Manifest, Shard
 from brimful.store.narrowing import BY_NAME, RAW
 
 MEND = "Pack the source again: that mends the store. `brimful verify` lists all that is damaged."
@@ -265,7 +265,7 @@ def read_manifest(path: Path) -> Manifest:
     if not os.path.isdir(path):  # noqa: PTH112 (pathlib raises where a name is too long)
         raise StoreNotFoundError(f"{path}: there is no such store.", "Check the path, or pack it first.")
     if not os.path.lexists(path / MANIFEST):
-        if (path / PROGRESS).exists():
+        if any(PROGRESS_NAME.fullmatch(name) for name in os.listdir(path)):  # noqa: PTH208 (the names)
             raise StoreNotFoundError(
                 f"{path}: this store was not finished.", "Pack it again: that goes on where it stopped."
             )
