@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 INTRODUCTION = """# Benchmarks
 
-`make bench` measures all of this again (some forty minutes), `make bench MNIST=mnist.npz` on MNIST;
+`make bench` measures all of this again (some fifty minutes), `make bench MNIST=mnist.npz` on MNIST;
 `python -m benchmarks reading cold` measures some. Contenders take turns in one run; a figure is the median of
 its rounds, a ratio is taken within each round. The machine is shared: ratios hold, absolutes drift.
 
