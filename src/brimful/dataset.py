@@ -50,7 +50,7 @@ class Dataset(SampleSet):
                 f"{self._reader.manifest.store_bytes:,} bytes.",
                 f"Give at least memory={readable(needed)!r}.",
             )
-        return StoreReader(self.path, cache_bytes=total // 2), total // 2
+        return self._reader.with_cache(total // 2), total // 2
 
 
 def pack(

@@ -19,6 +19,10 @@ import brimful as bf
 from brimful.cli.main import main
 from brimful.store.chunk import Rows
 from brimful.store.durable import locked
+from brimful.store.format import Layout
+from brimful.store.origin import _read_prints
+from brimful.store.packing import pack
+from brimful.store.reader import StoreReader
 from brimful.store.shard import ShardWriter
 from brimful.store.verify import verify
 from tests.faults.campaign import Campaign
@@ -185,6 +189,8 @@ def forge(store: Path, change: Callable[[dict[str, object]], object]) -> None:
         lambda said: said.update(shard_bytes=2**70),
         lambda said: said["inputs"]["x"].update(shape=[2**31, 2**31]),
         lambda said: said["inputs"]["x"].update(shape=[]),
+        lambda said: said["inputs"]["x"].update(shape=[1] * 70 + [2, 3]),
+        lambda said: said["shards"][0]["chunks"][-1].__setitem__(2, 2**38),
         lambda said: said["inputs"]["x"].update(dtype="object"),
         lambda said: said["target"].update(dtype="O8"),
         lambda said: said["target"].update(shape=[10**9]),
@@ -303,3 +309,107 @@ def test_shards_that_are_done_are_not_made_again(
     assert delivered(store) == expected(tree)
     pack_small(tree.path, tmp_path / "anew.brim")
     assert files_of(store) == files_of(tmp_path / "anew.brim")
+
+
+def test_a_store_that_was_packed_again_meanwhile(tree: Tree, tmp_path: Path) -> None:
+    """Rows of the old store are never read from the new one: its samples, or an error."""
+    store = tmp_path / "data.brim"
+    data = bf.pack(bf.scan(tree.path), store)
+    train, test = data.split(test=0.4)
+    held_back = set(test.keys)
+    for number in range(50, 80):
+        np.savetxt(tree.path / "train" / f"{number:05d}.csv", np.ones((2, 3)))
+        with (tree.path / "target.csv").open("a") as table:
+            table.write(f"{number},1\n")
+    bf.pack(bf.scan(tree.path), store)
+    with pytest.raises(bf.DamagedStoreError, match="open it again"):
+        list(train.batches(8, include_keys=True))
+    assert (
+        not {
+            key
+            for *_, keys in bf.open(store).split(test=0.4)[0].batches(8, include_keys=True)
+            for key in keys
+        }
+        & held_back
+    )
+
+
+def test_what_only_looks_like_a_store_is_not_written_over(tree: Tree, tmp_path: Path) -> None:
+    """A manifest.json, or a source.arrow, may be somebody else's."""
+    for name in ("manifest.json", "source.arrow"):
+        folder = tmp_path / name[:6]
+        folder.mkdir()
+        (folder / name).write_text('{"name": "my web app"}')
+        with pytest.raises(bf.OtherStoreError, match="no store and not empty"):
+            bf.pack(bf.scan(tree.path), folder, overwrite=True)
+        assert (folder / name).read_text() == '{"name": "my web app"}'
+
+
+def test_a_damaged_store_of_other_data_is_not_written_over(tree: Tree, store: Path, tmp_path: Path) -> None:
+    """What is left of it tells that it is another one; its own data mend it, whatever is lost of it."""
+    shard = next(store.glob("shard-00001-*"))
+    shard.unlink()
+    before = files_of(store)
+    with pytest.raises(bf.OtherStoreError):
+        bf.pack(bf.scan([([1.0, 2.0], 1)] * 30), store)
+    (tmp_path / "other").mkdir()
+    small_tree(tmp_path / "other" / "data")
+    (tmp_path / "other" / "data" / "train").rename(tmp_path / "other" / "data" / "else")
+    with pytest.raises(bf.OtherStoreError, match="no sample in common"):
+        bf.pack(bf.scan(tmp_path / "other" / "data"), store)
+    assert files_of(store) == before
+    for path in store.glob("shard-*"):
+        path.unlink()
+    pack_small(tree.path, store)
+    assert delivered(store) == expected(tree)
+
+
+def test_a_shard_widens_until_one_rule_holds_for_all(tmp_path: Path) -> None:
+    """The rule that a later chunk needs may not hold for an earlier one."""
+    numbers = [0.1, 20.0, 0.01]
+    order = [int(key) for key in bf.scan([(np.zeros(1), 0)] * 3).keys]
+    samples = [(np.full(4, numbers[order.index(at)], np.float32), 1) for at in range(3)]
+    source = bf.scan(samples)
+    layout = Layout(source.schema, chunk_bytes=30, shard_bytes=90)
+    pack(source._reader, np.arange(3), tmp_path / "x.brim", layout=layout)
+    reader = bf.open(tmp_path / "x.brim")._reader
+    assert [float(value) for value in reader.read(np.arange(3)).x[:, 0]] == [
+        float(np.float32(n)) for n in numbers
+    ]
+
+
+def test_any_flipped_bit_of_the_fingerprints_is_survived(tree: Tree, store: Path) -> None:
+    """source.arrow holds no samples: damaged, everything is read again."""
+    content = (store / "source.arrow").read_bytes()
+    wanted = files_of(store)
+    for at in range(0, len(content), 29):
+        for bit in (0x10, 0x80):
+            damaged = bytearray(content)
+            damaged[at] ^= bit
+            (store / "source.arrow").write_bytes(damaged)
+            reader = StoreReader(store)
+            prints = _read_prints(reader, bf.scan(tree.path)._reader)
+            assert prints is None or prints.shape == (40, 4)
+    (store / "source.arrow").write_bytes(b"")
+    os.truncate(store / "source.arrow", 2**36)
+    pack_small(tree.path, store)
+    assert files_of(store) == wanted
+
+
+@pytest.mark.parametrize("name", ["n" * 300, "a\0b"])
+def test_a_path_that_cannot_be(tree: Tree, tmp_path: Path, name: str) -> None:
+    """An error of brimful's, as everywhere."""
+    with pytest.raises((bf.WriteError, bf.ArgumentError)):
+        bf.pack(bf.scan(tree.path), tmp_path / name)
+    with pytest.raises(bf.StoreNotFoundError):
+        bf.open(tmp_path / name)
+
+
+def test_a_store_is_found_after_a_change_of_folder(
+    store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A relative path is that of the moment when it was opened."""
+    monkeypatch.chdir(tmp_path)
+    data = bf.open(store.name)
+    monkeypatch.chdir("/")
+    assert len(data[0]) == 2

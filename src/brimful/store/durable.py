@@ -87,7 +87,7 @@ def remove(path: Path) -> None:
 
 def make_folder(path: Path) -> None:
     """Make a folder, if it is not there, for good."""
-    if not path.is_dir():
+    if not os.path.isdir(path):  # noqa: PTH112 (pathlib raises where a name is too long)
         with writing(path):
             os.mkdir(path)  # noqa: PTH102
         sync_folder(path.parent)

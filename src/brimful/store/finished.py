@@ -8,7 +8,7 @@ from xxhash import xxh3_64, xxh3_128_hexdigest
 
 from brimful.errors import DamagedStoreError
 from brimful.store.durable import write_whole
-from brimful.store.format import PROGRESS, SHARD_NAME, Shard
+from brimful.store.format import LARGEST_MANIFEST, PROGRESS, SHARD_NAME, Shard
 from brimful.store.reader import opened
 
 READ_BYTES = 2**20
@@ -54,7 +54,7 @@ class Finished:
         path = self._folder / PROGRESS.format(number)
         try:
             with opened(path) as descriptor, open(descriptor, "rb", closefd=False) as file:
-                said = json.loads(file.read())
+                said = json.loads(file.read(LARGEST_MANIFEST))
             if said.pop("checksum") == _checksum(said) and said["identity"] == self._identity:
                 return dict(said)
         except (DamagedStoreError, ValueError, KeyError, TypeError, AttributeError, RecursionError):

@@ -70,7 +70,10 @@ SHARD_NAME = re.compile(r"shard-([0-9]{5,})-([0-9a-f]{16})\.arrow")
 
 CHUNK_BYTES = 16 * 2**20  # as delivered
 SHARD_BYTES = 512 * 2**20
-LARGEST_MANIFEST = 512 * 2**20
+LARGEST_MANIFEST = 64 * 2**20  # a million chunks: 16 TB as delivered
+LARGEST_HEAD = 2**20
+LARGEST_KEY = 4096  # bytes: no path is longer
+MOST_AXES = 32
 LARGEST_SAMPLE = 2**31  # bytes as delivered
 DTYPES = {"int64", "float32"}  # of targets and weights
 INPUT_DTYPES = {"float16", "float32", "float64"}
@@ -299,7 +302,7 @@ class Manifest:
         if not 0 < schema.nbytes <= LARGEST_SAMPLE:
             raise ValueError(f"a sample of {schema.nbytes} bytes")
         sizes = _natural(said["chunk_bytes"]), _natural(said["shard_bytes"])
-        if not 0 < sizes[0] <= sizes[1] <= 2**40:
+        if not 0 < sizes[0] <= sizes[1] <= 2**40 or sizes[0] > LARGEST_SAMPLE:
             raise ValueError(f"chunks and shards of {sizes} bytes")
         shards = tuple(map(Shard.from_json, said["shards"]))
         split_seed, samples, skipped = (_natural(said[name]) for name in ("split_seed", "samples", "skipped"))
@@ -320,7 +323,9 @@ class Manifest:
             end = 0
             for number, chunk in enumerate(shard.chunks):
                 n = min(per_chunk, rows - number * per_chunk)
-                fits = chunk.data == self.layout.data_bytes(n, shard.rule) and chunk.keys >= padded(4 * n + 4)
+                offsets, texts = padded(4 * n + 4), min(n * LARGEST_KEY, 2**31)
+                fits = chunk.data == self.layout.data_bytes(n, shard.rule) and chunk.head <= LARGEST_HEAD
+                fits &= offsets <= chunk.keys <= offsets + padded(texts)
                 if not fits or chunk.offset < end or chunk.offset % 8 or chunk.head % 8:
                     raise ValueError(f"chunk {number} of {shard.file}")
                 end = chunk.offset + chunk.nbytes
@@ -334,7 +339,7 @@ def _field_json(field: Field) -> dict[str, Any]:
 
 def _field(said: Any, dtypes: set[str]) -> Field:
     shape = tuple(map(_natural, said["shape"]))
-    if said["dtype"] not in dtypes or 0 in shape:
+    if said["dtype"] not in dtypes or 0 in shape or len(shape) > MOST_AXES:
         raise ValueError(f"a field of {said}")
     return Field(shape, said["dtype"])
 

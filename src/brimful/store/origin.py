@@ -23,6 +23,8 @@ from brimful.store.reader import StoreReader, opened
 
 SETTLED = 2.0  # seconds: file systems count time in steps of up to two
 NO_PRINT = -1
+PRINTS = pa.schema([(name, pa.int64()) for name in FINGERPRINT])
+LARGEST = 2**16  # bytes of source.arrow that are no fingerprints
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,6 @@ class Origin:
         self._check_content = check_content or not reader.has_files
         if old:
             self._compare(old)
-
-    @property
-    def is_foreign(self) -> bool:
-        """Whether there is a store, and no sample in it that is to be packed."""
-        return self._old is not None and not (self._old_rows >= 0).any()
 
     @property
     def changes(self) -> Changes | None:
@@ -189,11 +186,13 @@ def _read_prints(old: StoreReader, reader: SourceReader) -> NDArray[np.int64] | 
     """The fingerprints that a store keeps, if they are those of this store and of this source."""
     try:
         with opened(old.path / SOURCE) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
-            table = pa.ipc.open_file(pa.py_buffer(file.read())).read_all()
+            table = pa.ipc.open_file(pa.py_buffer(file.read(LARGEST + 64 * len(old)))).read_all()
+        if table.schema != PRINTS or any(column.null_count for column in table.columns):
+            return None
         prints = np.stack([table[name].to_numpy() for name in FINGERPRINT], axis=1)
-    except (DamagedStoreError, KeyError, ValueError, pa.ArrowException):
+        told = {name.decode(): text.decode() for name, text in table.schema.metadata.items()}
+    except (DamagedStoreError, KeyError, ValueError, AttributeError, OSError, pa.ArrowException):
         return None
-    told = {name.decode(): text.decode() for name, text in (table.schema.metadata or {}).items()}
     expected = {"manifest": _digest(old.manifest.to_json()), "source": _digest(reader.identity)}
     well = {**expected, "columns": _columns_digest(prints)} == told and prints.shape == (
         len(old),

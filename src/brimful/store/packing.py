@@ -8,6 +8,7 @@ place, which is the moment at which the store becomes the new one; after that, w
 is removed.
 """
 
+import contextlib
 import json
 import os
 import time
@@ -24,14 +25,16 @@ from xxhash import xxh3_128, xxh3_128_hexdigest
 
 from brimful.errors import (
     ArgumentError,
+    BrimfulError,
     DamagedStoreError,
     MemoryBudgetError,
     OtherStoreError,
     SourceError,
     StoreError,
     StoreNotFoundError,
+    WriteError,
 )
-from brimful.keys import PIECE, hash_keys, row_order
+from brimful.keys import PIECE, find_keys, hash_keys, row_order
 from brimful.read_ahead import ReadAhead
 from brimful.sizes import parse_bytes, readable
 from brimful.sources.audit import Audit, audit, summed
@@ -41,6 +44,7 @@ from brimful.store.chunk import Rows, as_samples
 from brimful.store.durable import locked, make_folder, remove, remove_if_empty, sync_folder, write_whole
 from brimful.store.finished import Finished
 from brimful.store.format import (
+    LARGEST_SAMPLE,
     MANIFEST,
     PARTIAL_NAME,
     PROGRESS_NAME,
@@ -51,7 +55,7 @@ from brimful.store.format import (
     Shard,
 )
 from brimful.store.origin import Changes, Origin, is_settled, write_prints
-from brimful.store.reader import StoreReader
+from brimful.store.reader import StoreReader, read_manifest
 from brimful.store.shard import ShardWriter
 
 OVERWRITE = "Name another store, or say that this one is to be replaced: overwrite=True, --overwrite."
@@ -69,7 +73,8 @@ class Packed:
         source_bytes: Bytes of the files that the samples came from; 0 where there are none.
         seconds: How long it took.
         resumed: Samples in shards that an earlier run had finished.
-        changes: How the source differed from what the store held before; None where there was none.
+        changes: How the source differed from what the store held before; None where there was none. Of
+            shards that an earlier run had finished, labels and content are not compared again.
         audit: What was seen of the samples; None where not all were looked at in this run.
     """
 
@@ -115,12 +120,27 @@ def pack(
     """
     packing = _Packing(reader, rows, path, split_seed, layout or Layout(reader.schema), progress)
     packing.divide(memory)
-    refuse_other_content(path, reader.root)
+    if reader.schema.nbytes > LARGEST_SAMPLE:
+        raise ArgumentError(
+            f"Expected samples of at most {LARGEST_SAMPLE:,} bytes. Received: {reader.schema}"
+        )
+    try:
+        refuse_other_content(path, reader.root)
+    except ValueError as error:
+        if isinstance(error, BrimfulError):
+            raise
+        raise ArgumentError(f"Expected the path of a store. Received: {str(path)!r}: {error}") from error
+    except OSError as error:
+        if isinstance(error, BrimfulError):
+            raise
+        raise WriteError(
+            f"{path}: this cannot be written: {error.strerror}.", "Check path and rights."
+        ) from error
     make_folder(path)
     with locked(path):
         old = packing.old_store(overwrite=overwrite)
         try:
-            return packing.run(old, overwrite=overwrite, check_content=check_content)
+            return packing.run(old, check_content=check_content)
         except SourceError as error:
             found = audit(reader, np.sort(rows), progress)
             if not found.problems:  # it was there for a moment only
@@ -187,8 +207,7 @@ class _Packing:
             OtherStoreError: They are not, and it is not to be overwritten.
         """
         try:
-            old = StoreReader(self._path)
-            old.hashes  # noqa: B018 (where keys are damaged nothing can be taken over)
+            old = StoreReader(self._path, check_sizes=False)
         except (StoreNotFoundError, DamagedStoreError):
             return None
         except StoreError:
@@ -197,27 +216,49 @@ class _Packing:
             raise
         mine, its = self._layout.schema, old.schema
         same_kind = (mine.inputs, mine.target, mine.weight) == (its.inputs, its.target, its.weight)
-        if same_kind and old.split_seed == self._split_seed:
-            return old
-        if overwrite:
+        if not same_kind or old.split_seed != self._split_seed:
+            if overwrite:
+                return None
+            raise OtherStoreError(
+                f"{self._path}: the store holds samples of {its.inputs.shape} {its.inputs.dtype}, "
+                f"split_seed={old.split_seed}; these are of {mine.inputs.shape} {mine.inputs.dtype}, "
+                f"split_seed={self._split_seed}, or have other targets or weights.",
+                OVERWRITE,
+            )
+        if not overwrite and not self._shares_keys(old):
+            message = f"{self._path}: the store has no sample in common with {self._reader.name}."
+            raise OtherStoreError(message, OVERWRITE)
+        try:
+            for shard in old.manifest.shards:
+                old.check_size(shard)
+            old.hashes  # noqa: B018 (where keys are damaged nothing is taken over)
+        except DamagedStoreError:
             return None
-        raise OtherStoreError(
-            f"{self._path}: the store holds samples of {its.inputs.shape} {its.inputs.dtype}, "
-            f"split_seed={old.split_seed}; these are of {mine.inputs.shape} {mine.inputs.dtype}, "
-            f"split_seed={self._split_seed}, or have other targets or weights.",
-            OVERWRITE,
-        )
+        return old
 
-    def run(self, old: StoreReader | None, *, overwrite: bool, check_content: bool) -> Packed:
+    def _shares_keys(self, old: StoreReader) -> bool:
+        """Whether a sample of the store is one of the source; also where that cannot be told any more."""
+        reader, nothing_known = self._reader, True
+        for keys in old.well_keys():
+            nothing_known = False
+            wanted = keys.cast(pa.large_string())
+            rows = find_keys(
+                wanted,
+                reader.hashes,
+                lambda rows: pa.array(reader.keys(rows), pa.large_string()),
+                reader.split_seed,
+            )
+            if (rows >= 0).any():
+                return True
+        return nothing_known
+
+    def run(self, old: StoreReader | None, *, check_content: bool) -> Packed:
         """Pack."""
         clock = time.perf_counter()
         for path in list(self._path.iterdir()):
             if PARTIAL_NAME.fullmatch(path.name):
                 remove(path)
         origin = Origin(self._reader, self._rows, old, check_content=check_content)
-        if origin.is_foreign and not overwrite:
-            message = f"{self._path}: the store has no sample in common with {self._reader.name}."
-            raise OtherStoreError(message, OVERWRITE)
         finished = Finished(self._path, self._identity(check_content=check_content))
         shards = tuple(self._shard(number, at, origin, finished) for number, at in self._divided())
         counts = len(self._rows), len(self._reader.skipped)
@@ -357,8 +398,11 @@ def refuse_other_content(path: Path, root: Path | None) -> None:
     if not path.is_dir():
         raise OtherStoreError(f"{path}: this is a file, and no store.", "Name a folder that is not there.")
     names = [entry.name for entry in path.iterdir()]
-    strangers = sorted(name for name in names if not is_own(name))
-    if strangers and MANIFEST not in names and not any(map(PROGRESS_NAME.fullmatch, names)):
+    strangers = sorted(name for name in names if not PARTIAL_NAME.fullmatch(name))
+    if strangers and not any(SHARD_NAME.fullmatch(name) or PROGRESS_NAME.fullmatch(name) for name in names):
+        with contextlib.suppress(StoreError):
+            read_manifest(path)  # a store all of whose shards are lost
+            return
         raise OtherStoreError(
             f"{path}: the folder is no store and not empty: there is {strangers[0]!r}.",
             "Name a folder that is not there yet.",

@@ -23,6 +23,7 @@ from brimful.store.format import LARGEST_MANIFEST, MANIFEST, PROGRESS_NAME, Chun
 from brimful.store.narrowing import BY_NAME, RAW
 
 MEND = "Pack the source again: that mends the store. `brimful verify` lists all that is damaged."
+AGAIN = f"If it was packed again meanwhile, open it again. {MEND}"
 CACHE_BYTES = 64 * 2**20
 
 
@@ -33,6 +34,7 @@ class StoreReader:
         path: The store.
         cache_bytes: What of it may be kept in memory, as stored: at least one chunk is.
         check_sizes: Whether to refuse a store of which a shard is missing or cut.
+        manifest: What it must hold: that of a reader whose rows are in use; by default what is there.
 
     Raises:
         StoreNotFoundError: There is no store.
@@ -41,11 +43,19 @@ class StoreReader:
 
     skipped: tuple[Fault, ...] = ()
 
-    def __init__(self, path: Path, *, cache_bytes: int = CACHE_BYTES, check_sizes: bool = True) -> None:
-        self.path = path
-        self.manifest = read_manifest(path)
+    def __init__(
+        self,
+        path: Path,
+        *,
+        cache_bytes: int = CACHE_BYTES,
+        check_sizes: bool = True,
+        manifest: Manifest | None = None,
+    ) -> None:
+        self.path = Path(os.path.abspath(path))  # noqa: PTH100 (links are not followed)
+        self.manifest = manifest or read_manifest(path)
         self._cache_bytes = cache_bytes
         self._cache: OrderedDict[int, tuple[bytes, Shard, Chunk]] = OrderedDict()
+        self._known_ends: dict[int, tuple[int, int] | None] = {}
         self._lock = threading.Lock()
         layout = self.manifest.layout
         self._rows_per_chunk = layout.rows_per_chunk
@@ -121,6 +131,10 @@ class StoreReader:
                 values[at] = picked
         return as_samples(out, layout)
 
+    def with_cache(self, cache_bytes: int) -> "StoreReader":
+        """The same rows with another cache; where it was packed again since, this says what is missing."""
+        return StoreReader(self.path, cache_bytes=cache_bytes, manifest=self.manifest)
+
     def working_bytes(self, n: int) -> int:
         """The samples twice while they are picked and decoded, and a chunk."""
         largest = max(chunk.nbytes for shard in self.manifest.shards for chunk in shard.chunks)
@@ -142,7 +156,7 @@ class StoreReader:
             status = path.lstat()
         except OSError as error:
             raise DamagedStoreError(
-                f"{path}: a shard of the store is missing: {error.strerror}.", MEND
+                f"{path}: a shard of the store is missing: {error.strerror}.", AGAIN
             ) from error
         if not stat.S_ISREG(status.st_mode) or status.st_size != shard.nbytes:
             raise DamagedStoreError(
@@ -179,13 +193,24 @@ class StoreReader:
 
     def hash_range(self, chunk: int) -> tuple[int, int]:
         """Between which hashes its keys lie, as far as undamaged keys, of it or around it, tell."""
-        own = self._keys_if_well(chunk)
+        own = self._ends(chunk)
         if own is not None:
-            return self._hash_of(own[0]), self._hash_of(own[-1])
-        before = next(self._well(range(chunk - 1, -1, -1)), None)
-        after = next(self._well(range(chunk + 1, self.chunks)), None)
-        low = 0 if before is None else self._hash_of(before[-1])
-        return low, 2**64 - 1 if after is None else self._hash_of(after[0])
+            return own
+        before = next(filter(None, map(self._ends, range(chunk - 1, -1, -1))), (0, 0))
+        after = next(filter(None, map(self._ends, range(chunk + 1, self.chunks))), (2**64 - 1, 0))
+        return before[1], after[0]
+
+    def well_keys(self) -> Iterator[pa.StringArray]:
+        """The keys of those chunks where they are not damaged."""
+        return (keys for keys in map(self._keys_if_well, range(self.chunks)) if keys is not None)
+
+    def _ends(self, chunk: int) -> tuple[int, int] | None:
+        """The hashes of a chunk's first and last key; None if they are damaged. Looked at once."""
+        if chunk not in self._known_ends:
+            keys = self._keys_if_well(chunk)
+            ends = None if keys is None else hash_keys([keys[0].as_py(), keys[-1].as_py()], self.split_seed)
+            self._known_ends[chunk] = None if ends is None else (int(ends[0]), int(ends[1]))
+        return self._known_ends[chunk]
 
     def _keys_if_well(self, chunk: int) -> pa.StringArray | None:
         """The keys of a chunk; None if they are damaged."""
@@ -197,13 +222,6 @@ class StoreReader:
         except (DamagedStoreError, ValueError, pa.ArrowInvalid):  # cut; or the checksum is that of wrong keys
             pass
         return None
-
-    def _well(self, chunks: range) -> Iterator[pa.StringArray]:
-        """The keys of those chunks where they are not damaged."""
-        return (keys for keys in map(self._keys_if_well, chunks) if keys is not None)
-
-    def _hash_of(self, key: pa.StringScalar) -> int:
-        return int(hash_keys([key.as_py()], self.split_seed)[0])
 
     def _chunk(self, number: int) -> tuple[bytes, Shard, Chunk]:
         """The bytes of a chunk, checked, and where they came from."""
@@ -264,8 +282,12 @@ def read_manifest(path: Path) -> Manifest:
     """
     if not os.path.isdir(path):  # noqa: PTH112 (pathlib raises where a name is too long)
         raise StoreNotFoundError(f"{path}: there is no such store.", "Check the path, or pack it first.")
-    if not os.path.lexists(path / MANIFEST):
-        if any(PROGRESS_NAME.fullmatch(name) for name in os.listdir(path)):  # noqa: PTH208 (the names)
+    try:
+        names = os.listdir(path)  # noqa: PTH208 (the names)
+    except OSError as error:
+        raise DamagedStoreError(f"{path}: the store cannot be read: {error.strerror}.", MEND) from error
+    if MANIFEST not in names:
+        if any(map(PROGRESS_NAME.fullmatch, names)):
             raise StoreNotFoundError(
                 f"{path}: this store was not finished.", "Pack it again: that goes on where it stopped."
             )
@@ -296,9 +318,7 @@ def opened(path: Path) -> Iterator[int]:
         finally:
             os.close(descriptor)
     except FileNotFoundError as error:
-        raise DamagedStoreError(
-            f"{path}: a file of the store is missing.", f"If it was packed again, open it again. {MEND}"
-        ) from error
+        raise DamagedStoreError(f"{path}: a file of the store is missing.", AGAIN) from error
     except OSError as error:
         raise DamagedStoreError(f"{path}: this cannot be read: {error.strerror or error}.", MEND) from error
 

@@ -73,9 +73,12 @@ class ShardWriter:
 
     def _widened(self, file: "_ShardFile", rule: str) -> "_ShardFile":
         """The same chunks under another rule, or under a later one that holds for them too."""
-        for rows in file:
-            while _encode(rows, rule) is None:
-                rule = self._next_rule(rows, rule)
+        tried = None
+        while tried != rule:  # one that a later chunk needs may not hold for an earlier one
+            tried = rule
+            for rows in file:
+                while _encode(rows, rule) is None:
+                    rule = self._next_rule(rows, rule)
         wider = self._start(rule)
         for rows in file:
             codes = _encode(rows, rule)
