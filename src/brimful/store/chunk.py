@@ -56,12 +56,9 @@ def decode_data(data: bytes | memoryview, n: int, layout: Layout, rule: str) -> 
         layout: What a sample has.
         rule: How x is kept.
     """
-    columns = columns_of(data, n, layout, rule)
-    x, *others = (column.copy() for column in columns) if rule == RAW else columns
-    if rule != RAW:
-        x = BY_NAME[rule].decode(x)
-        others = [other.copy() for other in others]
-    return as_samples([x, *others], layout)
+    codes, *others = columns_of(data, n, layout, rule)
+    x = codes.copy() if rule == RAW else BY_NAME[rule].decode(codes)
+    return as_samples([x, *(other.copy() for other in others)], layout)
 
 
 def columns_of(data: bytes | memoryview, n: int, layout: Layout, rule: str) -> list[NDArray[Any]]:

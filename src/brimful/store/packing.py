@@ -126,15 +126,13 @@ def pack(
         )
     try:
         refuse_other_content(path, reader.root)
+    except BrimfulError:
+        raise
     except ValueError as error:
-        if isinstance(error, BrimfulError):
-            raise
         raise ArgumentError(f"Expected the path of a store. Received: {str(path)!r}: {error}") from error
     except OSError as error:
-        if isinstance(error, BrimfulError):
-            raise
         raise WriteError(
-            f"{path}: this cannot be written: {error.strerror}.", "Check path and rights."
+            f"{path}: this cannot be written: {error.strerror}.", "Check the path and the permissions."
         ) from error
     make_folder(path)
     with locked(path):
@@ -189,12 +187,12 @@ class _Packing:
         left = total - CHUNKS_HELD * chunk
         for threads in range(reading_threads(), 0, -1):
             rows = BLOCK_ROWS
-            while rows > 1 and self._depth(threads) * self._working_bytes(rows) > left:
+            while rows > 1 and self._depth(threads) * self._reader.working_bytes(rows) > left:
                 rows //= 2
-            if self._depth(threads) * self._working_bytes(rows) <= left:
+            if self._depth(threads) * self._reader.working_bytes(rows) <= left:
                 self._threads, self._block_rows = threads, rows
                 return
-        least = CHUNKS_HELD * chunk + self._depth(1) * self._working_bytes(1)
+        least = CHUNKS_HELD * chunk + self._depth(1) * self._reader.working_bytes(1)
         raise MemoryBudgetError(
             f"memory={memory!r} is too small to pack chunks of {chunk:,} bytes.",
             f"Give at least memory={readable(least)!r}.",
@@ -374,9 +372,6 @@ class _Packing:
 
     def _depth(self, threads: int) -> int:
         return 2 * threads + 1
-
-    def _working_bytes(self, rows: int) -> int:
-        return self._reader.working_bytes(rows)
 
 
 def refuse_other_content(path: Path, root: Path | None) -> None:
