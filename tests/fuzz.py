@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from brimful.errors import BrimfulError
 from brimful.keys import hash_keys
+from brimful.sources.label_table import Columns, read_table
 from brimful.sources.labels import Labels, join_table
 from brimful.sources.layout import Layout, TextError
 from brimful.sources.listing import Listing
@@ -96,7 +97,7 @@ def table_case(draw: random.Random, path: Path, listing: Listing) -> None:
     text = mutated(draw, ("\n".join(header + lines) + draw.choice(("", "\n"))).encode())
     path.write_bytes(text)
     try:
-        labels = join_table(path, listing)
+        labels = join_table(read_table(path, Columns()), listing)
     except BrimfulError:
         return
     if b'"' not in text and b"\r" not in text:

@@ -6,6 +6,7 @@ is fast, specified and the same on every machine (https://github.com/Cyan4973/xx
 """
 
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from itertools import repeat
 
 import numpy as np
@@ -32,54 +33,81 @@ def hash_keys(keys: Iterable[str] | pa.LargeStringArray, seed: int = 0) -> NDArr
     return np.fromiter(map(xxh3_64_intdigest, encoded, repeat(seed)), np.uint64)
 
 
-def row_order(keys: pa.LargeStringArray, hashes: NDArray[np.uint64]) -> NDArray[np.int64]:
+def row_order(hashes: NDArray[np.uint64], keys: Callable[[], pa.LargeStringArray]) -> NDArray[np.int64]:
     """What sorts keys by (hash, UTF-8 bytes).
 
     Args:
-        keys: The keys, shape `(n,)`.
-        hashes: Their hashes.
+        hashes: Their hashes, shape `(n,)`.
+        keys: Gives the keys; called only if two have one hash, which is rare.
 
     Returns:
         Positions, shape `(n,)`, int64.
     """
     order: NDArray[np.int64] = np.argsort(hashes)
-    if (hashes[order][1:] == hashes[order][:-1]).any():  # rare: two keys with one hash
+    if not np.diff(hashes[order]).all():
         sorted_by = [("hash", "ascending"), ("key", "ascending")]
-        table = pa.table({"hash": hashes, "key": keys})
+        table = pa.table({"hash": hashes, "key": keys()})
         order = pc.sort_indices(table, sort_keys=sorted_by).to_numpy().astype(np.int64)
     return order
 
 
+@dataclass(frozen=True)
+class HashedKeys:
+    """Keys to look for.
+
+    Attributes:
+        keys: The keys.
+        hashes: Their hashes.
+        ascending: What sorts the hashes: neighbours look at the same place, which is three times as fast.
+    """
+
+    keys: pa.LargeStringArray
+    hashes: NDArray[np.uint64]
+    ascending: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, keys: pa.LargeStringArray, seed: int = 0) -> "HashedKeys":
+        """Hash keys.
+
+        Args:
+            keys: The keys.
+            seed: Seed of the hash.
+        """
+        hashes = hash_keys(keys, seed)
+        return cls(keys, hashes, np.argsort(hashes))
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+
 def find_keys(
-    keys: pa.LargeStringArray,
+    keys: HashedKeys,
     hashes: NDArray[np.uint64],
     keys_at: Callable[[NDArray[np.int64]], pa.LargeStringArray],
-    seed: int = 0,
 ) -> NDArray[np.int64]:
     """Find the row of each key, among rows in ascending order of their key's hash.
 
     Args:
-        keys: What to look for, shape `(n,)`.
+        keys: What to look for, n of them.
         hashes: Hashes of all rows' keys, ascending.
         keys_at: Gives the keys of some rows.
-        seed: Seed of the hash.
 
     Returns:
         The rows, shape `(n,)`, int64, -1 where there is none with that key.
     """
-    hashed = hash_keys(keys, seed)
-    ascending = np.argsort(hashed)  # neighbours look at the same place: three times as fast
     candidates = np.empty(len(keys), np.int64)
-    candidates[ascending] = np.searchsorted(hashes, hashed[ascending])
+    candidates[keys.ascending] = np.searchsorted(hashes, keys.hashes[keys.ascending])
     rows = np.full(len(keys), -1)
-    left = np.arange(len(keys))
-    while left.size:  # again only for those keys that share their hash with another one
-        left = left[candidates[left] < len(hashes)]
-        left = left[hashes[candidates[left]] == hashed[left]]
-        same = pc.equal(keys_at(candidates[left]), keys.take(pa.array(left))).to_numpy(zero_copy_only=False)
-        rows[left[same]] = candidates[left[same]]
-        left = left[~same]
-        candidates[left] += 1
+    for start in range(0, len(keys), PIECE):
+        left = np.arange(start, min(start + PIECE, len(keys)))
+        while left.size:  # again only for those keys that share their hash with another one
+            left = left[candidates[left] < len(hashes)]
+            left = left[hashes[candidates[left]] == keys.hashes[left]]
+            same = pc.equal(keys_at(candidates[left]), keys.keys.take(pa.array(left)))
+            is_same = same.to_numpy(zero_copy_only=False)
+            rows[left[is_same]] = candidates[left[is_same]]
+            left = left[~is_same]
+            candidates[left] += 1
     return rows
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from brimful.arguments import whole
 from brimful.errors import ArgumentError, UnknownKeyError
 from brimful.feed.feed import Feed, Last
-from brimful.keys import find_keys, hash_keys
+from brimful.keys import HashedKeys, find_keys, hash_keys
 from brimful.order.split import WHOLE, Interval, cut
 from brimful.order.view import View
 from brimful.schema import Schema
@@ -124,22 +124,19 @@ class SampleSet:
         Raises:
             UnknownKeyError: There is no sample with one of them.
         """
+        reader = self._reader
         wanted = list(dict.fromkeys(keys))
         if not wanted:
             raise ArgumentError("Expected at least one key to select. Received: none")
-        rows = find_keys(
-            _arrow(wanted),
-            self._reader.hashes,
-            lambda rows: _arrow(self._reader.keys(rows)),
-            self._reader.split_seed,
-        )
+        hashed = HashedKeys.of(_arrow(wanted), reader.split_seed)
+        rows = find_keys(hashed, reader.hashes, lambda rows: _arrow(reader.keys(rows)))
         inside = np.isin(rows, self._view.at(np.arange(len(self))))
         if not inside.all():
             raise UnknownKeyError(
                 f"There is no sample with the key {wanted[int(np.argmin(inside))]!r} here.",
                 f"Keys look like {self.keys[0]!r}.",
             )
-        return type(self)(self._reader, View(np.sort(rows)), self._within)
+        return type(self)(reader, View(np.sort(rows)), self._within)
 
     def batches(
         self,

@@ -151,7 +151,8 @@ def test_progress_is_told(tmp_path: Path) -> None:
     write_samples(tmp_path, *map(str, range(2500)))
     counts: list[int] = []
     bf.scan(tmp_path, progress=counts.append)
-    assert counts == [1000, 2000]
+    assert counts[-1] == 2500
+    assert counts == sorted(counts)
 
 
 class Pairs:

@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from brimful.errors import ArgumentError, LabelError, ReadError
+from brimful.keys import HashedKeys
 
 FILE_NAMES = tuple(
     f"{name}.{suffix}"
@@ -51,7 +52,7 @@ class LabelTable:
 
     Attributes:
         path: The file.
-        ids: What names the samples.
+        ids: What names the samples, hashed as keys are.
         targets: The target columns by name.
         weights: The weight column, or None.
         first_line: Line of the file that the first row stands in, if each takes one line.
@@ -59,7 +60,7 @@ class LabelTable:
     """
 
     path: Path
-    ids: pa.Array
+    ids: HashedKeys
     targets: dict[str, pa.Array]
     weights: pa.Array | None
     first_line: int
@@ -69,7 +70,13 @@ class LabelTable:
         """Without the first row, which turned out to be a header."""
         targets = {name: cells[1:] for name, cells in self.targets.items()}
         weights = None if self.weights is None else self.weights[1:]
-        return LabelTable(self.path, self.ids[1:], targets, weights, self.first_line + 1, self.others)
+        return replace(
+            self,
+            ids=HashedKeys.of(self.ids.keys[1:]),
+            targets=targets,
+            weights=weights,
+            first_line=self.first_line + 1,
+        )
 
 
 def find_tables(root: Path) -> Iterator[Path]:
@@ -118,7 +125,7 @@ def read_table(path: Path, columns: Columns) -> LabelTable:
     by_name = dict(zip(names, ([column[1:] for column in cells] if has_header else cells), strict=True))
     return LabelTable(
         path,
-        by_name[id_name],
+        HashedKeys.of(by_name[id_name]),
         {name: by_name[name] for name in targets},
         by_name[weight] if weight else None,
         2 if has_header else 1,
@@ -161,12 +168,12 @@ def _listed(names: Sequence[str]) -> str:
 def _cells(path: Path) -> list[pa.Array]:
     """All columns as strings, stripped; the header, if there is one, still the first row."""
     try:
-        text = path.read_bytes()
-        head = text[: 1 << 16]
+        with path.open("rb") as file:
+            head = file.read(1 << 16)
         delimiter = _delimiter(head)
         count = len(next((line for line in head.splitlines() if line.strip()), b"").split(delimiter.encode()))
         table = pyarrow.csv.read_csv(
-            pa.BufferReader(text),
+            path,
             # each thread would keep its own freed memory
             pyarrow.csv.ReadOptions(use_threads=False, autogenerate_column_names=True),
             pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
@@ -183,7 +190,7 @@ def _cells(path: Path) -> list[pa.Array]:
             f"{path}: this is not a label table: {error}.",
             "Expected columns, id and label, in UTF-8, with the same delimiter in every line.",
         ) from error
-    return [pc.utf8_trim_whitespace(column.combine_chunks()) for column in table.columns]
+    return [pc.utf8_trim_whitespace(column).combine_chunks() for column in table.columns]
 
 
 def _delimiter(head: bytes) -> str:

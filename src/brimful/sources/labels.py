@@ -21,7 +21,7 @@ from brimful.errors import LabelError
 from brimful.keys import find_keys
 from brimful.schema import Field
 from brimful.sources.base import EXAMPLES, Finding
-from brimful.sources.label_table import INTEGER, Columns, LabelTable, read_table
+from brimful.sources.label_table import INTEGER, LabelTable
 from brimful.sources.listing import Listing
 from brimful.sources.walk import keys_of
 
@@ -90,30 +90,27 @@ class Labels:
         return replace(self, values=places, classes=tuple(str(self.classes[at]) for at in used.tolist()))
 
 
-def join_table(path: Path, listing: Listing, columns: Columns | None = None) -> Labels:
+def join_table(table: LabelTable, listing: Listing, *, regression: bool = False) -> Labels:
     """Join a label table to the samples of a listing, by id.
 
     Args:
-        path: The table.
+        table: What was read of it.
         listing: The samples.
-        columns: Which of its columns to take; by default found by their names.
+        regression: Whether targets are numbers to come close to, also where all are integers.
 
     Raises:
-        ReadError: The table cannot be read.
-        LabelError: It is no table with an id and a target, or its ids meet no sample.
-        ArgumentError: A column that was asked for is not there.
+        LabelError: Its ids meet no sample, or could mean several.
     """
-    table = read_table(path, columns or Columns())
-    way, rows, example = _match(path, table.ids, listing)
+    way, rows, example = _match(table, listing)
     if rows[0] < 0 and table.first_line == 1 and _is_header(next(iter(table.targets.values()))):
         table, rows = table.without_first(), rows[1:]
     join = _Join(table, rows, listing)
-    values, classes = join.targets(regression=columns is not None and columns.regression)
+    values, classes = join.targets(regression=regression)
     weights = join.weights()
     join.find_orphans()
     row_values, row_weights = join.by_row(values, weights)
     others = f"; not used: {', '.join(table.others)}" if table.others else ""
-    how = f"{path.name} names the samples by {way} ({example}){others}"
+    how = f"{table.path.name} names the samples by {way} ({example}){others}"
     return Labels(row_values, join.state, classes, row_weights, how, tuple(join.findings))
 
 
@@ -231,7 +228,7 @@ class _Join:
     ) -> None:
         """Note lines of one kind, if there are any, and what the first of them say."""
         if lines.size:
-            path, first, ids = self.table.path, self.table.first_line, self.table.ids
+            path, first, ids = self.table.path, self.table.first_line, self.table.ids.keys
             few = zip(lines[:EXAMPLES].tolist(), said, strict=False)
             examples = tuple(f"{path}:{line + first} ({ids[line]}){what}" for line, what in few)
             self.findings.append(Finding(kind, lines.size, examples, is_problem=is_problem, hint=hint))
@@ -285,10 +282,10 @@ def _split(paths: pa.LargeStringArray) -> pa.StructArray:
     return pc.extract_regex(paths, pattern=r"(?s)^(?:(?P<folder>.*)/)?(?P<name>[^/]*)$")
 
 
-def _ways(ids: pa.Array, listing: Listing) -> Iterator[tuple[str, NDArray[np.int64], pa.Array]]:
+def _ways(table: LabelTable, listing: Listing) -> Iterator[tuple[str, NDArray[np.int64], pa.Array]]:
     """The ways in which ids can name samples: what it is called, the row of each id, the samples' names."""
-    keys = listing.keys
-    yield "key", find_keys(ids, listing.hashes, lambda rows: keys.take(pa.array(rows))), keys
+    ids, keys = table.ids.keys, lambda rows: keys_of(listing.paths.take(pa.array(rows)))
+    yield "key", find_keys(table.ids, listing.hashes, keys), listing.paths
     yield "path", _rows_of(ids, listing.paths), listing.paths
     names = pc.struct_field(_split(listing.paths), "name")
     stems = keys_of(names)
@@ -310,10 +307,10 @@ def _integers(strings: pa.Array) -> pa.Array:
     return pc.utf8_ltrim(pc.if_else(spelt, strings, None), characters="+").cast(pa.int64())
 
 
-def _match(path: Path, ids: pa.Array, listing: Listing) -> tuple[str, NDArray[np.int64], str]:
+def _match(table: LabelTable, listing: Listing) -> tuple[str, NDArray[np.int64], str]:
     """Find the way in which the ids name samples, the row of each (-1 for none), and an example."""
-    most = 0
-    for each, rows_of_ids, names_of_samples in _ways(ids, listing):
+    path, ids, most = table.path, table.ids.keys, 0
+    for each, rows_of_ids, names_of_samples in _ways(table, listing):
         count = int(np.count_nonzero(rows_of_ids >= 0))
         if count > most:
             most, way, rows, names = count, each, rows_of_ids, names_of_samples

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from brimful.errors import SourceError, SourceNotFoundError
-from brimful.keys import DRAW_SEED, hash_keys, row_order
+from brimful.keys import DRAW_SEED, PIECE, hash_keys, row_order
 from brimful.sources.base import Finding, Progress
-from brimful.sources.walk import PIECE, SUFFIXES, Walk, keys_of, kind_of
+from brimful.sources.walk import SUFFIXES, keys_of, kind_of, walk
 
 
 @dataclass(frozen=True)
@@ -74,9 +74,11 @@ def list_folder(root: Path, *, without: Sequence[Path] = (), progress: Progress 
         SourceNotFoundError: There is no such folder, or no sample file in it.
         SourceError: A name is not UTF-8, or two files have the same key.
     """
-    found = Walk(root).go(progress)
+    found = walk(root, progress)
     paths, hashes = pa.concat_arrays(found.paths), np.concatenate(found.hashes)
-    is_sample = _has_usual_suffix(paths)
+    suffixes = np.concatenate(found.suffixes)
+    usual = np.argmax(np.bincount(suffixes + 1, minlength=2)[1:])
+    is_sample = suffixes == usual
     left_out = found.passed_over + Counter(map(kind_of, strings(paths.filter(~is_sample))))
     is_sample &= ~_lead_to(without, root, paths)
     if not is_sample.any():
@@ -89,7 +91,7 @@ def list_folder(root: Path, *, without: Sequence[Path] = (), progress: Progress 
     if not is_sample.all():
         paths, hashes = paths.filter(is_sample), hashes[is_sample]
     listing = _in_row_order(root, paths, hashes)
-    return replace(listing, left_out=dict(left_out), findings=found.findings())
+    return replace(listing, left_out=dict(left_out), findings=found.findings(root))
 
 
 def counted(left_out: Mapping[str, int]) -> str:
@@ -103,17 +105,6 @@ def strings(array: pa.LargeStringArray) -> Iterator[str]:
         yield from array.slice(start, PIECE).to_pylist()
 
 
-def _has_usual_suffix(paths: pa.LargeStringArray) -> NDArray[np.bool_]:
-    """Which paths have that one of the suffixes of samples that most have."""
-    endings = pc.utf8_slice_codeunits(paths, -len(SUFFIXES[0])).dictionary_encode()
-    suffixes = pc.utf8_lower(endings.dictionary)
-    of_each = np.array([pc.equal(suffixes, suffix) for suffix in SUFFIXES], bool).reshape(len(SUFFIXES), -1)
-    at = endings.indices.to_numpy()
-    usual = np.argmax(of_each @ np.bincount(at, minlength=len(suffixes)))
-    has_it: NDArray[np.bool_] = of_each[usual][at]
-    return has_it
-
-
 def _lead_to(files: Sequence[Path], root: Path, paths: pa.LargeStringArray) -> NDArray[np.bool_]:
     """Which paths lead to one of some files."""
     lead = np.zeros(len(paths), bool)
@@ -125,9 +116,9 @@ def _lead_to(files: Sequence[Path], root: Path, paths: pa.LargeStringArray) -> N
 
 
 def _in_row_order(root: Path, paths: pa.LargeStringArray, hashes: NDArray[np.uint64]) -> Listing:
-    order = row_order(keys_of(paths), hashes)
+    order = row_order(hashes, lambda: keys_of(paths))
     listing = Listing(root, paths.take(pa.array(order)), hashes[order], {})
-    equal = np.flatnonzero(listing.hashes[1:] == listing.hashes[:-1])
+    equal = np.flatnonzero(np.diff(listing.hashes) == 0)
     for row in equal.tolist():
         first, second = listing.paths.slice(row, 2).to_pylist()
         if first[: -len(SUFFIXES[0])] == second[: -len(SUFFIXES[0])]:

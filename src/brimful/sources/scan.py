@@ -1,7 +1,11 @@
 """Scanning a folder: list it, join its labels, infer what every file is like."""
 
+import ctypes
 import os
 from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +18,7 @@ from brimful.sources.audit import findings_in
 from brimful.sources.base import INFERRED_FROM, Progress
 from brimful.sources.csv_tree import CsvTree, malformed
 from brimful.sources.files import read_file
-from brimful.sources.label_table import FILE_NAMES, Columns, find_tables
+from brimful.sources.label_table import FILE_NAMES, Columns, find_tables, read_table
 from brimful.sources.labels import Labels, from_folders, has_folder_classes, join_table
 from brimful.sources.layout import Layout, TextError
 from brimful.sources.listing import Listing, list_folder
@@ -59,22 +63,48 @@ def scan_tree(
             f"{root}: there is no label table to take {wanted} from.",
             f"Name the table (--labels FILE), or call it {FILE_NAMES[0]} and put it into the folder.",
         )
-    tables = [*find_tables(root), *([table] if table else [])]
-    listing = list_folder(root, without=tables, progress=progress)
-    joined: Labels | None = None
-    if labels == FOLDERS or (table is None and has_folder_classes(listing)):
-        joined = from_folders(listing)
-    elif table is not None:
-        joined = join_table(table, listing, columns)
+    listing, joined = _listed(root, table, columns, folders=labels == FOLDERS, progress=progress)
     if limit is not None and limit < len(listing):
         rows = listing.draw(limit)
         listing = replace(listing.take(rows), drawn=limit)
         joined = joined and joined.take(rows).with_findings(listing)
-    pa.default_memory_pool().release_unused()  # joining takes several times what is kept
+    _give_back_memory()  # joining takes several times what is kept
     layout, mean_bytes = _infer(listing)
     tree = CsvTree(listing, joined, layout, _reshaped(layout, shape), dtype, mean_bytes)
     first = np.arange(min(INFERRED_FROM, len(tree)))
     return tree.with_sampled(findings_in(tree, first))
+
+
+def _listed(
+    root: Path, table: Path | None, columns: Columns, *, folders: bool, progress: Progress | None
+) -> tuple[Listing, Labels | None]:
+    """The samples of a folder and their labels; the label table is read while the folder is listed."""
+    tables = [*find_tables(root), *([table] if table else [])]
+    with _system_allocator(), ThreadPoolExecutor(1, "brimful-labels") as pool:
+        reading = pool.submit(read_table, table, columns) if table else None
+        listing = list_folder(root, without=tables, progress=progress)
+        if reading:
+            return listing, join_table(reading.result(), listing, regression=columns.regression)
+        if folders or has_folder_classes(listing):
+            return listing, from_folders(listing)
+        return listing, None
+
+
+@contextmanager
+def _system_allocator() -> Iterator[None]:
+    """Let Arrow take memory from the C library: its own allocator spends a fifth of a scan clearing pages."""
+    usual = pa.default_memory_pool()
+    pa.set_memory_pool(pa.system_memory_pool())
+    try:
+        yield
+    finally:
+        pa.set_memory_pool(usual)
+
+
+def _give_back_memory() -> None:
+    """Let the system have memory that was freed, where the C library keeps it."""
+    if trim := getattr(ctypes.CDLL(None), "malloc_trim", None):
+        trim(0)
 
 
 def _infer(listing: Listing) -> tuple[Layout, int]:

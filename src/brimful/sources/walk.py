@@ -2,11 +2,10 @@
 
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path, PurePosixPath
-from typing import Self
 
 import numpy as np
 import pyarrow as pa
@@ -16,128 +15,163 @@ from numpy.typing import NDArray
 from brimful.errors import SourceError, SourceNotFoundError
 from brimful.keys import hash_keys
 from brimful.sources.base import EXAMPLES, Finding, Progress
+from brimful.sources.entries import FILE, FOLDER, OTHER, read_entries
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
 NO_SAMPLE = ".~#"  # how the names of files begin that systems and editors leave behind
-PIECE = 8_192  # files whose names are held as Python strings at a time
-TOLD = 1_000  # files from one call of `progress` to the next
+THREADS = 2  # while one waits for the system, another one works; more wait for one another's Python
+TOLD = 0.1  # seconds from one call of `progress` to the next
+TOGETHER = 32  # folders that a thread visits, so that many small ones share what a native call costs
 
 
 @dataclass
-class Walk:
-    """A walk through all of a folder, and what it has found.
+class Found:
+    """What a walk through folders has found.
+
+    Attributes:
+        paths: Paths of the files below the root, `/`-separated, in no order: pyarrow large_string arrays.
+        hashes: `xxh3_64` of the key that each path has if it is a sample.
+        suffixes: Which of SUFFIXES each path has, in capitals or not, -1 for none of them. int8.
+        passed_over: What is no sample by its name, counted by suffix.
+        not_files: Paths of what is named like a sample and is no file: pipes, links to nowhere.
+        folders: Paths of the folders in them, that are still to be visited.
+    """
+
+    paths: list[pa.LargeStringArray] = field(default_factory=list)
+    hashes: list[NDArray[np.uint64]] = field(default_factory=list)
+    suffixes: list[NDArray[np.int8]] = field(default_factory=list)
+    passed_over: Counter[str] = field(default_factory=Counter)
+    not_files: list[str] = field(default_factory=list)
+    folders: list[bytes] = field(default_factory=list)
+
+    def findings(self, root: Path) -> tuple[Finding, ...]:
+        """What is named like a sample and is none."""
+        if not self.not_files:
+            return ()
+        examples = tuple(str(root / path) for path in sorted(self.not_files)[:EXAMPLES])
+        hint = "Take them out of the folder: they are folders, pipes or links that lead to no file."
+        return (Finding("not_a_file", len(self.not_files), examples, is_problem=True, hint=hint),)
+
+    def add(self, other: "Found") -> None:
+        """Add what was found elsewhere; the folders to visit are then those found there."""
+        self.paths += other.paths
+        self.hashes += other.hashes
+        self.suffixes += other.suffixes
+        self.passed_over += other.passed_over
+        self.not_files += other.not_files
+        self.folders += other.folders
+
+
+def walk(root: Path, progress: Progress | None = None) -> Found:
+    """Find all files below a folder.
 
     Links to files are followed, links to folders are not; hidden folders (`.x`) are not entered. Hidden
     files and what editors leave behind (`~$x`, `#x#`) are passed over.
 
-    Attributes:
+    Args:
         root: The folder.
-        paths: Paths of the files below it, `/`-separated, in no order: pyarrow large_string arrays.
-        hashes: `xxh3_64` of the key that each path has if it is a sample.
-        passed_over: What is no sample by its name, counted by suffix.
-        not_files: Paths of what is named like a sample and is no file: pipes, links to nowhere.
+        progress: Called with the number of files found so far, ten times a second.
+
+    Raises:
+        SourceNotFoundError: A folder cannot be listed.
+        SourceError: The name of what may be a sample is not UTF-8.
     """
+    found = Found(folders=[b""])
+    counts: list[int] = []
+    with ThreadPoolExecutor(THREADS, "brimful-walk") as pool:
+        while folders := found.folders:
+            found.folders = []
+            batches = (folders[at : at + TOGETHER] for at in range(0, len(folders), TOGETHER))
+            for visit in [pool.submit(_visit, root, batch, counts) for batch in batches]:
+                while progress and not wait([visit], TOLD).done:
+                    progress(sum(counts))  # of a folder of millions, while it is listed
+                found.add(visit.result())
+            if progress:
+                progress(sum(counts))
+    return found
 
-    root: Path
-    paths: list[pa.LargeStringArray] = field(default_factory=list)
-    hashes: list[NDArray[np.uint64]] = field(default_factory=list)
-    passed_over: Counter[str] = field(default_factory=Counter)
-    not_files: list[str] = field(default_factory=list)
 
-    def findings(self) -> tuple[Finding, ...]:
-        """What is named like a sample and is none."""
-        if not self.not_files:
-            return ()
-        examples = tuple(str(self.root / path) for path in sorted(self.not_files)[:EXAMPLES])
-        hint = "Take them out of the folder: they are folders, pipes or links that lead to no file."
-        return (Finding("not_a_file", len(self.not_files), examples, is_problem=True, hint=hint),)
+def _visit(root: Path, folders: Sequence[bytes], counts: list[int]) -> Found:
+    """Find what lies in some folders, and count it meanwhile. Done in threads."""
+    found = Found()
+    top = os.fsencode(root) + b"/"
+    prefixes = pa.array([folder + b"/" if folder else b"" for folder in folders], pa.large_binary())
+    nothing = pa.scalar(b"", pa.large_binary())
+    is_empty = np.ones(len(folders), bool)  # of files, and of folders to visit
+    try:
+        for names, kinds, of in read_entries([top + folder for folder in folders]):
+            paths = pc.binary_join_element_wise(prefixes.take(pa.array(of)), names, nothing)
+            _ask(top, paths, kinds)
+            is_file, is_hidden = kinds == FILE, _begins(names, ".")
+            is_no_sample = is_hidden | _begins(names, *NO_SAMPLE[1:])
+            to_visit = (kinds == FOLDER) & ~is_hidden
+            is_kept = is_file & ~is_no_sample
+            _keep(root, found, paths if is_kept.all() else paths.filter(is_kept))
+            found.passed_over.update(map(kind_of, _decoded(names.filter(is_file & is_no_sample))))
+            found.passed_over["hidden folders"] += int(((kinds == FOLDER) & is_hidden).sum())
+            found.folders += paths.filter(to_visit).to_pylist()
+            _note_others(found, paths.filter(kinds == OTHER))
+            counts.append(int(is_kept.sum()))
+            is_empty[of[is_file | to_visit]] = False
+    except OSError as error:
+        raise unlistable(Path(os.fsdecode(error.filename)), error) from error
+    empty = (os.fsdecode(folders[at]) for at in np.flatnonzero(is_empty).tolist())
+    found.not_files += filter(sample_suffix, empty)  # but a folder of samples may be called data.csv
+    return found
 
-    def go(self, progress: Progress | None = None) -> Self:
-        """Visit all folders. What is done here for each file must cost little.
 
-        In one thread: the system gives the names one by one, and threads would wait for one another's
-        Python at each.
+def _ask(top: bytes, paths: pa.LargeBinaryArray, kinds: NDArray[np.uint8]) -> None:
+    """Ask of what kind those are that the folder does not tell: where links lead, pipes, devices."""
+    for at in np.flatnonzero(kinds == OTHER).tolist():
+        path = top + paths[at].as_py()
+        if os.path.isfile(path):  # noqa: PTH113 (also of what has no UTF-8 name)
+            kinds[at] = FILE
+        elif os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
+            kinds[at] = FOLDER
 
-        Args:
-            progress: Called with the number of files found so far, every few thousand.
 
-        Raises:
-            SourceNotFoundError: A folder cannot be listed.
-            SourceError: The name of what may be a sample is not UTF-8.
-        """
-        piece: list[str] = []
-        count = 0
-        for prefix, names in self._visit():
-            shown = [name for name in names if name[0] not in NO_SAMPLE]
-            if len(shown) < len(names):
-                self.passed_over.update(kind_of(name) for name in names if name[0] in NO_SAMPLE)
-            piece += map(prefix.__add__, shown)
-            if len(piece) >= PIECE:
-                self._keep(piece)
-                piece = []
-            count += len(shown)
-            if progress and (count - len(shown)) // TOLD < count // TOLD:
-                progress(count)
-        self._keep(piece)
-        return self
+def _keep(root: Path, found: Found, paths: pa.LargeBinaryArray) -> None:
+    """Keep the paths of files that may be samples."""
+    try:
+        packed = paths.cast(pa.large_string())
+    except pa.ArrowInvalid:
+        packed = pa.array(_utf8(root, found, paths), pa.large_string())
+    found.paths.append(packed)
+    found.hashes.append(hash_keys(keys_of(packed)))
+    endings = pc.utf8_lower(pc.utf8_slice_codeunits(packed, -len(SUFFIXES[0])))
+    numbers = pc.index_in(endings, value_set=pa.array(SUFFIXES, pa.large_string()))
+    found.suffixes.append(pc.fill_null(numbers, -1).to_numpy().astype(np.int8))
 
-    def _visit(self) -> Iterator[tuple[str, list[str]]]:
-        """The path of each folder, with a `/` behind it, and the names of its files, some at a time."""
-        folders = [""]
-        while folders:
-            folder = folders.pop()
-            prefix = f"{folder}/" if folder else ""
-            inner: list[str] = []
-            empty = True
-            try:
-                with os.scandir(self.root / folder) as entries:
-                    while few := list(islice(entries, TOLD)):
-                        names = _files(few)
-                        if len(names) < len(few):
-                            self._note_others(few, prefix, inner)
-                        empty &= not names
-                        yield prefix, names
-            except OSError as error:
-                raise unlistable(self.root / folder, error) from error
-            if empty and not inner and sample_suffix(folder):
-                self.not_files.append(folder)  # but a folder of samples may be called data.csv
-            folders += inner
 
-    def _note_others(self, entries: list["os.DirEntry[str]"], prefix: str, folders: list[str]) -> None:
-        """Note the folders, which are to be visited, and count all else that is no file."""
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                if entry.name.startswith("."):
-                    self.passed_over["hidden folders"] += 1
-                else:
-                    folders.append(prefix + entry.name)
-            elif not _is_file(entry):
-                if sample_suffix(entry.name):
-                    self.not_files.append(prefix + entry.name)
-                else:
-                    self.passed_over["links to folders or nowhere, pipes or devices"] += 1
+def _utf8(root: Path, found: Found, paths: pa.LargeBinaryArray) -> Iterator[str]:
+    """The paths that are UTF-8; the others are counted, if they are no samples."""
+    for path in _decoded(paths):
+        if _is_utf8(path):
+            yield path
+        elif sample_suffix(path):
+            raise SourceError(f"{root}: the name of a file is not UTF-8: {path!r}.", "Rename the file.")
+        else:
+            found.passed_over[kind_of(path)] += 1
 
-    def _keep(self, paths: list[str]) -> None:
-        try:
-            packed = pa.array(paths, pa.large_string())
-        except UnicodeEncodeError:
-            packed = pa.array(self._utf8(paths), pa.large_string())
-        self.paths.append(packed)
-        self.hashes.append(hash_keys(keys_of(packed)))
 
-    def _utf8(self, paths: list[str]) -> Iterator[str]:
-        """The paths that are UTF-8; the others are counted, if they are no samples."""
-        for path in paths:
-            try:
-                path.encode()
-            except UnicodeEncodeError:
-                if sample_suffix(path):
-                    raise SourceError(
-                        f"{self.root}: the name of a file is not UTF-8: {path!r}.", "Rename the file."
-                    ) from None
-                self.passed_over[kind_of(path)] += 1
-            else:
-                yield path
+def _note_others(found: Found, paths: pa.LargeBinaryArray) -> None:
+    """Note what is neither file nor folder."""
+    for path in _decoded(paths):
+        if sample_suffix(path):
+            found.not_files.append(path)
+        else:
+            found.passed_over["links to folders or nowhere, pipes or devices"] += 1
+
+
+def _begins(names: pa.LargeBinaryArray, *marks: str) -> NDArray[np.bool_]:
+    """Which names begin with one of some characters."""
+    begin = (pc.starts_with(names, pattern=mark).to_numpy(zero_copy_only=False) for mark in marks)
+    begins: NDArray[np.bool_] = np.logical_or.reduce(list(begin))
+    return begins
+
+
+def _decoded(paths: pa.LargeBinaryArray) -> Iterator[str]:
+    return map(os.fsdecode, paths.to_pylist())
 
 
 def keys_of(paths: pa.LargeStringArray) -> pa.LargeStringArray:
@@ -164,21 +198,6 @@ def kind_of(path: str) -> str:
     """What a file is called that is no sample."""
     suffix = PurePosixPath(path).suffix.lower()
     return suffix if _is_utf8(suffix) and suffix else "without suffix"
-
-
-def _files(entries: list["os.DirEntry[str]"]) -> list[str]:
-    """Names of files, and of links that lead to files."""
-    try:
-        return [entry.name for entry in entries if entry.is_file()]
-    except OSError:  # a link to itself is among them
-        return [entry.name for entry in entries if _is_file(entry)]
-
-
-def _is_file(entry: "os.DirEntry[str]") -> bool:
-    try:
-        return entry.is_file()
-    except OSError:
-        return False
 
 
 def _is_utf8(text: str) -> bool:

@@ -34,7 +34,7 @@ from brimful.errors import (
     StoreNotFoundError,
     WriteError,
 )
-from brimful.keys import PIECE, find_keys, hash_keys, row_order
+from brimful.keys import PIECE, HashedKeys, find_keys, hash_keys, row_order
 from brimful.read_ahead import ReadAhead
 from brimful.sizes import parse_bytes, readable
 from brimful.sources.audit import Audit, audit, summed
@@ -239,12 +239,9 @@ class _Packing:
         reader, nothing_known = self._reader, True
         for keys in old.well_keys():
             nothing_known = False
-            wanted = keys.cast(pa.large_string())
+            wanted = HashedKeys.of(keys.cast(pa.large_string()), reader.split_seed)
             rows = find_keys(
-                wanted,
-                reader.hashes,
-                lambda rows: pa.array(reader.keys(rows), pa.large_string()),
-                reader.split_seed,
+                wanted, reader.hashes, lambda rows: pa.array(reader.keys(rows), pa.large_string())
             )
             if (rows >= 0).any():
                 return True
@@ -413,4 +410,4 @@ def is_own(name: str) -> bool:
 def _by_hash(reader: SourceReader, rows: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     """Some rows in the order of another hash."""
     keys = pa.array(reader.keys(rows), pa.large_string())
-    return rows[row_order(keys, hash_keys(keys, seed))]
+    return rows[row_order(hash_keys(keys, seed), lambda: keys)]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from xxhash import xxh3_64_hexdigest
 
 from brimful.errors import DamagedStoreError, StoreNotFoundError
-from brimful.keys import find_keys, hash_keys, row_order
+from brimful.keys import HashedKeys, find_keys, hash_keys, row_order
 from brimful.schema import Schema
 from brimful.sources.base import Fault, Samples
 from brimful.store.chunk import as_samples, columns_of, decode_keys
@@ -110,7 +110,8 @@ class StoreReader:
 
     def find(self, keys: pa.LargeStringArray) -> NDArray[np.int64]:
         """The row of each key, -1 where there is none."""
-        return find_keys(keys, self.hashes, lambda rows: self.all_keys.take(pa.array(rows)), self.split_seed)
+        wanted = HashedKeys.of(keys, self.split_seed)
+        return find_keys(wanted, self.hashes, lambda rows: self.all_keys.take(pa.array(rows)))
 
     def read(self, rows: NDArray[np.int64]) -> Samples:
         """Read some samples, in the order given; every chunk that holds one is read and checked."""
@@ -170,9 +171,9 @@ class StoreReader:
             DamagedStoreError: They are not as they were.
         """
         self._chunk(chunk)
-        keys = self.chunk_keys(chunk)
-        hashes = hash_keys(keys.cast(pa.large_string()), self.split_seed)
-        if not np.array_equal(row_order(keys, hashes), np.arange(len(keys))):
+        keys = self.chunk_keys(chunk).cast(pa.large_string())
+        order = row_order(hash_keys(keys, self.split_seed), lambda: keys)
+        if not np.array_equal(order, np.arange(len(keys))):
             raise self._damaged(chunk, None)
 
     def rows_at(self, chunk: int) -> tuple[int, int]:
