@@ -16,7 +16,9 @@ WAYS = [by_scandir, *([by_getdents] if hasattr(os, "sched_getaffinity") else [])
 
 
 def _found(way: Way, *folders: Path) -> list[tuple[int, bytes, int]]:
-    pieces = way([os.fsencode(folder) for folder in folders])
+    pieces = list(way([os.fsencode(folder) for folder in folders]))
+    for piece in pieces:
+        assert piece.initials.tolist() == [name[0] for name in piece.names.to_pylist()]
     return sorted(
         (folder, name, kind)
         for piece in pieces

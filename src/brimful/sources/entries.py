@@ -34,11 +34,13 @@ class Entries(NamedTuple):
 
     Attributes:
         names: Their names, a pyarrow large_binary array.
+        initials: The first byte of each name, uint8.
         kinds: FOLDER, FILE, or OTHER, which says nothing. Links are not followed. uint8.
         folders: Which of the folders each lies in.
     """
 
     names: pa.LargeBinaryArray
+    initials: NDArray[np.uint8]
     kinds: NDArray[np.uint8]
     folders: NDArray[np.int64]
 
@@ -61,8 +63,9 @@ def by_scandir(folders: Sequence[bytes]) -> Iterator[Entries]:
         with os.scandir(folder) as entries:
             while some := list(islice(entries, PIECE)):
                 kinds = np.fromiter(map(_kind, some), np.uint8, len(some))
-                names = pa.array([entry.name for entry in some], pa.large_binary())
-                yield Entries(names, kinds, np.full(len(some), number))
+                names = [entry.name for entry in some]
+                initials = np.fromiter((name[0] for name in names), np.uint8, len(names))
+                yield Entries(pa.array(names, pa.large_binary()), initials, kinds, np.full(len(some), number))
 
 
 def by_getdents(folders: Sequence[bytes]) -> Iterator[Entries]:
@@ -108,7 +111,7 @@ def _entries(records: NDArray[np.uint8], begins: list[tuple[int, int]]) -> Entri
     kinds[(kinds != FILE) & (kinds != FOLDER)] = OTHER
     bytes_at, numbers = np.array(begins).T
     folders = numbers[np.searchsorted(bytes_at, names[wanted]) - 1]
-    return Entries(pieces.take(pa.array(2 * wanted)), kinds, folders)
+    return Entries(pieces.take(pa.array(2 * wanted)), records[names[wanted]], kinds, folders)
 
 
 def _starts(records: NDArray[np.uint8]) -> NDArray[np.int64]:

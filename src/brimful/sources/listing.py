@@ -88,9 +88,7 @@ def list_folder(root: Path, *, without: Sequence[Path] = (), progress: Progress 
             + (f"; what lies there: {others}." if others else "; it is empty."),
             "Give the folder that holds one text file a sample.",
         )
-    if not is_sample.all():
-        paths, hashes = paths.filter(is_sample), hashes[is_sample]
-    listing = _in_row_order(root, paths, hashes)
+    listing = _in_row_order(root, paths, hashes, np.flatnonzero(is_sample))
     return replace(listing, left_out=dict(left_out), findings=found.findings(root))
 
 
@@ -115,8 +113,11 @@ def _lead_to(files: Sequence[Path], root: Path, paths: pa.LargeStringArray) -> N
     return lead
 
 
-def _in_row_order(root: Path, paths: pa.LargeStringArray, hashes: NDArray[np.uint64]) -> Listing:
-    order = row_order(hashes, lambda: keys_of(paths))
+def _in_row_order(
+    root: Path, paths: pa.LargeStringArray, hashes: NDArray[np.uint64], samples: NDArray[np.int64]
+) -> Listing:
+    """The listing of those of some paths that are samples."""
+    order = samples[row_order(hashes[samples], lambda: keys_of(paths.take(pa.array(samples))))]
     listing = Listing(root, paths.take(pa.array(order)), hashes[order], {})
     equal = np.flatnonzero(np.diff(listing.hashes) == 0)
     for row in equal.tolist():

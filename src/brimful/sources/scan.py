@@ -18,7 +18,7 @@ from brimful.sources.audit import findings_in
 from brimful.sources.base import INFERRED_FROM, Progress
 from brimful.sources.csv_tree import CsvTree, malformed
 from brimful.sources.files import read_file
-from brimful.sources.label_table import FILE_NAMES, Columns, find_tables, read_table
+from brimful.sources.label_table import FILE_NAMES, Columns, LabelTable, find_tables, read_table
 from brimful.sources.labels import Labels, from_folders, has_folder_classes, join_table
 from brimful.sources.layout import Layout, TextError
 from brimful.sources.listing import Listing, list_folder
@@ -63,31 +63,29 @@ def scan_tree(
             f"{root}: there is no label table to take {wanted} from.",
             f"Name the table (--labels FILE), or call it {FILE_NAMES[0]} and put it into the folder.",
         )
-    listing, joined = _listed(root, table, columns, folders=labels == FOLDERS, progress=progress)
-    if limit is not None and limit < len(listing):
-        rows = listing.draw(limit)
-        listing = replace(listing.take(rows), drawn=limit)
-        joined = joined and joined.take(rows).with_findings(listing)
+    tables = [*find_tables(root), *([table] if table else [])]
+    with _system_allocator(), ThreadPoolExecutor(1, "brimful-scan") as pool:
+        reading = pool.submit(read_table, table, columns) if table else None
+        whole = list_folder(root, without=tables, progress=progress)
+        rows = whole.draw(limit) if limit is not None and limit < len(whole) else None
+        listing = whole if rows is None else replace(whole.take(rows), drawn=len(rows))
+        inferring = pool.submit(_infer, listing)
+        joined = _joined(whole, reading.result() if reading else None, columns, folders=labels == FOLDERS)
+        if joined and rows is not None:
+            joined = joined.take(rows).with_findings(listing)
+        layout, mean_bytes = inferring.result()
+    del whole, reading
     _give_back_memory()  # joining takes several times what is kept
-    layout, mean_bytes = _infer(listing)
     tree = CsvTree(listing, joined, layout, _reshaped(layout, shape), dtype, mean_bytes)
     first = np.arange(min(INFERRED_FROM, len(tree)))
     return tree.with_sampled(findings_in(tree, first))
 
 
-def _listed(
-    root: Path, table: Path | None, columns: Columns, *, folders: bool, progress: Progress | None
-) -> tuple[Listing, Labels | None]:
-    """The samples of a folder and their labels; the label table is read while the folder is listed."""
-    tables = [*find_tables(root), *([table] if table else [])]
-    with _system_allocator(), ThreadPoolExecutor(1, "brimful-labels") as pool:
-        reading = pool.submit(read_table, table, columns) if table else None
-        listing = list_folder(root, without=tables, progress=progress)
-        if reading:
-            return listing, join_table(reading.result(), listing, regression=columns.regression)
-        if folders or has_folder_classes(listing):
-            return listing, from_folders(listing)
-        return listing, None
+def _joined(listing: Listing, table: LabelTable | None, columns: Columns, *, folders: bool) -> Labels | None:
+    """The labels of a listing: from a table, or the folders' names; None where there are none."""
+    if table:
+        return join_table(table, listing, regression=columns.regression)
+    return from_folders(listing) if folders or has_folder_classes(listing) else None
 
 
 @contextmanager

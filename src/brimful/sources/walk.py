@@ -18,6 +18,7 @@ from brimful.sources.base import EXAMPLES, Finding, Progress
 from brimful.sources.entries import FILE, FOLDER, OTHER, read_entries
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
+SUFFIX_ARRAY = pa.array(SUFFIXES, pa.large_string())
 NO_SAMPLE = ".~#"  # how the names of files begin that systems and editors leave behind
 THREADS = 2  # while one waits for the system, another one works; more wait for one another's Python
 TOLD = 0.1  # seconds from one call of `progress` to the next
@@ -99,11 +100,11 @@ def _visit(root: Path, folders: Sequence[bytes], counts: list[int]) -> Found:
     nothing = pa.scalar(b"", pa.large_binary())
     is_empty = np.ones(len(folders), bool)  # of files, and of folders to visit
     try:
-        for names, kinds, of in read_entries([top + folder for folder in folders]):
+        for names, initials, kinds, of in read_entries([top + folder for folder in folders]):
             paths = pc.binary_join_element_wise(prefixes.take(pa.array(of)), names, nothing)
             _ask(top, paths, kinds)
-            is_file, is_hidden = kinds == FILE, _begins(names, ".")
-            is_no_sample = is_hidden | _begins(names, *NO_SAMPLE[1:])
+            is_file, is_hidden = kinds == FILE, initials == ord(".")
+            is_no_sample = np.isin(initials, list(NO_SAMPLE.encode()))
             to_visit = (kinds == FOLDER) & ~is_hidden
             is_kept = is_file & ~is_no_sample
             _keep(root, found, paths if is_kept.all() else paths.filter(is_kept))
@@ -138,8 +139,10 @@ def _keep(root: Path, found: Found, paths: pa.LargeBinaryArray) -> None:
         packed = pa.array(_utf8(root, found, paths), pa.large_string())
     found.paths.append(packed)
     found.hashes.append(hash_keys(keys_of(packed)))
-    endings = pc.utf8_lower(pc.utf8_slice_codeunits(packed, -len(SUFFIXES[0])))
-    numbers = pc.index_in(endings, value_set=pa.array(SUFFIXES, pa.large_string()))
+    endings = pc.utf8_slice_codeunits(packed, -len(SUFFIXES[0]))
+    numbers = pc.index_in(endings, value_set=SUFFIX_ARRAY)
+    if numbers.null_count:
+        numbers = pc.index_in(pc.utf8_lower(endings), value_set=SUFFIX_ARRAY)
     found.suffixes.append(pc.fill_null(numbers, -1).to_numpy().astype(np.int8))
 
 
@@ -161,13 +164,6 @@ def _note_others(found: Found, paths: pa.LargeBinaryArray) -> None:
             found.not_files.append(path)
         else:
             found.passed_over["links to folders or nowhere, pipes or devices"] += 1
-
-
-def _begins(names: pa.LargeBinaryArray, *marks: str) -> NDArray[np.bool_]:
-    """Which names begin with one of some characters."""
-    begin = (pc.starts_with(names, pattern=mark).to_numpy(zero_copy_only=False) for mark in marks)
-    begins: NDArray[np.bool_] = np.logical_or.reduce(list(begin))
-    return begins
 
 
 def _decoded(paths: pa.LargeBinaryArray) -> Iterator[str]:
