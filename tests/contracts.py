@@ -29,8 +29,8 @@ class ReaderContract(ABC):
         reader = self.reader()
         rows = np.random.default_rng(0).permutation(len(reader))
         x, y, _ = reader.read(rows)
-        assert x.shape == (len(rows), *reader.schema.inputs.shape)
-        assert x.dtype == reader.schema.inputs.dtype
+        assert x.shape == (len(rows), *reader.schema.input_fields[0].shape)
+        assert x.dtype == reader.schema.input_fields[0].dtype
         for at in (0, 7, len(rows) - 1):
             alone_x, alone_y, _ = reader.read(rows[at : at + 1])
             assert np.array_equal(alone_x[0], x[at])

@@ -15,7 +15,7 @@ from brimful.keys import HashedKeys, find_keys, hash_keys
 from brimful.order.split import WHOLE, Interval, cut
 from brimful.order.view import View
 from brimful.schema import Schema
-from brimful.sources.base import Reader
+from brimful.sources.base import Reader, Samples
 
 if TYPE_CHECKING:
     from brimful.training.batches import Batches
@@ -53,16 +53,16 @@ class SampleSet:
         return len(self._view)
 
     def __repr__(self) -> str:
-        inputs, classes = self.schema.inputs, self.schema.classes
+        classes = self.schema.classes
         labels = f", {len(classes)} classes" if classes else "" if self.schema.target else ", no labels"
-        each = f"{inputs.shape} {inputs.dtype}{labels}"
+        each = f"{self.schema.described}{labels}"
         return f"{type(self).__name__}({self._reader.name!r}: {len(self):,} samples of {each})"
 
-    def __getitem__(self, index: int) -> tuple[NDArray[Any], ...]:
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
         if not -len(self) <= index < len(self):
             raise IndexError(f"There is no sample {index} in {len(self):,}.")
         samples = self._reader.read(self._view.at(np.array([index % len(self)])))
-        return tuple(array[0] for array in samples.arrays)
+        return Samples(*self.schema.structured(array[0] for array in samples.arrays)).batch
 
     @property
     def schema(self) -> Schema:

@@ -1,9 +1,16 @@
 """What one sample looks like: shapes, dtypes, classes."""
 
 import math
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 import numpy as np
+
+Part = TypeVar("Part")
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
+"""What one of several inputs or targets may be called."""
 
 
 @dataclass(frozen=True)
@@ -29,27 +36,61 @@ class Field:
         return self.size * np.dtype(self.dtype).itemsize
 
 
+def parts_of(whole: Part | dict[str, Part] | None) -> tuple[Part, ...]:
+    """What there is of something that is one, several by name, or none, in order."""
+    return () if whole is None else tuple(whole.values()) if isinstance(whole, dict) else (whole,)
+
+
+Fields = Field | dict[str, Field]
+"""One field, or several by name."""
+
+
 @dataclass(frozen=True)
 class Schema:
     """What every sample of a source has.
 
     Attributes:
-        inputs: What the model sees.
-        target: What it is to predict; None where there are no labels.
+        inputs: What the model sees; by name where it has several inputs.
+        target: What it is to predict, by name where it has several outputs; None where there are no labels.
         classes: The labels that occur, ascending. Integers are delivered as they are, strings as
             their position here. None where the target is not a class, or not known beforehand.
         weight: How much a sample counts in the loss; None where all count the same.
     """
 
-    inputs: Field
-    target: Field | None = None
+    inputs: Fields
+    target: Fields | None = None
     classes: tuple[int, ...] | tuple[str, ...] | None = None
     weight: Field | None = None
 
     @property
     def fields(self) -> tuple[Field, ...]:
-        """What a batch holds, in this order: inputs, target, weight, as far as there are such."""
-        return tuple(field for field in (self.inputs, self.target, self.weight) if field)
+        """What a batch holds, in this order: inputs, targets, weight, as far as there are such."""
+        return (*parts_of(self.inputs), *parts_of(self.target), *parts_of(self.weight))
+
+    @property
+    def input_fields(self) -> tuple[Field, ...]:
+        """The inputs, one or several."""
+        return parts_of(self.inputs)
+
+    def structured(self, arrays: Iterable[Any]) -> tuple[Any, Any, Any]:
+        """Put something for each of `fields` together as x, y, w: one, several by name, or None.
+
+        Args:
+            arrays: What there is for each field.
+        """
+        left = iter(arrays)
+        x, y, w = (
+            {name: next(left) for name in whole} if isinstance(whole, dict) else whole and next(left)
+            for whole in (self.inputs, self.target, self.weight)
+        )
+        return x, y, w
+
+    @property
+    def described(self) -> str:
+        """Shapes and dtypes of the inputs, for a person."""
+        if isinstance(self.inputs, dict):
+            return ", ".join(f"{name} {field.shape} {field.dtype}" for name, field in self.inputs.items())
+        return f"{self.inputs.shape} {self.inputs.dtype}"
 
     @property
     def num_classes(self) -> int | None:
@@ -63,3 +104,13 @@ class Schema:
     def nbytes(self) -> int:
         """Bytes a sample, as delivered."""
         return sum(field.nbytes for field in self.fields)
+
+
+def to_json(part: Fields) -> dict[str, Any]:
+    """Shape and dtype, by name where there are several, fit for JSON."""
+    if isinstance(part, dict):
+        return {
+            "shape": {name: list(field.shape) for name, field in part.items()},
+            "dtype": {name: field.dtype for name, field in part.items()},
+        }
+    return {"shape": list(part.shape), "dtype": part.dtype}

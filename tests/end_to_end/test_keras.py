@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 import brimful as bf
 from brimful.training.train import Method
+from tests.pairs import Pairs
 from tests.trees import Tree, write_tree
 
 pytestmark = pytest.mark.keras
@@ -349,3 +350,30 @@ def test_one_hot_targets_get_the_loss_that_fits(squares: Tree, tmp_path: Path) -
     model = keras.Sequential([keras.Input((SIDE, SIDE)), *layers])
     reports = bf.train(model, batches, run=tmp_path / "run", epochs=30)
     assert reports[-1].train["accuracy"] > 0.9
+
+
+def test_several_inputs_and_outputs_train(tmp_path: Path) -> None:
+    """A model of two named inputs and two named outputs, from a store, by `fit` and by the loop."""
+    store = tmp_path / "pairs.brim"
+    data = bf.pack(bf.scan(Pairs()), store)
+    image, place = keras.Input((3, 2), name="image"), keras.Input((4,), name="place")
+    both = keras.layers.Concatenate()([keras.layers.Flatten()(image), place])
+    outputs = {
+        "kind": keras.layers.Dense(5, "softmax", name="kind")(both),
+        "price": keras.layers.Dense(2, name="price")(both),
+    }
+    for method in METHODS:
+        model = keras.Model({"image": image, "place": place}, outputs)
+        train, test = data.split(test=0.3)
+        (report,) = bf.train(
+            model,
+            train.batches(8),
+            run=tmp_path / method,
+            epochs=1,
+            validation=test.batches(8, shuffle=False),
+            method=method,
+        )
+        assert report.distinct_samples == len(train)
+        assert np.isfinite(report.train["loss"])
+        predictions = model.predict(test.batches(8, shuffle=False), verbose=0)
+        assert predictions["price"].shape == (len(test), 2)

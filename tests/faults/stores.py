@@ -32,8 +32,14 @@ def small_tree(path: Path, n: int = 40, seed: int = 0) -> Tree:
 
 def pack_small(tree: Path, store: Path, **options: object) -> Packed:
     """Pack a tree in chunks of 3 samples and shards of 3 chunks."""
-    source = bf.scan(tree)
-    layout = Layout(source.schema, chunk_bytes=100, shard_bytes=300)
+    return pack_layout(bf.scan(tree), store, chunk_bytes=100, shard_bytes=300, **options)
+
+
+def pack_layout(
+    source: bf.Source, store: Path, *, chunk_bytes: int, shard_bytes: int, **options: object
+) -> Packed:
+    """Pack a source in chunks and shards smaller than usual."""
+    layout = Layout(source.schema, chunk_bytes, shard_bytes)
     return pack(source._reader, np.arange(len(source)), store, layout=layout, **options)  # type: ignore[arg-type]
 
 

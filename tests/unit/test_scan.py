@@ -19,7 +19,7 @@ def test_the_storys_tree(tree: Tree) -> None:
     before = tree.content()
     source = bf.scan(tree.path)
     assert sorted(source.keys) == sorted(tree.x)
-    assert source.schema.inputs.shape == (4, 3)
+    assert source.schema.input_fields[0].shape == (4, 3)
     for at, key in enumerate(source.keys):
         x, y = source[at]
         assert x.tobytes() == tree.x[key].tobytes()
@@ -124,7 +124,7 @@ def test_a_bad_file_among_the_first_is_a_problem_and_no_shape(make_tree: Callabl
     tree = make_tree(60)
     tree.file("train/00007").write_text("1 2 3\n4 5 x\n")
     source = bf.scan(tree.path)
-    assert source.schema.inputs.shape == (4, 3)
+    assert source.schema.input_fields[0].shape == (4, 3)
     with pytest.raises(bf.SourceError, match=r"00007\.csv:2:3: expected a number, found 'x'") as caught:
         source.batches(8)
     assert caught.value.hint
@@ -171,7 +171,7 @@ def test_an_object_is_a_source() -> None:
     """Its keys are indices, its values cast; a sample of another shape is an error that names it."""
     source = bf.scan(Pairs())
     assert sorted(source.keys, key=int) == [str(number) for number in range(10)]
-    assert source.schema.inputs.shape == (2, 3)
+    assert source.schema.input_fields[0].shape == (2, 3)
     at = list(source.keys).index("5")
     assert source[at][0].dtype == np.float32
     assert (source[at][0] == 5).all()

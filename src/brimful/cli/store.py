@@ -9,6 +9,7 @@ from brimful.cli.console import Screen, screen_options
 from brimful.cli.data import data_options, scan_data
 from brimful.dataset import Dataset
 from brimful.dataset import open as open_store
+from brimful.schema import to_json
 from brimful.store.packing import Packed
 from brimful.store.verify import verify
 
@@ -138,15 +139,14 @@ def _described(data: Dataset) -> dict[str, Any]:
     return {
         "store": str(data.path),
         "samples": manifest.samples,
-        "shape": list(schema.inputs.shape),
-        "dtype": schema.inputs.dtype,
-        "target": schema.target and {"shape": list(schema.target.shape), "dtype": schema.target.dtype},
+        **to_json(schema.inputs),
+        "target": schema.target and to_json(schema.target),
         "classes": None if schema.classes is None else list(schema.classes),
         "weights": schema.weight is not None,
         "split_seed": manifest.split_seed,
         "store_bytes": manifest.store_bytes,
         "decoded_bytes": manifest.samples * schema.nbytes,
-        "kept_as": sorted({shard.rule for shard in manifest.shards}),
+        "kept_as": sorted({rule for shard in manifest.shards for rule in shard.rules}),
         "shards": len(manifest.shards),
         "chunks": sum(len(shard.chunks) for shard in manifest.shards),
         "rows_per_chunk": manifest.layout.rows_per_chunk,

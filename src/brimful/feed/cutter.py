@@ -60,4 +60,4 @@ class Cutter:
             self._used += count
             if self._used == len(block.rows):
                 self._block = None
-        return Block(rows, Samples(*arrays), keys)
+        return Block(rows, Samples(*self._schema.structured(arrays)), keys)

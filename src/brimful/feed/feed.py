@@ -19,6 +19,7 @@ from brimful.feed.stats import Stats
 from brimful.order.epochs import Order
 from brimful.order.view import View
 from brimful.read_ahead import ReadAhead
+from brimful.schema import Field
 from brimful.sources.base import Reader
 
 Batch = tuple[Any, ...]
@@ -161,7 +162,7 @@ class Feed:
         rows_of_reader = self.view.at(rows)
         keys = self.reader.keys(rows_of_reader) if self.include_keys else []
         samples = self.reader.read(rows_of_reader)
-        if self.schema.target and self.schema is not self.reader.schema:
+        if isinstance(self.schema.target, Field) and self.schema is not self.reader.schema:
             samples = samples._replace(y=one_hot_rows(samples.y, self.schema.target))
         return Block(rows, samples, keys)
 
@@ -199,5 +200,5 @@ class Feed:
             yield self.order.rows(epoch, start, min(start + self.budget.block_rows, stop))
 
     def _handed_out(self, block: Block) -> Batch:
-        batch: Batch = block.samples.arrays
+        batch: Batch = block.samples.batch
         return (*batch, block.keys) if self.include_keys else batch

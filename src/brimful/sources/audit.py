@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brimful.errors import LabelError, SourceError
-from brimful.schema import Schema
+from brimful.schema import Schema, to_json
 from brimful.sources.audit_cache import AuditCache, Looks
 from brimful.sources.base import (
     EXAMPLES,
@@ -85,8 +85,7 @@ class Audit:
         return {
             "name": self.name,
             "samples": self.samples,
-            "shape": list(self.schema.inputs.shape),
-            "dtype": self.schema.inputs.dtype,
+            **to_json(self.schema.inputs),
             "classes": None if self.schema.classes is None else list(self.schema.classes),
             "class_counts": None if counts is None else {str(name): n for name, n in counts.items()},
             "value_range": None if self.value_range is None else list(self.value_range),
@@ -101,9 +100,8 @@ class Audit:
         }
 
     def __str__(self) -> str:
-        inputs = self.schema.inputs
         how = "every sample read" if self.complete else "only the first samples read"
-        lines = [f"{self.name}: {self.samples:,} samples of {inputs.shape} {inputs.dtype}; {how}"]
+        lines = [f"{self.name}: {self.samples:,} samples of {self.schema.described}; {how}"]
         if self.source_bytes is not None:
             lines.append(f"  {self.source_bytes / 1e6:,.1f} MB, in {self.seconds:.1f} s")
         if self.packed_bytes is not None and self.packing_seconds is not None:
@@ -236,7 +234,7 @@ def _look_at(reader: SourceReader, rows: NDArray[np.int64], at: NDArray[np.int64
     """Read the samples at some positions of rows; where that fails, one half and then the other."""
     try:
         prints = np.full((len(at), len(FINGERPRINT)), -1)
-        x = reader.read(rows[at], targets=False, prints=prints).x.reshape(len(at), -1)
+        samples = reader.read(rows[at], targets=False, prints=prints)
     except SourceError as error:
         if len(at) == 1:
             looks.prints[at] = reader.fingerprints(rows[at])
@@ -244,7 +242,7 @@ def _look_at(reader: SourceReader, rows: NDArray[np.int64], at: NDArray[np.int64
             return 1
         middle = len(at) // 2
         return sum(_look_at(reader, rows, half, looks) for half in (at[:middle], at[middle:]))
-    looks.low[at], looks.high[at], looks.prints[at] = x.min(axis=1), x.max(axis=1), prints
+    (looks.low[at], looks.high[at]), looks.prints[at] = samples.ranges, prints
     return len(at)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from brimful.schema import Schema
+from brimful.schema import Schema, parts_of
 
 INFERRED_FROM = 256  # samples, the first in row order: a uniform draw
 EXAMPLES = 10  # of each kind of finding
@@ -29,20 +29,38 @@ class Fault(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """Some samples.
+    """Some samples, as a batch of them is delivered.
 
     `x` of shape `(n, *inputs.shape)`, `y` of shape `(n, *target.shape)` or None, weights `w` of shape
-    `(n,)` or None.
+    `(n,)` or None. Several inputs or targets are a dict of arrays by name.
     """
 
-    x: NDArray[Any]
-    y: NDArray[Any] | None = None
+    x: Any
+    y: Any = None
     w: NDArray[Any] | None = None
 
     @property
+    def inputs(self) -> tuple[NDArray[Any], ...]:
+        """The arrays of the inputs."""
+        return parts_of(self.x)
+
+    @property
     def arrays(self) -> tuple[NDArray[Any], ...]:
-        """Those that are there, in this order."""
-        return tuple(array for array in self if array is not None)
+        """All arrays, in the order of the schema's fields."""
+        return (*parts_of(self.x), *parts_of(self.y), *parts_of(self.w))
+
+    @property
+    def batch(self) -> tuple[Any, ...]:
+        """Those of x, y, w that are there."""
+        return tuple(part for part in self if part is not None)
+
+    @property
+    def ranges(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """The least and the greatest input value of each sample, shape `(n,)`."""
+        flat = [values.reshape(len(values), -1) for values in self.inputs]
+        low = np.min([values.min(axis=1) for values in flat], axis=0)
+        high = np.max([values.max(axis=1) for values in flat], axis=0)
+        return low.astype(np.float64), high.astype(np.float64)
 
 
 @dataclass(frozen=True)

@@ -57,10 +57,11 @@ class CsvTree:
         self.sampled_findings: tuple[Finding, ...] = ()
         self.skipped = skipped
         self.mean_file_bytes = mean_file_bytes
-        self.schema = Schema(Field(shape, dtype))
+        self._inputs = Field(shape, dtype)
+        self.schema = Schema(self._inputs)
         if labels:
             weight = None if labels.weights is None else Field((), labels.weights.dtype.name)
-            self.schema = Schema(Field(shape, dtype), labels.target, labels.classes, weight)
+            self.schema = Schema(self._inputs, labels.target, labels.classes, weight)
 
     @property
     def root(self) -> Path:
@@ -128,9 +129,7 @@ class CsvTree:
     @property
     def identity(self) -> str:
         """The folder, and how its files are parsed."""
-        return (
-            f"{self._listing.root.absolute()} {self._listing.root} {self._layout} {self.schema.inputs.dtype}"
-        )
+        return f"{self._listing.root.absolute()} {self._listing.root} {self._layout} {self._inputs.dtype}"
 
     def fingerprints(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """Size, times and inode of some files."""
@@ -145,7 +144,7 @@ class CsvTree:
         prints: NDArray[np.int64] | None = None,
     ) -> Samples:
         """Read some samples, many files in one native call."""
-        x = np.empty((len(rows), self._layout.size), self.schema.inputs.dtype)
+        x = np.empty((len(rows), self._layout.size), self._inputs.dtype)
         done = 0
         paths = self._listing.paths.take(pa.array(rows)).to_pylist()
         groups = read_files(
@@ -158,7 +157,7 @@ class CsvTree:
         for files in groups:
             x[done : done + len(files)] = self._parse(paths[done : done + len(files)], files)
             done += len(files)
-        inputs = x.reshape(-1, *self.schema.inputs.shape)
+        inputs = x.reshape(-1, *self._inputs.shape)
         return Samples(inputs, *self.targets(rows)) if targets else Samples(inputs)
 
     def with_sampled(self, findings: tuple[Finding, ...]) -> "CsvTree":
@@ -174,7 +173,7 @@ class CsvTree:
         if labels:
             labels = replace(labels, findings=_warnings(labels.findings))
         skipped = (*self.skipped, *faults)
-        shape, dtype = self.schema.inputs.shape, self.schema.inputs.dtype
+        shape, dtype = self._inputs.shape, self._inputs.dtype
         return CsvTree(listing, labels, self._layout, shape, dtype, self.mean_file_bytes, skipped)
 
     def working_bytes(self, n: int) -> int:
@@ -199,13 +198,13 @@ class CsvTree:
 
     def _parse(self, paths: list[str], files: list[bytes]) -> NDArray[Any]:
         try:
-            return parse(files, self._layout, self.schema.inputs.dtype)
+            return parse(files, self._layout, self._inputs.dtype)
         except TextError:
             return np.stack([self._parse_one(path, file) for path, file in zip(paths, files, strict=True)])
 
     def _parse_one(self, path: str, file: bytes) -> NDArray[Any]:
         """Parse one file of many that would not be parsed together, and name it if it is the reason."""
-        dtype = self.schema.inputs.dtype
+        dtype = self._inputs.dtype
         with contextlib.suppress(TextError):
             alone: NDArray[Any] = parse([file], self._layout, dtype)[0]
             return alone

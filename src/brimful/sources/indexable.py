@@ -3,7 +3,8 @@
 import copy
 import threading
 from collections import Counter
-from collections.abc import Sequence, Sized
+from collections.abc import Callable, Sequence, Sized
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from brimful.errors import ArgumentError, MalformedFileError
 from brimful.keys import DRAW_SEED, hash_keys
-from brimful.schema import Field, Schema
+from brimful.schema import NAME, Field, Fields, Schema
 from brimful.sources.base import FINGERPRINT, INFERRED_FROM, Fault, Finding, Samples
 
 NUMERIC = "biuf"  # kinds of dtype: bool, integers, floats
@@ -26,6 +27,8 @@ class RandomAccess(Sized, Protocol):
 
 class Indexable:
     """Any object with `len` and `[i] -> (x, y)`, its index in decimal as key.
+
+    Several inputs, or several targets, are a dict of arrays by name.
 
     The object is asked by one thread at a time, since few such objects promise to bear more.
 
@@ -65,15 +68,8 @@ class Indexable:
         order = np.argsort(hashes, kind="stable")
         self.hashes: NDArray[np.uint64] = hashes[order]
         self._indices = indices[order]
-        self._given_shape, target = self._infer(regression=regression)
-        if 0 in self._given_shape:
-            raise ArgumentError(f"Expected samples with values. Received: shape {self._given_shape}")
-        self.schema = Schema(Field(self._given_shape if shape is None else shape, dtype), target)
-        if self.schema.inputs.size != Field(self._given_shape, dtype).size:
-            raise ArgumentError(
-                f"Expected a `shape` of as many values as {self.name} gives, {self._given_shape}. "
-                f"Received: shape={shape}"
-            )
+        self._given, target = self._infer(dtype, regression=regression)
+        self.schema = Schema(self._given if shape is None else self._reshaped(shape), target)
 
     @property
     def name(self) -> str:
@@ -132,43 +128,67 @@ class Indexable:
         prints: NDArray[np.int64] | None = None,
     ) -> Samples:
         """Ask the object for some samples."""
-        inputs, target = self.schema.inputs, self.schema.target
-        x = np.empty((len(rows), *inputs.shape), inputs.dtype)
-        y = np.empty((len(rows), *target.shape), target.dtype) if target else None
+        given = Schema(self._given, self.schema.target)
+        arrays = [np.empty((len(rows), *field.shape), field.dtype) for field in given.fields]
         for at, index in enumerate(self._indices[rows].tolist()):
             try:
                 with self._lock:
-                    given_x, given_y = self._pair(index)
-                x[at] = _cast(given_x, self._given_shape, inputs.dtype).reshape(inputs.shape)
-                if y is not None and target is not None:
-                    y[at] = _cast(given_y, target.shape, target.dtype)
-                elif given_y is not None:
-                    raise ValueError("y is not None")
+                    sample = _flat(*self._pair(index), given)
+                for array, field, value in zip(arrays, given.fields, sample, strict=True):
+                    array[at] = _cast(value, field.shape, field.dtype)
             except (ValueError, TypeError) as error:  # an ArgumentError of `_pair` is a ValueError
-                wanted = f"y of shape {target.shape}, {target.dtype}" if target else "no y"
+                wanted = f"y of {_described(given.target)}" if given.target else "no y"
                 raise MalformedFileError(
-                    f"{self.name}[{index}]: expected x of shape {self._given_shape} and {wanted}, "
+                    f"{self.name}[{index}]: expected x of {_described(given.inputs)} and {wanted}, "
                     f"as most samples have: {error}."
                 ) from error
+        x, y, _ = given.structured(arrays)
+        if isinstance(self.schema.inputs, Field):
+            x = x.reshape(len(rows), *self.schema.inputs.shape)
         return Samples(x, y if targets else None)
 
     def working_bytes(self, n: int) -> int:
         """The arrays handed out and one sample more."""
         return (n + 1) * self.schema.nbytes
 
-    def _infer(self, *, regression: bool) -> tuple[tuple[int, ...], Field | None]:
-        """Shape of x, and target, of most of the first samples; others are refused when they are read."""
+    def _reshaped(self, shape: tuple[int, ...]) -> Field:
+        """The input in the shape that was asked for."""
+        if isinstance(self._given, dict):
+            raise ArgumentError(
+                f"Expected no `shape`, for {self.name} gives several inputs: {', '.join(self._given)}. "
+                f"Received: shape={shape}"
+            )
+        field = Field(shape, self._given.dtype)
+        if field.size != self._given.size:
+            raise ArgumentError(
+                f"Expected a `shape` of as many values as {self.name} gives, {self._given.shape}. "
+                f"Received: shape={shape}"
+            )
+        return field
+
+    def _infer(self, dtype: str, *, regression: bool) -> tuple[Fields, Fields | None]:
+        """Inputs and targets of most of the first samples; others are refused when they are read."""
         pairs = self._first_pairs()
-        shape, _ = _usual([x for x, _ in pairs])
-        target_shape, kind = _usual([y for _, y in pairs])
+        inputs = _by_name([x for x, _ in pairs], partial(self._input, dtype=dtype))
         if all(y is None for _, y in pairs):
-            return shape, None
+            return inputs, None
+        target = partial(self._target, regression=regression)
+        return inputs, _by_name([y for _, y in pairs], target)
+
+    def _input(self, values: list[Any], *, dtype: str) -> Field:
+        shape, _ = _usual(values)
+        if 0 in shape:
+            raise ArgumentError(f"Expected samples with values. Received: shape {shape}")
+        return Field(shape, dtype)
+
+    def _target(self, values: list[Any], *, regression: bool) -> Field:
+        shape, kind = _usual(values)
         if kind not in NUMERIC:
             raise ArgumentError(
-                f"Expected {self.name}[i] to give a number as y, or None. Received: {pairs[0][1]!r}"
+                f"Expected {self.name}[i] to give a number as y, or None. Received: {values[0]!r}"
             )
-        fractions = any(np.asarray(y).dtype.kind == "f" for _, y in pairs if _is_regular(y))
-        return shape, Field(target_shape, "float32" if fractions or regression else "int64")
+        fractions = any(np.asarray(y).dtype.kind == "f" for y in values if _is_regular(y))
+        return Field(shape, "float32" if fractions or regression else "int64")
 
     def _first_pairs(self) -> list[tuple[Any, Any]]:
         """Those of the first samples that are pairs, most of them at least."""
@@ -189,6 +209,44 @@ class Indexable:
                 f"Expected {self.name}[i] to be a pair (x, y). Received: {type(sample).__name__} at i={index}"
             )
         return sample[0], sample[1]
+
+
+def _by_name(values: list[Any], field_of: Callable[[list[Any]], Field]) -> Fields:
+    """The field that some values have, or a field for each name where most of them are dicts."""
+    dicts = [value for value in values if isinstance(value, dict)]
+    if len(dicts) * 2 <= len(values):
+        return field_of([value for value in values if not isinstance(value, dict)])
+    names = Counter(tuple(value) for value in dicts).most_common(1)[0][0]
+    if not names or not all(isinstance(name, str) and NAME.fullmatch(name) for name in names):
+        raise ArgumentError(
+            f"Expected dicts with names like 'image_1'. Received: {names}",
+            "A name is a letter, then letters, digits, _ and -, 64 of them at the most.",
+        )
+    alike = [value for value in dicts if tuple(value) == names]
+    return {name: field_of([value[name] for value in alike]) for name in names}
+
+
+def _flat(x: Any, y: Any, schema: Schema) -> list[Any]:
+    """What a sample has for each field of the schema."""
+    values: list[Any] = []
+    for what, value, wanted in (("x", x, schema.inputs), ("y", y, schema.target)):
+        if isinstance(wanted, dict):
+            if not isinstance(value, dict) or set(value) != set(wanted):
+                raise ValueError(f"{what} is not a dict of {', '.join(wanted)}")
+            values += [value[name] for name in wanted]
+        elif wanted:
+            values.append(value)
+        elif value is not None:
+            raise ValueError(f"{what} is not None")
+    return values
+
+
+def _described(part: Fields) -> str:
+    """Shape and dtype, by name where there are several."""
+    return ", ".join(
+        f"{f'{name} ' if name else ''}shape {field.shape}, {field.dtype}"
+        for name, field in (part.items() if isinstance(part, dict) else [("", part)])
+    )
 
 
 def _is_regular(value: Any) -> bool:

@@ -4,6 +4,7 @@ Nothing is taken from the bytes that the manifest does not say: not their number
 are. So wrong bytes can be wrong values, which the checksums tell, and nothing worse.
 """
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from brimful.sources.base import Samples
 from brimful.store.format import Layout, padded
-from brimful.store.narrowing import BY_NAME, RAW
+from brimful.store.narrowing import decoded
 
 
 class Rows(NamedTuple):
@@ -47,33 +48,25 @@ def decode_keys(keys: bytes | memoryview, n: int) -> pa.StringArray:
     return array
 
 
-def decode_data(data: bytes | memoryview, n: int, layout: Layout, rule: str) -> Samples:
+def decode_data(data: bytes | memoryview, n: int, layout: Layout, rules: Sequence[str]) -> Samples:
     """The samples of a chunk, freshly owned.
 
     Args:
         data: The bytes of its data.
         n: How many rows it has.
         layout: What a sample has.
-        rule: How x is kept.
+        rules: How each input is kept.
     """
-    codes, *others = columns_of(data, n, layout, rule)
-    x = codes.copy() if rule == RAW else BY_NAME[rule].decode(codes)
-    return as_samples([x, *(other.copy() for other in others)], layout)
+    columns = columns_of(data, n, layout, rules)
+    return Samples(*layout.schema.structured(map(decoded, columns, layout.every_rule(rules))))
 
 
-def columns_of(data: bytes | memoryview, n: int, layout: Layout, rule: str) -> list[NDArray[Any]]:
+def columns_of(data: bytes | memoryview, n: int, layout: Layout, rules: Sequence[str]) -> list[NDArray[Any]]:
     """The columns of a chunk as they are kept, views of its bytes, of shape `(n, ...)`."""
     columns = []
     at = 0
-    for position, field in enumerate(layout.schema.fields):
-        dtype = np.dtype(layout.code_dtype(rule) if position == 0 else field.dtype).newbyteorder("<")
+    for _, field in layout.columns(rules):
+        dtype = np.dtype(field.dtype).newbyteorder("<")
         columns.append(np.frombuffer(data, dtype, n * field.size, at).reshape(n, *field.shape))
-        at += padded(n * field.size * dtype.itemsize)
+        at += padded(n * field.nbytes)
     return columns
-
-
-def as_samples(columns: list[NDArray[Any]], layout: Layout) -> Samples:
-    """Columns in the order of the schema's fields, as what they are."""
-    x, *others = columns
-    y = others.pop(0) if layout.schema.target else None
-    return Samples(x, y, others[0] if others else None)

@@ -17,11 +17,13 @@ shard has `max(1, shard_bytes // chunk_bytes)` chunks; the last of each has what
 uncompressed, without dictionaries and nulls, a record batch a chunk, of these columns in this order:
 
     key      utf8
-    x        FixedSizeList of a sample's codes in C order: uint8, int8, uint16, int16, or the dtype itself
-    target   int64 or float32, a FixedSizeList of these where there are several; missing if there is none
+    x        FixedSizeList of a sample's codes in C order: uint8, int8, uint16, int16, or the dtype itself;
+             `x.NAME` for each of several inputs
+    target   int64 or float32, a FixedSizeList of these where there are several; missing if there is none;
+             `target.NAME` for each of several
     weight   float32; missing if there is none
 
-The metadata of field x tells `shape`, as JSON, the `dtype` delivered, and the `rule` by which codes become
+The metadata of a field x tells `shape`, as JSON, the `dtype` delivered, and the `rule` by which codes become
 values: `uint8/255` says that a value is float32(code) / float32(255), rounded as IEEE 754 rounds;
 `raw` that it is kept as it is. A rule is that of all chunks of a shard. Names of classes are in the
 manifest; target is the place of the name there.
@@ -30,7 +32,7 @@ manifest; target is the place of the name there.
 
     head     continuation mark, length and flatbuffer of the message, `head` bytes
     keys     int32 offsets of n + 1 keys, then their bytes, each padded with zeros to 8; `keys` bytes
-    data     x, target, weight, each padded with zeros to 8; `data` bytes
+    data     every x, target, weight, each padded with zeros to 8; `data` bytes
 
 all little-endian. `keys_xxh3` is xxh3_64 of head and keys, `data_xxh3` of data; so that where data are
 damaged their keys can be named. Both are checked whenever the bytes are read. What is in front of the first
@@ -44,8 +46,8 @@ files but source.arrow.
 
 import json
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -53,7 +55,7 @@ import pyarrow as pa
 from xxhash import xxh3_128_hexdigest
 
 from brimful.errors import DamagedStoreError, StoreError
-from brimful.schema import Field, Schema
+from brimful.schema import NAME, Field, Fields, Schema, to_json
 from brimful.store.narrowing import BY_NAME, RAW
 
 FORMAT = "brimful store"
@@ -118,14 +120,14 @@ class Shard:
         file: Its name.
         nbytes: Its size.
         rows: Samples in it.
-        rule: Name of the rule by which x is kept, or `raw`.
+        rules: For each input the name of the rule by which it is kept, or `raw`.
         chunks: Its chunks, in order.
     """
 
     file: str
     nbytes: int
     rows: int
-    rule: str
+    rules: tuple[str, ...]
     chunks: tuple[Chunk, ...]
 
     def to_json(self) -> dict[str, Any]:
@@ -135,7 +137,7 @@ class Shard:
             "file": self.file,
             "bytes": self.nbytes,
             "rows": self.rows,
-            "rule": self.rule,
+            "rule": self.rules[0] if len(self.rules) == 1 else list(self.rules),
             "chunks": chunks,
         }
 
@@ -146,11 +148,10 @@ class Shard:
             Chunk(_natural(at), _natural(head), _natural(keys), _natural(data), _digest(one), _digest(two))
             for at, head, keys, data, one, two in said["chunks"]
         )
-        shard = cls(
-            str(said["file"]), _natural(said["bytes"]), _natural(said["rows"]), str(said["rule"]), chunks
-        )
-        if not SHARD_NAME.fullmatch(shard.file) or shard.rule not in (RAW, *BY_NAME):
-            raise ValueError(f"a shard {shard.file!r} of rule {shard.rule!r}")
+        rules = (said["rule"],) if isinstance(said["rule"], str) else tuple(said["rule"])
+        shard = cls(str(said["file"]), _natural(said["bytes"]), _natural(said["rows"]), rules, chunks)
+        if not SHARD_NAME.fullmatch(shard.file) or not {RAW, *BY_NAME}.issuperset(rules):
+            raise ValueError(f"a shard {shard.file!r} of rules {rules!r}")
         return shard
 
 
@@ -178,34 +179,43 @@ class Layout:
         """Rows of every shard but the last."""
         return self.rows_per_chunk * max(1, self.shard_bytes // self.chunk_bytes)
 
-    def data_bytes(self, rows: int, rule: str) -> int:
+    def data_bytes(self, rows: int, rules: Sequence[str]) -> int:
         """Bytes that the data of so many rows take in a chunk."""
-        return sum(padded(rows * nbytes) for nbytes in self.row_bytes(rule))
+        return sum(padded(rows * field.nbytes) for _, field in self.columns(rules))
 
-    def row_bytes(self, rule: str) -> Iterator[int]:
-        """Bytes that a row takes in each column of the data."""
-        yield self.schema.inputs.size * np.dtype(self.code_dtype(rule)).itemsize
-        yield from (field.nbytes for field in self.schema.fields[1:])
+    def row_bytes(self, rules: Sequence[str]) -> int:
+        """Bytes that the data of a row take in a chunk, without padding."""
+        return sum(field.nbytes for _, field in self.columns(rules))
 
-    def code_dtype(self, rule: str) -> str:
-        """NumPy name of the dtype of x as it is kept."""
-        return self.schema.inputs.dtype if rule == RAW else BY_NAME[rule].dtype
+    def columns(self, rules: Sequence[str]) -> list[tuple[str, Field]]:
+        """Name of each column of the data, and what is kept in it, under a rule for each input."""
+        schema = self.schema
+        inputs = [
+            replace(field, dtype=field.dtype if rule == RAW else BY_NAME[rule].dtype)
+            for field, rule in zip(schema.input_fields, rules, strict=True)
+        ]
+        others = schema.fields[len(inputs) :]
+        parts = {"x": schema.inputs, "target": schema.target, "weight": schema.weight}
+        names = [name for part in parts.items() for name in _names(*part)]
+        return list(zip(names, (*inputs, *others), strict=True))
 
-    def arrow(self, rule: str) -> pa.Schema:
+    def every_rule(self, rules: Sequence[str]) -> tuple[str, ...]:
+        """How each column is kept: the inputs under their rules, all else as it is."""
+        return (*rules, *[RAW] * (len(self.schema.fields) - len(rules)))
+
+    def arrow(self, rules: Sequence[str]) -> pa.Schema:
         """The Arrow schema of a shard."""
-        inputs = self.schema.inputs
-        told = {"shape": json.dumps(inputs.shape), "dtype": inputs.dtype, "rule": rule}
-        names = ("target", "weight") if self.schema.target else ("weight",)
-        return pa.schema(
-            [
-                pa.field("key", pa.string(), nullable=False),
-                _arrow_field("x", Field((inputs.size,), self.code_dtype(rule))).with_metadata(told),
-                *(
-                    _arrow_field(name, field)
-                    for name, field in zip(names, self.schema.fields[1:], strict=False)
-                ),
-            ]
-        )
+        fields = [pa.field("key", pa.string(), nullable=False)]
+        columns, inputs = self.columns(rules), self.schema.input_fields
+        for (name, kept), field, rule in zip(columns, inputs, rules, strict=False):
+            told = {"shape": json.dumps(field.shape), "dtype": field.dtype, "rule": rule}
+            fields.append(_arrow_field(name, Field((kept.size,), kept.dtype)).with_metadata(told))
+        return pa.schema(fields + [_arrow_field(*column) for column in columns[len(inputs) :]])
+
+
+def _names(name: str, part: Fields | None) -> list[str]:
+    """Names of the columns for inputs, targets or weights."""
+    return [f"{name}.{each}" for each in part] if isinstance(part, dict) else [name] if part else []
 
 
 def _arrow_field(name: str, field: Field) -> pa.Field:
@@ -249,10 +259,12 @@ class Manifest:
             "split_seed": self.split_seed,
             "chunk_bytes": self.layout.chunk_bytes,
             "shard_bytes": self.layout.shard_bytes,
-            "inputs": {"x": _field_json(schema.inputs)},
-            "target": schema.target and _field_json(schema.target),
+            "inputs": {"x": _json_of(schema.inputs)}
+            if isinstance(schema.inputs, Field)
+            else _json_of(schema.inputs),
+            "target": schema.target and _json_of(schema.target),
             "classes": None if schema.classes is None else list(schema.classes),
-            "weight": schema.weight and _field_json(schema.weight),
+            "weight": schema.weight and _json_of(schema.weight),
             "shards": [shard.to_json() for shard in self.shards],
         }
         return json.dumps({**said, "checksum": _checksum(said)}, sort_keys=True, separators=(",", ":"))
@@ -295,8 +307,9 @@ class Manifest:
             if kinds not in ({int}, {str}) or len(set(classes)) < len(classes):
                 raise ValueError("its classes are none")
             classes = tuple(classes)
-        inputs = _field(said["inputs"]["x"], INPUT_DTYPES)
-        target = _field(said["target"], DTYPES) if said["target"] else None
+        several = isinstance(said["inputs"], list)
+        inputs = _fields(said["inputs"] if several else said["inputs"]["x"], INPUT_DTYPES)
+        target = _fields(said["target"], DTYPES) if said["target"] else None
         weight = _field(said["weight"], DTYPES) if said["weight"] else None
         schema = Schema(inputs, target, classes, weight)
         if not 0 < schema.nbytes <= LARGEST_SAMPLE:
@@ -318,13 +331,15 @@ class Manifest:
         for at, shard in enumerate(self.shards):
             rows = min(per_shard, self.samples - at * per_shard)
             match = SHARD_NAME.fullmatch(shard.file)
+            if len(shard.rules) != len(self.layout.schema.input_fields):
+                raise ValueError(f"rules {shard.rules} of {shard.file}")
             if shard.rows != rows or len(shard.chunks) != -(-rows // per_chunk) or int(match[1]) != at:  # type: ignore[index]
                 raise ValueError(f"{shard.rows} rows in {len(shard.chunks)} chunks of {shard.file}")
             end = 0
             for number, chunk in enumerate(shard.chunks):
                 n = min(per_chunk, rows - number * per_chunk)
                 offsets, texts = padded(4 * n + 4), min(n * LARGEST_KEY, 2**31)
-                fits = chunk.data == self.layout.data_bytes(n, shard.rule) and chunk.head <= LARGEST_HEAD
+                fits = chunk.data == self.layout.data_bytes(n, shard.rules) and chunk.head <= LARGEST_HEAD
                 fits &= offsets <= chunk.keys <= offsets + padded(texts)
                 if not fits or chunk.offset < end or chunk.offset % 8 or chunk.head % 8:
                     raise ValueError(f"chunk {number} of {shard.file}")
@@ -333,8 +348,20 @@ class Manifest:
                 raise ValueError(f"{shard.file} ends before its last chunk")
 
 
-def _field_json(field: Field) -> dict[str, Any]:
-    return {"shape": list(field.shape), "dtype": field.dtype}
+def _json_of(part: Fields) -> Any:
+    if isinstance(part, dict):  # a list, for the order counts
+        return [{"name": name, **to_json(field)} for name, field in part.items()]
+    return to_json(part)
+
+
+def _fields(said: Any, dtypes: set[str]) -> Fields:
+    """One field, or several by name."""
+    if not isinstance(said, list):
+        return _field(said, dtypes)
+    fields = {each["name"]: _field(each, dtypes) for each in said}
+    if not 0 < len(fields) == len(said) or not all(map(NAME.fullmatch, fields)):
+        raise ValueError(f"fields named {list(fields)}")
+    return fields
 
 
 def _field(said: Any, dtypes: set[str]) -> Field:

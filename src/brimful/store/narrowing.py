@@ -8,6 +8,7 @@ exact enough where multiplying by the reciprocal is not: that gives other bits f
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,3 +97,13 @@ def first_rule(values: NDArray[np.float32], after: Rule | None = None) -> Rule |
     few = values.reshape(-1)[:1024]
     left = RULES if after is None else RULES[RULES.index(after) + 1 :]
     return next((rule for rule in left if rule.holds_for(few) and rule.holds_for(values)), None)
+
+
+def encoded(values: NDArray[Any], rule: str) -> NDArray[Any] | None:
+    """Values as they are kept under a rule, or None if it does not hold for them."""
+    return values if rule == RAW else BY_NAME[rule].encode(values)
+
+
+def decoded(codes: NDArray[Any], rule: str) -> NDArray[Any]:
+    """The values that are kept as some codes under a rule, freshly owned."""
+    return codes.copy() if rule == RAW else BY_NAME[rule].decode(codes)

@@ -7,7 +7,9 @@ columns. It may be missing or damaged: then packing again reads everything.
 """
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from xxhash import xxh3_128_hexdigest
 
 from brimful.errors import DamagedStoreError
 from brimful.keys import PIECE
+from brimful.schema import parts_of
 from brimful.sources.base import FINGERPRINT, Samples, SourceReader
 from brimful.store.format import SOURCE
 from brimful.store.reader import StoreReader, opened
@@ -120,12 +123,16 @@ class Origin:
 
     def _merged(self, at: NDArray[np.int64], known: NDArray[np.bool_], old: Samples) -> Samples:
         """What is known from the store, the rest from the source, and all labels from there."""
-        x = np.empty((len(at), *old.x.shape[1:]), old.x.dtype)
-        x[known] = old.x
+        inputs = [np.empty((len(at), *x.shape[1:]), x.dtype) for x in old.inputs]
+        parts = [(known, old)]
         if not known.all():
             prints = np.full((np.count_nonzero(~known), len(FINGERPRINT)), NO_PRINT)
-            x[~known] = self.reader.read(self.rows[at[~known]], targets=False, prints=prints).x
+            parts.append((~known, self.reader.read(self.rows[at[~known]], targets=False, prints=prints)))
             self.prints[at[~known]] = prints
+        for which, samples in parts:
+            for x, values in zip(inputs, samples.inputs, strict=True):
+                x[which] = values
+        x, _, _ = self.reader.schema.structured(chain(inputs, repeat(None)))
         return Samples(x, *self.reader.targets(self.rows[at]))
 
     def _note_changes(
@@ -133,10 +140,10 @@ class Origin:
     ) -> None:
         """Note what differs from the store."""
         if self._check_content:
-            self._is_edited[at] = _differ(samples.x[known], old.x)
-        for was, now in ((old.y, samples.y), (old.w, samples.w)):
-            if was is not None and now is not None:
-                self._is_relabelled[at] |= _differ(now[known], self._renumbered(was) if was is old.y else was)
+            self._is_edited[at] = _any_differ(samples.inputs, old.inputs, known)
+        was = (*map(self._renumbered, parts_of(old.y)), *parts_of(old.w))
+        now = samples.arrays[len(samples.inputs) :]
+        self._is_relabelled[at] = _any_differ(now, was, known)
 
     def _renumbered(self, targets: NDArray[np.int64]) -> NDArray[np.int64]:
         """Old targets as numbers of the classes as they are now."""
@@ -199,6 +206,16 @@ def _read_prints(old: StoreReader, reader: SourceReader) -> NDArray[np.int64] | 
         len(FINGERPRINT),
     )
     return prints if well else None
+
+
+def _any_differ(
+    now: Sequence[NDArray[Any]], was: Sequence[NDArray[Any]], known: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Of which known samples any of some arrays is not the same bits as before."""
+    differ = np.zeros(np.count_nonzero(known), bool)
+    for one, other in zip(now, was, strict=True):
+        differ |= _differ(one[known], other)
+    return differ
 
 
 def _differ(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:

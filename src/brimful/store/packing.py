@@ -40,7 +40,7 @@ from brimful.sizes import parse_bytes, readable
 from brimful.sources.audit import Audit, audit, summed
 from brimful.sources.audit_cache import AuditCache, Looks
 from brimful.sources.base import Progress, Samples, SourceReader, reading_threads
-from brimful.store.chunk import Rows, as_samples
+from brimful.store.chunk import Rows
 from brimful.store.durable import locked, make_folder, remove, remove_if_empty, sync_folder, write_whole
 from brimful.store.finished import Finished
 from brimful.store.format import (
@@ -218,8 +218,8 @@ class _Packing:
             if overwrite:
                 return None
             raise OtherStoreError(
-                f"{self._path}: the store holds samples of {its.inputs.shape} {its.inputs.dtype}, "
-                f"split_seed={old.split_seed}; these are of {mine.inputs.shape} {mine.inputs.dtype}, "
+                f"{self._path}: the store holds samples of {its.described}, "
+                f"split_seed={old.split_seed}; these are of {mine.described}, "
                 f"split_seed={self._split_seed}, or have other targets or weights.",
                 OVERWRITE,
             )
@@ -309,13 +309,12 @@ class _Packing:
                     filled += len(arrays[0])
                     self._tell(int(part[0]) + filled)
                 keys = pa.array(self._reader.keys(self._rows[part]), pa.string())
-                yield Rows(keys, as_samples(columns, self._layout))
+                yield Rows(keys, Samples(*self._layout.schema.structured(columns)))
 
     def _read(self, origin: Origin, at: NDArray[np.int64]) -> Samples:
         """Read some samples, and note what the audit wants to know. Done in threads."""
         samples = origin.read(at)
-        flat = samples.x.reshape(len(at), -1)
-        self._looks.low[at], self._looks.high[at] = flat.min(axis=1), flat.max(axis=1)
+        self._looks.low[at], self._looks.high[at] = samples.ranges
         return samples
 
     def _identity(self, *, check_content: bool) -> str:

@@ -79,11 +79,12 @@ def plan(reader: SourceReader, rows: NDArray[np.int64]) -> Plan | None:
     seconds = time.perf_counter() - began
     if not read:
         return None
-    x = np.concatenate([samples.x for samples in read])
-    rule = first_rule(x) if x.dtype == "float32" else None
+    inputs = map(np.concatenate, zip(*(samples.inputs for samples in read), strict=True))
+    found = [first_rule(x) if x.dtype == "float32" else None for x in inputs]
+    rules = [rule.name if rule else RAW for rule in found]
     keys = reader.keys(some)
     key_bytes = 4 + sum(len(key.encode()) for key in keys) / len(keys)
-    row_bytes = key_bytes + sum(layout.row_bytes(rule.name if rule else RAW))
+    row_bytes = key_bytes + layout.row_bytes(rules)
     n = len(rows)
     return Plan(n, n * reader.schema.nbytes, int(n * row_bytes), seconds / len(some) * n)
 

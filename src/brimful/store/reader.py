@@ -18,9 +18,9 @@ from brimful.errors import DamagedStoreError, StoreNotFoundError
 from brimful.keys import HashedKeys, find_keys, hash_keys, row_order
 from brimful.schema import Schema
 from brimful.sources.base import Fault, Samples
-from brimful.store.chunk import as_samples, columns_of, decode_keys
+from brimful.store.chunk import columns_of, decode_keys
 from brimful.store.format import LARGEST_MANIFEST, MANIFEST, PROGRESS_NAME, Chunk, Manifest, Shard
-from brimful.store.narrowing import BY_NAME, RAW
+from brimful.store.narrowing import decoded
 
 MEND = "Pack the source again: that mends the store. `brimful verify` lists all that is damaged."
 AGAIN = f"If it was packed again meanwhile, open it again. {MEND}"
@@ -123,14 +123,11 @@ class StoreReader:
             at = np.flatnonzero(of_chunk == chunk)
             content, shard, place = self._chunk(chunk)
             data = memoryview(content)[place.head + place.keys :]
-            columns = columns_of(data, self.rows_of(chunk), layout, shard.rule)
+            columns = columns_of(data, self.rows_of(chunk), layout, shard.rules)
             within = rows[at] - chunk * self._rows_per_chunk
-            for values, column in zip(out, columns, strict=True):
-                picked = column[within]
-                if values is out[0] and shard.rule != RAW:
-                    picked = BY_NAME[shard.rule].decode(picked)
-                values[at] = picked
-        return as_samples(out, layout)
+            for values, column, rule in zip(out, columns, layout.every_rule(shard.rules), strict=True):
+                values[at] = decoded(column[within], rule)
+        return Samples(*layout.schema.structured(out))
 
     def with_cache(self, cache_bytes: int) -> "StoreReader":
         """The same rows with another cache; where it was packed again since, this says what is missing."""

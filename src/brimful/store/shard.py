@@ -1,4 +1,4 @@
-"""ShardWriter: samples in row order -> one shard, under the narrowest rule that all of them allow."""
+"""ShardWriter: samples in row order -> one shard, under the narrowest rules that all of them allow."""
 
 import io
 from collections.abc import Iterator
@@ -14,14 +14,17 @@ from xxhash import xxh3_64, xxh3_64_hexdigest
 from brimful.store.chunk import Rows, decode_data, decode_keys
 from brimful.store.durable import PartialFile
 from brimful.store.format import PARTIAL, Chunk, Layout, Shard, padded
-from brimful.store.narrowing import BY_NAME, RAW, first_rule
+from brimful.store.narrowing import BY_NAME, RAW, encoded, first_rule
+
+Rules = tuple[str, ...]
+"""For each input how it is kept."""
 
 
 class ShardWriter:
     """Writes a shard, a chunk at a time, and gives it its name once it is whole.
 
-    The rule is the first that holds for the first chunk. Should a later chunk not allow it, what was
-    written is read back and written again under the next rule that holds for all.
+    The rule of an input is the first that holds for the first chunk. Should a later chunk not allow it, what
+    was written is read back and written again under the next rule that holds for all.
 
     Leaving the context without `finish` leaves nothing.
 
@@ -46,11 +49,11 @@ class ShardWriter:
 
     def write(self, rows: Rows) -> None:
         """Append a chunk."""
-        file = self._file or self._start(self._next_rule(rows, None))
-        codes = _encode(rows, file.rule)
+        file = self._file or self._start(_holding(rows, None))
+        codes = _encoded(rows, file.rules)
         while codes is None:
-            file = self._widened(file, self._next_rule(rows, file.rule))
-            codes = _encode(rows, file.rule)
+            file = self._widened(file, _holding(rows, file.rules))
+            codes = _encoded(rows, file.rules)
         file.append(rows, codes)
         self._file = file
 
@@ -60,51 +63,68 @@ class ShardWriter:
             raise ValueError("a shard of no rows")
         return self._file.finish(self._path.name)
 
-    def _next_rule(self, rows: Rows, failed: str | None) -> str:
-        if rows.samples.x.dtype != "float32":
-            return RAW
-        rule = first_rule(rows.samples.x, BY_NAME[failed] if failed else None)
-        return rule.name if rule else RAW
-
-    def _start(self, rule: str) -> "_ShardFile":
+    def _start(self, rules: Rules) -> "_ShardFile":
         self._tries += 1
         path = self._path.with_name(f"{self._path.name}-{self._tries}{PARTIAL}")
-        return self._files.enter_context(closing(_ShardFile(path, self._layout, rule)))
+        return self._files.enter_context(closing(_ShardFile(path, self._layout, rules)))
 
-    def _widened(self, file: "_ShardFile", rule: str) -> "_ShardFile":
-        """The same chunks under another rule, or under a later one that holds for them too."""
+    def _widened(self, file: "_ShardFile", rules: Rules) -> "_ShardFile":
+        """The same chunks under other rules, or under later ones that hold for them too."""
         tried = None
-        while tried != rule:  # one that a later chunk needs may not hold for an earlier one
-            tried = rule
+        while tried != rules:  # one that a later chunk needs may not hold for an earlier one
+            tried = rules
             for rows in file:
-                while _encode(rows, rule) is None:
-                    rule = self._next_rule(rows, rule)
-        wider = self._start(rule)
+                rules = _holding(rows, rules)
+        wider = self._start(rules)
         for rows in file:
-            codes = _encode(rows, rule)
+            codes = _encoded(rows, rules)
             assert codes is not None  # noqa: S101 (it was tried above)
             wider.append(rows, codes)
         file.close()
         return wider
 
 
-def _encode(rows: Rows, rule: str) -> NDArray[Any] | None:
-    return rows.samples.x if rule == RAW else BY_NAME[rule].encode(rows.samples.x)
+def _holding(rows: Rows, rules: Rules | None) -> Rules:
+    """For each input the given rule if it holds, or the first one after it that does."""
+    inputs = rows.samples.inputs
+    return tuple(
+        _next_rule(values, rule) for values, rule in zip(inputs, rules or [None] * len(inputs), strict=True)
+    )
+
+
+def _encoded(rows: Rows, rules: Rules) -> list[NDArray[Any]] | None:
+    """The codes of each input, or None if a rule does not hold."""
+    codes = []
+    for values, rule in zip(rows.samples.inputs, rules, strict=True):
+        some = encoded(values, rule)
+        if some is None:
+            return None
+        codes.append(some)
+    return codes
+
+
+def _next_rule(values: NDArray[Any], rule: str | None) -> str:
+    if rule is not None and encoded(values, rule) is not None:
+        return rule
+    if values.dtype != "float32":
+        return RAW
+    found = first_rule(values, BY_NAME[rule] if rule else None)
+    return found.name if found else RAW
 
 
 class _ShardFile:
-    """A shard that is being written under one rule. Iterating gives back what was written.
+    """A shard that is being written, under one rule an input. Iterating gives back what was written.
 
     Args:
         path: Its name for now.
         layout: What a sample has.
-        rule: How x is kept.
+        rules: How each input is kept.
     """
 
-    def __init__(self, path: Path, layout: Layout, rule: str) -> None:
-        self.rule = rule
+    def __init__(self, path: Path, layout: Layout, rules: Rules) -> None:
+        self.rules = rules
         self._layout = layout
-        self._schema = layout.arrow(rule)
+        self._schema = layout.arrow(rules)
         self._file = PartialFile(path)
         self._sink = _Sink()
         self._writer = pa.ipc.new_file(pa.PythonFile(self._sink, "w"), self._schema)
@@ -121,17 +141,17 @@ class _ShardFile:
         for chunk, n in zip(self._chunks, self._counts, strict=True):
             content = memoryview(self._file.read(chunk.nbytes, chunk.offset))[chunk.head :]
             keys, data = content[: chunk.keys], content[chunk.keys :]
-            yield Rows(decode_keys(keys, n), decode_data(data, n, self._layout, self.rule))
+            yield Rows(decode_keys(keys, n), decode_data(data, n, self._layout, self.rules))
 
-    def append(self, rows: Rows, codes: NDArray[Any]) -> None:
-        """Append a chunk whose x was encoded."""
-        columns = [codes, *rows.samples.arrays[1:]]
+    def append(self, rows: Rows, codes: list[NDArray[Any]]) -> None:
+        """Append a chunk whose inputs were encoded."""
+        columns = [*codes, *rows.samples.arrays[len(codes) :]]
         fields = list(self._schema)[1:]
         arrays = [_column(values, field.type) for values, field in zip(columns, fields, strict=True)]
         batch = pa.RecordBatch.from_arrays([rows.keys, *arrays], schema=self._schema)
         self._writer.write_batch(batch)
         n, message = len(batch), pa.ipc.get_record_batch_size(batch)
-        data = self._layout.data_bytes(n, self.rule)
+        data = self._layout.data_bytes(n, self.rules)
         keys = padded(4 * n + 4) + padded(pc.sum(pc.binary_length(rows.keys)).as_py())
         content = self._flush()
         chunk = content[len(content) - message :]  # before the first, there is the schema
@@ -146,7 +166,7 @@ class _ShardFile:
         self._flush()
         file = f"{name}-{self._digest.hexdigest()}.arrow"
         self._file.commit(file)
-        return Shard(file, self._size, sum(self._counts), self.rule, tuple(self._chunks))
+        return Shard(file, self._size, sum(self._counts), self.rules, tuple(self._chunks))
 
     def _flush(self) -> memoryview:
         """Write what the Arrow writer has given."""

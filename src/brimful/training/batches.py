@@ -13,6 +13,7 @@ from brimful.errors import ArgumentError, DependencyError
 from brimful.feed.feed import Batch, Feed
 from brimful.feed.stats import Stats
 from brimful.schema import Schema
+from brimful.sources.base import Samples
 from brimful.training.backend import choose_backend
 
 choose_backend()
@@ -106,7 +107,8 @@ class Batches(DataAdapter):  # type: ignore[misc]  # keras has no types
 
     def get_torch_dataloader(self) -> Iterable[Any]:
         """Batches as tensors. Not a DataLoader: making one draws from torch's random numbers."""
-        return (tuple(map(keras.ops.convert_to_tensor, batch)) for batch in self._pass_for_keras())
+        convert = keras.ops.convert_to_tensor
+        return (keras.tree.map_structure(convert, batch) for batch in self._pass_for_keras())
 
     def get_tf_dataset(self) -> Any:
         """A `tf.data.Dataset` that begins a pass each time it is iterated.
@@ -126,9 +128,11 @@ class Batches(DataAdapter):  # type: ignore[misc]  # keras has no types
         options.experimental_optimization.inject_prefetch = False
         return tf.data.Dataset.from_generator(
             lambda: self._until_failure(passes.pop() if passes else iter(self.feed)),
-            output_signature=tuple(
-                tf.TensorSpec((None, *field.shape), field.dtype) for field in self.schema.fields
-            ),
+            output_signature=Samples(
+                *self.schema.structured(
+                    tf.TensorSpec((None, *field.shape), field.dtype) for field in self.schema.fields
+                )
+            ).batch,
         ).with_options(options)
 
     def on_epoch_begin(self) -> None:

@@ -12,10 +12,10 @@ import keras
 from keras import layers
 
 from brimful.errors import ArgumentError
-from brimful.schema import Schema
+from brimful.schema import Field, Fields, Schema
 
-BuildModel = Callable[[tuple[int, ...], int], Any]
-"""`(input_shape, num_classes)` -> a Keras model, compiled or not."""
+BuildModel = Callable[[Any, Any], Any]
+"""`(input_shape, num_classes)` -> a Keras model, compiled or not; dicts where there are several of either."""
 
 
 def lenet(input_shape: tuple[int, ...], num_classes: int) -> Any:
@@ -103,25 +103,36 @@ def build_model(build: BuildModel, schema: Schema) -> Any:
     Raises:
         ArgumentError: What it makes is no model.
     """
-    outputs = schema.num_classes or (schema.target.size if schema.target else 0)
-    if (
-        build in BUILT_IN.values()
-        and schema.target
-        and schema.num_classes is None
-        and schema.target.dtype != "int64"
-    ):
-        raise ArgumentError(
-            f"{build.__name__} is a classifier, but the target is {outputs} number{'s' * (outputs > 1)}.",
-            "Bring a model of your own: --model package.module:function, called with "
-            f"(input_shape, {outputs}).",
-        )
-    model = build(schema.inputs.shape, outputs)
+    shape = _each(schema.inputs, lambda field: field.shape)
+    outputs = schema.num_classes or _each(schema.target, lambda field: field.size) or 0
+    if build in BUILT_IN.values():
+        _refuse_for_built_in(build, schema, outputs)
+    model = build(shape, outputs)
     if not isinstance(model, keras.Model):
         raise ArgumentError(
-            f"Expected a Keras model from {build.__name__}{schema.inputs.shape, outputs}. "
-            f"Received: {type(model).__name__}"
+            f"Expected a Keras model from {build.__name__}{shape, outputs}. Received: {type(model).__name__}"
         )
     return model
+
+
+def _each(part: Fields | None, what: Callable[[Field], Any]) -> Any:
+    """Something of a field, or of several by name."""
+    if isinstance(part, dict):
+        return {name: what(field) for name, field in part.items()}
+    return part and what(part)
+
+
+def _refuse_for_built_in(build: BuildModel, schema: Schema, outputs: Any) -> None:
+    """Refuse what the networks here cannot do: several inputs or outputs, and numbers to come close to."""
+    name = build.__name__
+    bring = f"Bring your own model: --model package.module:function, called with (input_shape, {outputs})."
+    if isinstance(schema.inputs, dict) or isinstance(schema.target, dict):
+        raise ArgumentError(f"{name} has one input and one output. Samples are {schema.described}.", bring)
+    if schema.target and schema.num_classes is None and schema.target.dtype != "int64":
+        raise ArgumentError(
+            f"{name} is a classifier, but the target is {outputs} number{'s' * (outputs > 1)}.",
+            bring,
+        )
 
 
 def compile_for(model: Any, schema: Schema) -> None:
@@ -134,7 +145,10 @@ def compile_for(model: Any, schema: Schema) -> None:
     if model.compiled:
         return
     target = schema.target
-    if target and target.dtype == "int64":
+    if isinstance(target, dict):
+        losses = {"int64": "sparse_categorical_crossentropy", "float32": "mean_squared_error"}
+        model.compile(optimizer="adam", loss=_each(target, lambda field: losses[field.dtype]))
+    elif target and target.dtype == "int64":
         model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     elif target and schema.classes:
         model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])

@@ -11,6 +11,7 @@ import keras
 
 from brimful.arguments import whole
 from brimful.errors import ArgumentError, LabelError
+from brimful.schema import parts_of
 from brimful.training.batches import Batches
 from brimful.training.models import compile_for
 from brimful.training.report import EpochReport, LineObserver, Metrics, Observer
@@ -202,7 +203,7 @@ def _train_on_batch(model: Any, batches: Batches, validation: Batches | None, re
         sums: Metrics = {}
         for x, y, *w in batches:  # each call's metrics are those of its batch alone
             for name, value in _metrics(model.train_on_batch(x, y, *w, return_dict=True)).items():
-                sums[name] = sums.get(name, 0.0) + value * len(x)
+                sums[name] = sums.get(name, 0.0) + value * len(parts_of(x)[0])
             recorder.batch_ends()
         train = {name: value / batches.stats.samples for name, value in sums.items()}
         recorder.training_ends()
