@@ -3,11 +3,10 @@
 import os
 from pathlib import Path
 
-from brimful.errors import ArgumentError, MemoryBudgetError
+from brimful.errors import ArgumentError
 from brimful.sample_set import SampleSet
-from brimful.sizes import parse_bytes, readable
 from brimful.source import Source
-from brimful.sources.base import Progress, Reader
+from brimful.sources.base import Progress
 from brimful.store.format import Manifest
 from brimful.store.reader import StoreReader
 from brimful.store.verify import Verification, verify
@@ -39,18 +38,6 @@ class Dataset(SampleSet):
             progress: Called with the number of samples looked at so far.
         """
         return verify(self.path, progress)
-
-    def _fed_from(self, memory: str | float) -> tuple[Reader, int]:
-        """The store, all of it kept in half of the memory."""
-        total = parse_bytes(memory)
-        needed = 2 * self._reader.manifest.store_bytes
-        if needed > total:
-            raise MemoryBudgetError(
-                f"memory={memory!r} is too small: the store is kept in half of it, and has "
-                f"{self._reader.manifest.store_bytes:,} bytes.",
-                f"Give at least memory={readable(needed)!r}.",
-            )
-        return self._reader.with_cache(total // 2), total // 2
 
 
 def pack(

@@ -15,7 +15,8 @@ Result = TypeVar("Result")
 class ReadAhead(Generic[Piece, Result]):
     """Do `work` on each of `pieces` in threads; iterating gives the results in order.
 
-    Work starts at the first `next`. At most `depth` pieces exist at a time: in work, done and
+    Work starts at the first `next`; what no thread has begun when its result is wanted is done by the thread
+    that wants it. At most `depth` pieces exist at a time: in work, done and
     waiting, or handed out. An error in a thread is raised in its turn. Leaving the context stops
     the threads, whatever is left.
 
@@ -32,7 +33,7 @@ class ReadAhead(Generic[Piece, Result]):
         self._work = work
         self._pieces = iter(pieces)
         self._depth = depth
-        self._pending: deque[Future[Result]] = deque()
+        self._pending: deque[tuple[Piece, Future[Result]]] = deque()
         self._closed = False
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="brimful")
 
@@ -40,7 +41,9 @@ class ReadAhead(Generic[Piece, Result]):
         try:
             self._submit(self._depth - 1)
             while self._pending:
-                result = self._pending.popleft().result()
+                piece, future = self._pending.popleft()
+                # rather than wait for what no thread has begun, do it here
+                result = self._work(piece) if future.cancel() else future.result()
                 self._submit(1)
                 yield result
                 del result  # or it would live on beside the next one
@@ -49,6 +52,12 @@ class ReadAhead(Generic[Piece, Result]):
             raise
         self.check()
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether the next result is there."""
+        pending = self._pending
+        return bool(pending) and pending[0][1].done()
+
     def check(self) -> None:
         """Refuse to go on once it is closed.
 
@@ -56,14 +65,11 @@ class ReadAhead(Generic[Piece, Result]):
             PassEndedError: It is.
         """
         if self._closed:
-            raise PassEndedError(
-                "This pass has ended, because another one over the same batches has begun.",
-                "Make batches of their own for each of several loops at a time.",
-            )
+            raise ended()
 
     def _submit(self, count: int) -> None:
         for _, piece in zip(range(count), self._pieces, strict=False):
-            self._pending.append(self._pool.submit(self._work, piece))
+            self._pending.append((piece, self._pool.submit(self._work, piece)))
 
     def __enter__(self) -> Self:
         return self
@@ -81,3 +87,11 @@ class ReadAhead(Generic[Piece, Result]):
         self._closed = True
         self._pending.clear()
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def ended() -> PassEndedError:
+    """The error for a pass that another one has ended."""
+    return PassEndedError(
+        "This pass has ended, because another one over the same batches has begun.",
+        "Make batches of their own for each of several loops at a time.",
+    )

@@ -1,8 +1,8 @@
 """SampleSet: samples with keys, that can be split, selected and fed. What sources and data sets share."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Self, overload
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
 import pyarrow as pa
@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from brimful.arguments import whole
 from brimful.errors import ArgumentError, UnknownKeyError
-from brimful.feed.feed import Feed, Last
+from brimful.feed.feed import Feed
+from brimful.feed.finish import Last, Transform, balanced
 from brimful.keys import HashedKeys, find_keys, hash_keys
 from brimful.order.split import WHOLE, Interval, cut
 from brimful.order.view import View
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 Group = str | Callable[[str], str]
 """What the group of a key is: a regular expression whose match is the group, or a function."""
 
+COUNTED_TOGETHER = 1024  # samples
 PIECE = 65_536  # keys held as Python strings at a time
 
 
@@ -147,18 +149,28 @@ class SampleSet:
         memory: str | float = "1GB",
         last: Last = "short",
         one_hot: bool = False,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         include_keys: bool = False,
+        transform: Transform | None = None,
     ) -> "Batches":
         """Batches to train on: `model.fit(batches)`, or `for x, y in batches`, an epoch a pass.
 
         Args:
             batch_size: Samples a batch.
             seed: Seed of the shuffle, 0 to 2**32 - 1.
-            shuffle: Whether each epoch has an order of its own: a uniform permutation of all samples.
+            shuffle: Whether each epoch has an order of its own: a uniform permutation of all samples; where
+                a store does not fit in `memory`, one of its chunks, and of the rows in windows of them.
             memory: What may be held in memory to feed them, in bytes or like "64MB", "1GB" (10**9).
-            last: The samples left over at the end of an epoch are a `"short"` batch, or are dropped.
+            last: The samples left over at the end of an epoch are a `"short"` batch, or are dropped
+                (`"drop"`), or the batch is filled with zeros of weight 0 (`"pad"`): all batches are of
+                one size, and have weights.
             one_hot: Whether `y` is a row of a 1 among 0s, float32 of shape `(batch, num_classes)`.
+            class_weight: How much a sample of each class counts, by class, 1 for those not named; or
+                `"balanced"`: all classes count the same in all. Batches then have weights.
             include_keys: Whether a batch ends with the list of its keys (then it is not for Keras).
+            transform: What is done to each batch, `transform(batch, generator) -> batch`: a tuple
+                `(x, y[, w])` of NumPy arrays, and a `numpy.random.Generator` that depends on seed, epoch
+                and position alone. Called in several threads at once.
 
         Returns:
             The batches.
@@ -170,9 +182,10 @@ class SampleSet:
         self._refuse_problems()
         from brimful.training.batches import Batches  # keras takes seconds to import
 
-        reader, memory = self._fed_from(memory)
+        if class_weight == "balanced":
+            class_weight = balanced(self._class_counts())
         feed = Feed(
-            reader,
+            self._reader,
             self._view,
             batch_size,
             seed=seed,
@@ -180,16 +193,26 @@ class SampleSet:
             memory=memory,
             last=last,
             one_hot=one_hot,
+            class_weight=class_weight,
             include_keys=include_keys,
+            transform=transform,
         )
         return Batches(feed)
 
     def _refuse_problems(self) -> None:
         """Raise an error where these samples must not be trained on as they are."""
 
-    def _fed_from(self, memory: str | float) -> tuple[Reader, str | float]:
-        """What to feed from, and the memory that is left for doing so."""
-        return self._reader, memory
+    def _class_counts(self) -> dict[Any, int]:
+        """How many samples there are of each class; reads all of them, unless the labels are at hand."""
+        classes = self.schema.classes
+        if classes is None:
+            raise ArgumentError("Expected class_weight='balanced' with classes as target. Received: none")
+        feed = Feed(self._reader, self._view, COUNTED_TOGETHER, shuffle=False)
+        counts = np.zeros(self.schema.num_classes or 0, np.int64)
+        for batch in feed:
+            counts += np.bincount(batch[1], minlength=len(counts))
+        numbers = classes if isinstance(classes[0], int) else range(len(classes))
+        return {name: int(counts[number]) for name, number in zip(classes, numbers, strict=True)}
 
     def _hashes(self, group: Group | None, seed: int) -> NDArray[np.uint64]:
         """The hash that decides the side of each sample."""

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -43,6 +43,13 @@ def parts_of(whole: Part | dict[str, Part] | None) -> tuple[Part, ...]:
 
 Fields = Field | dict[str, Field]
 """One field, or several by name."""
+
+
+def each_of(whole: Any, what: Callable[[Any], Any]) -> Any:
+    """Something of what is one, of several by name, or of none."""
+    if isinstance(whole, dict):
+        return {name: what(part) for name, part in whole.items()}
+    return None if whole is None else what(whole)
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -230,6 +231,10 @@ class Source(SampleSet):
 
     def _rows(self) -> NDArray[np.int64]:
         return self._view.at(np.arange(len(self)))
+
+    def _class_counts(self) -> dict[Any, int]:
+        counts = self._reader.class_counts(self._rows())
+        return super()._class_counts() if counts is None else dict(counts)
 
     def _refuse_problems(self) -> None:
         seen = glance(self._reader, self._rows())

@@ -11,6 +11,7 @@ import pytest
 import brimful as bf
 from brimful.feed.budget import divide
 from brimful.feed.feed import Feed
+from brimful.feed.rows import RowSupply
 from brimful.sizes import parse_bytes, readable
 from tests.trees import Tree
 
@@ -87,7 +88,8 @@ def test_read_ahead_is_bounded(make_tree: Callable[..., Tree], monkeypatch: pyte
         next(batches)
         counting.now -= 1
         threading.Event().wait(0.005)
-    assert counting.most <= feed.budget.blocks * feed.budget.block_rows
+    assert isinstance(feed.supply, RowSupply)
+    assert counting.most <= feed.supply.budget.blocks * feed.supply.budget.block_rows
     batches.close()  # type: ignore[attr-defined]
 
 

@@ -54,6 +54,6 @@ def test_seed_must_fit_32_bits(seed: int) -> None:
 def test_order_of_many_rows_is_light() -> None:
     """An epoch's order takes 4 bytes a row once it is made."""
     order = Order(1_000_000, seed=0)
-    order.rows(0, 0, 1)
-    assert order._drawn is not None
-    assert order._drawn[1].dtype == np.uint32
+    permutation = order.epoch(0).window(0).permutation
+    assert permutation is not None
+    assert permutation.dtype == np.uint32

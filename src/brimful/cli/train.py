@@ -2,13 +2,11 @@
 
 import resource
 import sys
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
-import numpy as np
 
 from brimful.cli.console import Screen, screen_options
 from brimful.cli.data import DATA_OPTIONS, data_options, scan_data
@@ -19,7 +17,6 @@ from brimful.training.report import EpochReport
 from brimful.training.run import check_free
 
 if TYPE_CHECKING:
-    from brimful.training.batches import Batches
     from brimful.training.models import BuildModel
 
 
@@ -156,7 +153,7 @@ def run_training(
     batches = training.batches(plan.batch_size, seed=plan.seed, memory=plan.memory)
     validation = test.batches(plan.batch_size, shuffle=False, memory=plan.memory) if test else None
     check_trainable(batches)
-    _say_reading_time(batches, screen)
+    screen.say(f"  {batches.feed.supply.plan()}")
     backend = seed_everything(plan.seed)
     model = build_model(build, source.schema)
     screen.say(f"  model {plan.model}, {model.count_params():,} parameters, on {backend}")
@@ -240,14 +237,3 @@ def _say_plan(training: Source, test: Source | None, plan: TrainingPlan, screen:
     epochs = f"{plan.epochs} epoch{'s' * (plan.epochs > 1)}"
     screen.say(f"  {len(training):,} to train on{share}")
     screen.say(f"  {epochs} in batches of {plan.batch_size:,}, memory {plan.memory}")
-
-
-def _say_reading_time(batches: "Batches", screen: Screen) -> None:
-    """Say about how long it takes to read an epoch: timed on the first samples, with one thread."""
-    feed = batches.feed
-    rows = np.arange(min(feed.budget.block_rows, len(feed.view)))
-    began = time.perf_counter()
-    feed.read(rows)
-    seconds = (time.perf_counter() - began) / len(rows) * len(feed.view)
-    threads = feed.budget.threads
-    screen.say(f"  reading an epoch takes about {seconds:.1f} s of one thread; {threads} threads read ahead")

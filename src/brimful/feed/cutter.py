@@ -1,28 +1,12 @@
 """Cutter: batches, each in memory of its own, cut out of blocks that come in order."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from brimful.feed.supply import Block
 from brimful.schema import Schema
 from brimful.sources.base import Samples
-
-
-@dataclass(frozen=True)
-class Block:
-    """Samples that were read together.
-
-    Attributes:
-        rows: Their rows in the view.
-        samples: Their arrays.
-        keys: Their keys, empty where nobody asked.
-    """
-
-    rows: NDArray[np.int64]
-    samples: Samples
-    keys: list[str]
 
 
 class Cutter:

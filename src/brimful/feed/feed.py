@@ -1,26 +1,27 @@
-"""Feed: the batches of each epoch as NumPy arrays, from a reader, and the exact position in them."""
+"""Feed: the batches of each epoch as NumPy arrays, and the exact position in them."""
 
 import time
-from collections.abc import Iterator
-from functools import cached_property
+from collections.abc import Iterator, Mapping
 from math import ceil
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
-from xxhash import xxh3_64_hexdigest
+from typing import Any
 
 from brimful.arguments import whole
 from brimful.errors import ArgumentError, StateError
 from brimful.feed.budget import divide
-from brimful.feed.cutter import Block, Cutter
-from brimful.feed.one_hot import one_hot_rows, one_hot_schema
+from brimful.feed.finish import Finishing, Last, Transform
+from brimful.feed.loading import Kind
+from brimful.feed.rows import RowSupply
 from brimful.feed.stats import Stats
+from brimful.feed.supply import Block, Pass, Supply
+from brimful.feed.system import memory_limit
+from brimful.feed.window_budget import divide_windows
+from brimful.feed.windows import WindowSupply
 from brimful.order.epochs import Order
 from brimful.order.view import View
-from brimful.read_ahead import ReadAhead
-from brimful.schema import Field
+from brimful.sizes import parse_bytes
 from brimful.sources.base import Reader
+from brimful.store.chunk_files import io_bytes
+from brimful.store.reader import StoreReader
 
 Batch = tuple[Any, ...]
 """`(x,)`, `(x, y)` or `(x, y, w)`, with the list of keys at the end where asked for."""
@@ -28,9 +29,8 @@ Batch = tuple[Any, ...]
 Position = tuple[int, int]
 """Epoch, and rows of it already handed out."""
 
-STATE_VERSION = 1
-
-Last = Literal["short", "drop"]
+STATE_VERSION = 2
+CACHED_SHARE = 2  # a store of less than one part in so many of the memory there is fits the page cache
 
 
 class Feed:
@@ -47,9 +47,12 @@ class Feed:
         seed: Seed of the order.
         shuffle: False for row order in every epoch.
         memory: What the feed may hold, in bytes or like "1GB".
-        last: What becomes of the samples left over at the end: a `"short"` batch, or `"drop"`.
+        last: What becomes of the samples left over at the end: a `"short"` batch, or `"drop"`, or `"pad"`: a
+            batch filled with samples of weight 0.
         one_hot: Whether targets are rows of a 1 among 0s, float32 of shape `(n, num_classes)`.
+        class_weight: How much a sample of each class counts, by class.
         include_keys: Whether a batch ends with the list of its keys.
+        transform: What is done to each batch, in threads.
     """
 
     def __init__(
@@ -63,28 +66,45 @@ class Feed:
         memory: str | float = "1GB",
         last: Last = "short",
         one_hot: bool = False,
+        class_weight: Mapping[Any, float] | None = None,
         include_keys: bool = False,
+        transform: Transform | None = None,
     ) -> None:
         batch_size = whole("batch_size", batch_size, 1)
-        if last not in ("short", "drop"):
-            raise ArgumentError(f"Expected `last` as 'short' or 'drop'. Received: last={last!r}")
+        if last not in ("short", "drop", "pad"):
+            raise ArgumentError(f"Expected `last` as 'short', 'drop' or 'pad'. Received: last={last!r}")
         if last == "drop" and len(view) < batch_size:
             raise ArgumentError(
                 f"last='drop' would drop everything: batch_size={batch_size:,}, "
                 f"but there are {len(view):,} samples."
             )
+        seed = whole("seed", seed, 0, 2**32 - 1)
+        finishing = Finishing(
+            reader.schema,
+            batch_size,
+            seed=seed,
+            one_hot=one_hot,
+            class_weight=class_weight,
+            transform=transform,
+            pad=last == "pad",
+        )
         self.reader = reader
         self.view = view
-        self.schema = one_hot_schema(reader.schema) if one_hot else reader.schema
+        self.schema = finishing.schema
         self.batch_size = batch_size
         self.include_keys = include_keys
         self.last = last
-        self.order = Order(len(view), seed=seed, shuffle=shuffle)
-        self.budget = divide(memory, reader, self.schema, batch_size, len(view))
+        total, keys = parse_bytes(memory), include_keys
+        self.supply: Supply = (
+            _windows(reader, view, batch_size, finishing, total, seed, shuffle=shuffle, keys=keys)
+            if isinstance(reader, StoreReader)
+            else _rows(reader, view, batch_size, finishing, total, seed, shuffle=shuffle, keys=keys)
+        )
+        self.order = self.supply.order
         self.samples_an_epoch = self._stop(0)
         self._position: Position = (0, 0)
         self._resumed = False
-        self._pass: ReadAhead[NDArray[np.int64], Block] | None = None
+        self._pass: Pass | None = None
         self.stats = self._fresh_stats(0)
 
     def __len__(self) -> int:
@@ -100,23 +120,19 @@ class Feed:
         self._position = (epoch, position)
         stop = self._stop(position)
         stats = self.stats = self._fresh_stats(epoch)
-        with ReadAhead(
-            self.read,
-            self._blocks(epoch, position, stop),
-            threads=self.budget.threads,
-            depth=self.budget.blocks,
-        ) as blocks:
-            self._pass = blocks
-            cutter = Cutter(iter(blocks), self.schema)
+        with self.supply.begin(epoch, position, stop) as batches:
+            self._pass = batches
+            left = iter(batches)
             while position < stop:
-                blocks.check()
-                began = time.perf_counter()
-                batch = cutter.take(min(self.batch_size, stop - position))
-                stats.wait_seconds += time.perf_counter() - began
+                batches.check()
+                stage, began = batches.stage(), time.perf_counter()
+                batch = next(left)
+                stats.waited[stage] += time.perf_counter() - began
                 stats.count(batch.rows)
                 position += len(batch.rows)
                 self._position = (epoch, position) if position < stop else (epoch + 1, 0)
                 yield self._handed_out(batch)
+                del batch  # or it would live on beside the next one
 
     def state_dict(self) -> dict[str, Any]:
         """The exact position: what was handed out so far, and of which order. Fit for JSON."""
@@ -135,8 +151,9 @@ class Feed:
         """
         if not isinstance(state, dict):
             raise StateError(f"Expected what `state_dict` gave. Received: {type(state).__name__}")
+        window: Any = state.get("window")
         for name, expected in self._identity().items():
-            if state.get(name) != expected:
+            if state.get(name) != expected and not (name == "window" and type(window) is int and window > 0):
                 raise StateError(
                     f"This position was saved with {name}={state.get(name)!r}, "
                     f"these batches have {name}={expected!r}.",
@@ -153,33 +170,20 @@ class Feed:
                 "Load what `state_dict` gave, unchanged.",
             )
         self._end_pass()
+        self.supply.set_window(window)
         self._position = (epoch, position) if position < self._stop(position) else (epoch + 1, 0)
         self._resumed = True
         self.stats = self._fresh_stats(self._position[0])
-
-    def read(self, rows: NDArray[np.int64]) -> Block:
-        """Read a block: the samples at some positions of the view. Done in threads of the pool."""
-        rows_of_reader = self.view.at(rows)
-        keys = self.reader.keys(rows_of_reader) if self.include_keys else []
-        samples = self.reader.read(rows_of_reader)
-        if isinstance(self.schema.target, Field) and self.schema is not self.reader.schema:
-            samples = samples._replace(y=one_hot_rows(samples.y, self.schema.target))
-        return Block(rows, samples, keys)
 
     def _identity(self) -> dict[str, Any]:
         """What decides the sequence of samples."""
         return {
             "version": STATE_VERSION,
             "samples": len(self.view),
-            "view": self._view_digest,
             "seed": self.order.seed,
             "shuffle": self.order.shuffle,
+            **self.supply.identity(),
         }
-
-    @cached_property
-    def _view_digest(self) -> str:
-        """A hash over the hashes of all keys in the view: which samples these are."""
-        return xxh3_64_hexdigest(np.ascontiguousarray(self.reader.hashes[self.view.index]).data)
 
     def _end_pass(self) -> None:
         if self._pass is not None:
@@ -187,18 +191,64 @@ class Feed:
             self._pass = None
 
     def _fresh_stats(self, epoch: int) -> Stats:
-        return Stats(epoch, np.zeros(len(self.view), bool))
+        return Stats(epoch, len(self.view))
 
     def _stop(self, position: int) -> int:
         """Where an epoch ends that goes on at a position: with `last="drop"`, after whole batches."""
         left = len(self.view) - position
         return len(self.view) - (left % self.batch_size if self.last == "drop" else 0)
 
-    def _blocks(self, epoch: int, position: int, stop: int) -> Iterator[NDArray[np.int64]]:
-        """The rows of the view that are still to come, a block at a time."""
-        for start in range(position, stop, self.budget.block_rows):
-            yield self.order.rows(epoch, start, min(start + self.budget.block_rows, stop))
-
     def _handed_out(self, block: Block) -> Batch:
         batch: Batch = block.samples.batch
         return (*batch, block.keys) if self.include_keys else batch
+
+
+def _rows(
+    reader: Reader,
+    view: View,
+    batch_size: int,
+    finishing: Finishing,
+    memory: int,
+    seed: int,
+    *,
+    shuffle: bool,
+    keys: bool,
+) -> RowSupply:
+    """Batches from raw data."""
+    budget = divide(memory, reader, finishing.schema, batch_size, len(view))
+    order = Order(len(view), seed=seed, shuffle=shuffle)
+    return RowSupply(reader, view, order, batch_size, budget, with_keys=keys, finish=finishing)
+
+
+def _windows(
+    reader: StoreReader,
+    view: View,
+    batch_size: int,
+    finishing: Finishing,
+    memory: int,
+    seed: int,
+    *,
+    shuffle: bool,
+    keys: bool,
+) -> WindowSupply:
+    """Batches from a store; refused where it is not any more what it was when it was opened."""
+    for shard in reader.manifest.shards:
+        reader.check_size(shard)
+    chunks, bounds = view.pieces(reader.rows_per_chunk)
+    layout = reader.manifest.layout
+    largest = min(reader.rows_per_chunk, len(reader))
+    kinds = {Kind(layout, rules) for rules in {shard.rules for shard in reader.manifest.shards}}
+    budget = divide_windows(
+        memory,
+        io_bytes=io_bytes(reader),
+        slot_bytes=max(kind.slot_bytes(largest) for kind in kinds),
+        key_bytes=reader.largest_keys if keys else 0,
+        rows_per_chunk=largest,
+        pieces=len(chunks),
+        batch_bytes=min(batch_size, len(view)) * finishing.schema.nbytes,
+    )
+    order = Order(len(view), seed=seed, shuffle=shuffle, bounds=bounds, window=budget.window)
+    direct = len(chunks) * budget.slot_bytes > memory_limit() // CACHED_SHARE
+    return WindowSupply(
+        reader, view, order, chunks, batch_size, budget, direct=direct, with_keys=keys, finish=finishing
+    )

@@ -1,9 +1,13 @@
-"""Stats: what a pass delivered, counted, and how long the loop waited for it."""
+"""Stats: what a pass delivered, counted, and how long the loop waited for it, and for what."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+
+from brimful.feed.supply import STAGES
+
+FOLDED = 64  # batches whose rows are noted together: each note costs more than its rows
 
 
 @dataclass
@@ -12,25 +16,45 @@ class Stats:
 
     Attributes:
         epoch: Which epoch, from 0.
+        rows: Rows of the view.
         samples: Samples handed out.
         batches: Batches handed out.
-        wait_seconds: Time spent waiting for data while a batch was wanted.
-        delivered: Whether each row of the view was handed out, bool.
+        waited: Seconds spent waiting for data while a batch was wanted, by what was waited for: "read",
+            "verify", "decode", "queue".
     """
 
     epoch: int
-    delivered: NDArray[np.bool_] = field(repr=False)
+    rows: int
     samples: int = 0
     batches: int = 0
-    wait_seconds: float = 0.0
+    waited: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
+
+    def __post_init__(self) -> None:
+        self._delivered = np.zeros(-(-self.rows // 8), np.uint8)  # a bit a row
+        self._recent: list[NDArray[np.int64]] = []
+
+    @property
+    def wait_seconds(self) -> float:
+        """Seconds spent waiting, for whatever it was."""
+        return sum(self.waited.values())
 
     @property
     def distinct_samples(self) -> int:
         """Different samples handed out: counted, not assumed."""
-        return int(np.count_nonzero(self.delivered))
+        self._fold()
+        return int(np.bitwise_count(self._delivered).sum(dtype=np.int64))
 
     def count(self, rows: NDArray[np.int64]) -> None:
         """Count a batch that is about to be handed out."""
-        self.delivered[rows] = True
         self.samples += len(rows)
         self.batches += 1
+        self._recent.append(rows)
+        if len(self._recent) >= FOLDED:
+            self._fold()
+
+    def _fold(self) -> None:
+        """Set the bits of the rows handed out since it was last done."""
+        recent, self._recent = self._recent, []
+        if recent:
+            rows = np.concatenate(recent)
+            np.bitwise_or.at(self._delivered, rows >> 3, np.uint8(1) << (rows & 7).astype(np.uint8))

@@ -34,3 +34,20 @@ class View:
         if len(rows) and rows[-1] - rows[0] + 1 == len(rows):
             return View(range(int(rows[0]), int(rows[-1]) + 1))
         return View(rows)
+
+    def pieces(self, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where these rows lie, if all rows lie in chunks of one size.
+
+        Args:
+            size: Rows a chunk.
+
+        Returns:
+            The chunks that hold some of these rows, ascending, and the position in this view at which the
+            rows of each begin, with the number of rows at the end; both int64.
+        """
+        if isinstance(self.rows, range):
+            chunks = np.arange(self.rows.start // size, -(-self.rows.stop // size))
+            starts = np.maximum(chunks * size - self.rows.start, 0)
+        else:
+            chunks, starts = np.unique(self.rows // size, return_index=True)
+        return chunks, np.append(starts, len(self))

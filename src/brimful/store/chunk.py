@@ -5,6 +5,7 @@ are. So wrong bytes can be wrong values, which the checksums tell, and nothing w
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,9 +65,13 @@ def decode_data(data: bytes | memoryview, n: int, layout: Layout, rules: Sequenc
 def columns_of(data: bytes | memoryview, n: int, layout: Layout, rules: Sequence[str]) -> list[NDArray[Any]]:
     """The columns of a chunk as they are kept, views of its bytes, of shape `(n, ...)`."""
     columns = []
-    at = 0
-    for _, field in layout.columns(rules):
+    for (_, field), at in zip(layout.columns(rules), column_offsets(n, layout, rules), strict=True):
         dtype = np.dtype(field.dtype).newbyteorder("<")
         columns.append(np.frombuffer(data, dtype, n * field.size, at).reshape(n, *field.shape))
-        at += padded(n * field.nbytes)
     return columns
+
+
+def column_offsets(n: int, layout: Layout, rules: Sequence[str]) -> list[int]:
+    """The byte of a chunk's data at which each column begins."""
+    sizes = (padded(n * field.nbytes) for _, field in layout.columns(rules))
+    return list(accumulate(sizes, initial=0))[:-1]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from xxhash import xxh3_64_hexdigest
+from xxhash import xxh3_64_hexdigest, xxh3_128_hexdigest
 
 from brimful.errors import DamagedStoreError, StoreNotFoundError
 from brimful.keys import HashedKeys, find_keys, hash_keys, row_order
@@ -34,7 +34,6 @@ class StoreReader:
         path: The store.
         cache_bytes: What of it may be kept in memory, as stored: at least one chunk is.
         check_sizes: Whether to refuse a store of which a shard is missing or cut.
-        manifest: What it must hold: that of a reader whose rows are in use; by default what is there.
 
     Raises:
         StoreNotFoundError: There is no store.
@@ -49,16 +48,15 @@ class StoreReader:
         *,
         cache_bytes: int = CACHE_BYTES,
         check_sizes: bool = True,
-        manifest: Manifest | None = None,
     ) -> None:
         self.path = Path(os.path.abspath(path))  # noqa: PTH100 (links are not followed)
-        self.manifest = manifest or read_manifest(path)
+        self.manifest = read_manifest(path)
         self._cache_bytes = cache_bytes
         self._cache: OrderedDict[int, tuple[bytes, Shard, Chunk]] = OrderedDict()
         self._known_ends: dict[int, tuple[int, int] | None] = {}
         self._lock = threading.Lock()
         layout = self.manifest.layout
-        self._rows_per_chunk = layout.rows_per_chunk
+        self.rows_per_chunk = layout.rows_per_chunk
         self._chunks_per_shard = layout.rows_per_shard // layout.rows_per_chunk
         if check_sizes:
             for shard in self.manifest.shards:
@@ -90,11 +88,21 @@ class StoreReader:
         """The hash of every row's key, ascending."""
         return hash_keys(self.all_keys, self.split_seed)
 
+    @cached_property
+    def digest(self) -> str:
+        """A checksum of the manifest: that of the store, but for where it came from."""
+        return xxh3_128_hexdigest(self.manifest.to_json().encode())
+
     @property
     def nbytes(self) -> int:
         """Bytes of memory that keys and hashes take, once they were asked for."""
         held = vars(self)
         return sum(int(held[name].nbytes) for name in ("all_keys", "hashes") if name in held)
+
+    @property
+    def largest_keys(self) -> int:
+        """Bytes of the keys of a chunk, at the most."""
+        return max(chunk.keys for shard in self.manifest.shards for chunk in shard.chunks)
 
     @property
     def chunks(self) -> int:
@@ -118,20 +126,16 @@ class StoreReader:
         layout = self.manifest.layout
         fields = layout.schema.fields
         out = [np.empty((len(rows), *field.shape), field.dtype) for field in fields]
-        of_chunk = rows // self._rows_per_chunk
+        of_chunk = rows // self.rows_per_chunk
         for chunk in np.unique(of_chunk).tolist():
             at = np.flatnonzero(of_chunk == chunk)
             content, shard, place = self._chunk(chunk)
             data = memoryview(content)[place.head + place.keys :]
             columns = columns_of(data, self.rows_of(chunk), layout, shard.rules)
-            within = rows[at] - chunk * self._rows_per_chunk
+            within = rows[at] - chunk * self.rows_per_chunk
             for values, column, rule in zip(out, columns, layout.every_rule(shard.rules), strict=True):
                 values[at] = decoded(column[within], rule)
         return Samples(*layout.schema.structured(out))
-
-    def with_cache(self, cache_bytes: int) -> "StoreReader":
-        """The same rows with another cache; where it was packed again since, this says what is missing."""
-        return StoreReader(self.path, cache_bytes=cache_bytes, manifest=self.manifest)
 
     def working_bytes(self, n: int) -> int:
         """The samples twice while they are picked and decoded, and a chunk."""
@@ -141,7 +145,7 @@ class StoreReader:
     def rows_of(self, chunk: int) -> int:
         """How many rows a chunk has."""
         shard, within = divmod(chunk, self._chunks_per_shard)
-        return min(self._rows_per_chunk, self.manifest.shards[shard].rows - within * self._rows_per_chunk)
+        return min(self.rows_per_chunk, self.manifest.shards[shard].rows - within * self.rows_per_chunk)
 
     def check_size(self, shard: Shard) -> None:
         """Refuse a shard that is missing, or is not the file that it was.
@@ -175,7 +179,7 @@ class StoreReader:
 
     def rows_at(self, chunk: int) -> tuple[int, int]:
         """The first and the last row of a chunk."""
-        first = chunk * self._rows_per_chunk
+        first = chunk * self.rows_per_chunk
         return first, first + self.rows_of(chunk) - 1
 
     def chunk_keys(self, chunk: int) -> pa.StringArray:
@@ -212,7 +216,7 @@ class StoreReader:
 
     def _keys_if_well(self, chunk: int) -> pa.StringArray | None:
         """The keys of a chunk; None if they are damaged."""
-        shard, place = self._place(chunk)
+        shard, place = self.place(chunk)
         try:
             content = self._read(shard, place.offset, place.head + place.keys)
             if xxh3_64_hexdigest(content) == place.keys_xxh3:
@@ -227,7 +231,7 @@ class StoreReader:
             if number in self._cache:
                 self._cache.move_to_end(number)
                 return self._cache[number]
-        shard, place = self._place(number)
+        shard, place = self.place(number)
         content = self._read(shard, place.offset, place.nbytes)
         split = place.head + place.keys
         keys_are_well = xxh3_64_hexdigest(memoryview(content)[:split]) == place.keys_xxh3
@@ -243,7 +247,8 @@ class StoreReader:
     def _cached_bytes(self) -> int:
         return sum(len(content) for content, _, _ in self._cache.values())
 
-    def _place(self, chunk: int) -> tuple[Shard, Chunk]:
+    def place(self, chunk: int) -> tuple[Shard, Chunk]:
+        """The shard that a chunk is in, and where in it."""
         shard, within = divmod(chunk, self._chunks_per_shard)
         return self.manifest.shards[shard], self.manifest.shards[shard].chunks[within]
 
@@ -258,7 +263,7 @@ class StoreReader:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def _damaged(self, chunk: int, keys: list[str] | None) -> DamagedStoreError:
-        shard, place = self._place(chunk)
+        shard, place = self.place(chunk)
         first, last = self.rows_at(chunk)
         low, high = self.hash_range(chunk)
         named = f"keys {', '.join(map(repr, keys[:3]))}, ..." if keys else "its keys are damaged too"
@@ -299,14 +304,18 @@ def read_manifest(path: Path) -> Manifest:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[int]:
-    """A file of a store: a plain file, and no link to one elsewhere.
+def opened(path: Path, flags: int = 0) -> Iterator[int]:
+    """A file of a store, open for reading: a plain file, and no link to one elsewhere.
+
+    Args:
+        path: The file.
+        flags: More flags of `os.open`.
 
     Raises:
         DamagedStoreError: It is not, or cannot be read.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC | flags)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise DamagedStoreError(

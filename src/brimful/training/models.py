@@ -12,7 +12,7 @@ import keras
 from keras import layers
 
 from brimful.errors import ArgumentError
-from brimful.schema import Field, Fields, Schema
+from brimful.schema import Schema, each_of
 
 BuildModel = Callable[[Any, Any], Any]
 """`(input_shape, num_classes)` -> a Keras model, compiled or not; dicts where there are several of either."""
@@ -103,8 +103,8 @@ def build_model(build: BuildModel, schema: Schema) -> Any:
     Raises:
         ArgumentError: What it makes is no model.
     """
-    shape = _each(schema.inputs, lambda field: field.shape)
-    outputs = schema.num_classes or _each(schema.target, lambda field: field.size) or 0
+    shape = each_of(schema.inputs, lambda field: field.shape)
+    outputs = schema.num_classes or each_of(schema.target, lambda field: field.size) or 0
     if build in BUILT_IN.values():
         _refuse_for_built_in(build, schema, outputs)
     model = build(shape, outputs)
@@ -113,13 +113,6 @@ def build_model(build: BuildModel, schema: Schema) -> Any:
             f"Expected a Keras model from {build.__name__}{shape, outputs}. Received: {type(model).__name__}"
         )
     return model
-
-
-def _each(part: Fields | None, what: Callable[[Field], Any]) -> Any:
-    """Something of a field, or of several by name."""
-    if isinstance(part, dict):
-        return {name: what(field) for name, field in part.items()}
-    return part and what(part)
 
 
 def _refuse_for_built_in(build: BuildModel, schema: Schema, outputs: Any) -> None:
@@ -147,7 +140,7 @@ def compile_for(model: Any, schema: Schema) -> None:
     target = schema.target
     if isinstance(target, dict):
         losses = {"int64": "sparse_categorical_crossentropy", "float32": "mean_squared_error"}
-        model.compile(optimizer="adam", loss=_each(target, lambda field: losses[field.dtype]))
+        model.compile(optimizer="adam", loss=each_of(target, lambda field: losses[field.dtype]))
     elif target and target.dtype == "int64":
         model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     elif target and schema.classes:

@@ -1,0 +1,150 @@
+"""RowSupply: batches from a reader of single samples, of raw files as a rule.
+
+order.rows ──► blocks of rows ──► ReadAhead: threads that read and parse ──► batches, cut from the
+(integers)     (a few hundred)    (a bounded number at a time, in order)     blocks into new arrays
+"""
+
+import threading
+import time
+from collections.abc import Iterator
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from xxhash import xxh3_64_hexdigest
+
+from brimful.feed.budget import Budget
+from brimful.feed.cutter import Cutter
+from brimful.feed.supply import STAGES, Block, Finish
+from brimful.order.epochs import Order
+from brimful.order.view import View
+from brimful.read_ahead import ReadAhead
+from brimful.sources.base import Reader
+
+
+class RowSupply:
+    """Batches from a reader, each row read by itself, so that every order is an exact permutation.
+
+    Args:
+        reader: Where samples come from.
+        view: The rows to feed.
+        order: Which comes when.
+        batch_size: Samples a batch.
+        budget: How many threads, and how much they read ahead.
+        with_keys: Whether keys are wanted.
+        finish: What becomes of each batch.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        view: View,
+        order: Order,
+        batch_size: int,
+        budget: Budget,
+        *,
+        with_keys: bool,
+        finish: Finish,
+    ) -> None:
+        self.reader = reader
+        self.view = view
+        self.order = order
+        self.batch_size = batch_size
+        self.budget = budget
+        self.with_keys = with_keys
+        self.finish = finish
+        self.busy = dict.fromkeys(STAGES, 0.0)
+        self._lock = threading.Lock()
+
+    def begin(self, epoch: int, start: int, stop: int) -> "RowPass":
+        """The batches of the rows at some positions of an epoch."""
+        return RowPass(self, epoch, start, stop)
+
+    def read(self, rows: NDArray[np.int64]) -> Block:
+        """Read a block: the samples at some positions of the view. Done in threads."""
+        began = time.perf_counter()
+        rows_of_reader = self.view.at(rows)
+        keys = self.reader.keys(rows_of_reader) if self.with_keys else []
+        block = Block(rows, self.reader.read(rows_of_reader), keys)
+        with self._lock:
+            self.busy["read"] += time.perf_counter() - began
+        return block
+
+    def identity(self) -> dict[str, Any]:
+        """Which samples these are."""
+        return {"data": self._digest, "window": 1}
+
+    def plan(self) -> str:
+        """About how long an epoch takes to read, by the first samples and one thread."""
+        rows = np.arange(min(self.budget.block_rows, len(self.view)))
+        began = time.perf_counter()
+        self.read(rows)
+        seconds = (time.perf_counter() - began) / len(rows) * len(self.view)
+        threads = self.budget.threads
+        return f"reading an epoch takes about {seconds:.1f} s of one thread; {threads} threads read ahead"
+
+    def set_window(self, window: int) -> None:
+        """There is one window, of all rows: a state that says something else is refused by what it says."""
+
+    @cached_property
+    def _digest(self) -> str:
+        """A hash over the hashes of all keys in the view."""
+        return xxh3_64_hexdigest(np.ascontiguousarray(self.reader.hashes[self.view.index]).data)
+
+
+class RowPass:
+    """A pass over some positions of an epoch.
+
+    Args:
+        supply: Where from.
+        epoch: Which.
+        start: First position.
+        stop: Position behind the last.
+    """
+
+    def __init__(self, supply: RowSupply, epoch: int, start: int, stop: int) -> None:
+        self._supply = supply
+        self._span = epoch, start, stop
+        budget = supply.budget
+        self._blocks = ReadAhead(supply.read, self._rows(), threads=budget.threads, depth=budget.blocks)
+
+    def __iter__(self) -> Iterator[Block]:
+        epoch, position, stop = self._span
+        supply = self._supply
+        cutter = Cutter(iter(self._blocks), supply.reader.schema)
+        while position < stop:
+            batch = cutter.take(min(supply.batch_size, stop - position))
+            yield supply.finish(batch, epoch, position)
+            position += len(batch.rows)
+
+    def stage(self) -> str:
+        """Reading, unless the next block is there."""
+        return "queue" if self._blocks.is_ready else "read"
+
+    def check(self) -> None:
+        """Refuse to go on once it is closed."""
+        self._blocks.check()
+
+    def close(self) -> None:
+        """Stop the threads."""
+        self._blocks.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _rows(self) -> Iterator[NDArray[np.int64]]:
+        """The rows of the view that are still to come, a block at a time."""
+        epoch, start, stop = self._span
+        size = self._supply.budget.block_rows
+        for first in range(start, stop, size):
+            yield self._supply.order.rows(epoch, first, min(first + size, stop))
