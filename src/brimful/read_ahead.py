@@ -44,6 +44,7 @@ class ReadAhead(Generic[Piece, Result]):
                 piece, future = self._pending.popleft()
                 # rather than wait for what no thread has begun, do it here
                 result = self._work(piece) if future.cancel() else future.result()
+                self.check()
                 self._submit(1)
                 yield result
                 del result  # or it would live on beside the next one

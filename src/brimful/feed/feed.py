@@ -1,5 +1,6 @@
 """Feed: the batches of each epoch as NumPy arrays, and the exact position in them."""
 
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from math import ceil
@@ -105,6 +106,7 @@ class Feed:
         self._position: Position = (0, 0)
         self._resumed = False
         self._pass: Pass | None = None
+        self._beginning = threading.Lock()
         self.stats = self._fresh_stats(0)
 
     def __len__(self) -> int:
@@ -114,14 +116,15 @@ class Feed:
     def __iter__(self) -> Iterator[Batch]:
         # A generator begins at its first `next`: an iterator that nobody draws from (Keras makes
         # some) neither reads nor ends the pass under way.
-        self._end_pass()
-        epoch, position = self._position if self._resumed else (self._position[0], 0)
-        self._resumed = False
-        self._position = (epoch, position)
-        stop = self._stop(position)
-        stats = self.stats = self._fresh_stats(epoch)
-        with self.supply.begin(epoch, position, stop) as batches:
-            self._pass = batches
+        with self._beginning:
+            self._end_pass()
+            epoch, position = self._position if self._resumed else (self._position[0], 0)
+            self._resumed = False
+            self._position = (epoch, position)
+            stop = self._stop(position)
+            stats = self.stats = self._fresh_stats(epoch)
+            self._pass = batches = self.supply.begin(epoch, position, stop)
+        with batches:
             left = iter(batches)
             while position < stop:
                 batches.check()

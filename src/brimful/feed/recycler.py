@@ -5,13 +5,15 @@ as long as anything refers to its memory, a view or a tensor too.
 """
 
 import math
-import weakref
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 LEAST = 1 << 16  # bytes: what is smaller, NumPy and the C library keep at hand anyway
+
+Memory = NDArray[np.uint8]
 
 
 class Recycler:
@@ -23,30 +25,40 @@ class Recycler:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._free: dict[int, list[NDArray[np.uint8]]] = {}
-        self._leased: dict[int, tuple[weakref.ref[memoryview], NDArray[np.uint8]]] = {}
+        self._free: dict[int, list[Memory]] = {}
 
     def empty(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
         """An array with any values in it, in memory that nothing else refers to."""
         n = math.prod(shape) * np.dtype(dtype).itemsize
         if n < LEAST:
             return np.empty(shape, dtype)
-        free = self._free.setdefault(n, [])
         try:
-            memory = free.pop()
+            memory = self._free.setdefault(n, []).pop()
         except IndexError:
             memory = np.empty(n, np.uint8)
-        lease = memory.data  # a view that lives as long as any array over it
-        reference = weakref.ref(lease, self._take_back)
-        self._leased[id(reference)] = reference, memory
-        return np.frombuffer(lease, dtype).reshape(shape)
+        return np.asarray(_Lease(memory, self._take_back)).view(dtype).reshape(shape)
 
     def clear(self) -> None:
         """Let go of all that waits for use."""
         self._free.clear()
 
-    def _take_back(self, reference: "weakref.ref[memoryview]") -> None:
-        _, memory = self._leased.pop(id(reference))
+    def _take_back(self, memory: Memory) -> None:
         free = self._free.get(memory.nbytes)
         if free is not None and len(free) < self._most:
             free.append(memory)
+
+
+class _Lease:
+    """The owner of an array's memory to NumPy: every view and tensor over it keeps this alive.
+
+    (A view of the memory itself would not do: NumPy and memoryview refer to whoever owns the memory, past
+    those in between.)
+    """
+
+    def __init__(self, memory: Memory, give_back: Callable[[Memory], None]) -> None:
+        self.__array_interface__ = memory.__array_interface__
+        self._memory = memory
+        self._give_back = give_back
+
+    def __del__(self) -> None:
+        self._give_back(self._memory)

@@ -5,7 +5,7 @@ consumed and that which is read; or all of the view, where it fits. A window is 
 batch size and the machine, for the order depends on it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from brimful.errors import MemoryBudgetError
 from brimful.order.epochs import DRAWN_BYTES
@@ -43,7 +43,7 @@ class WindowBudget:
     @property
     def readers(self) -> int:
         """Chunks that are read at a time."""
-        return max(1, min(READERS, self.memory // READERS_SHARE // self.io_bytes))
+        return self._for_reading // self.io_bytes
 
     @property
     def depth(self) -> int:
@@ -58,7 +58,7 @@ class WindowBudget:
     @property
     def window(self) -> int:
         """Chunks a window."""
-        fit = self._for_chunks // self.piece_bytes
+        fit = self.for_chunks // self.piece_bytes
         return self.pieces if fit >= self.pieces else fit // 2
 
     @property
@@ -67,16 +67,26 @@ class WindowBudget:
         if self.window == self.pieces:
             return self.pieces
         others = 2 * self.window * (self.piece_bytes - self.slot_bytes)
-        return min(self.pieces, (self._for_chunks - others) // self.slot_bytes)
+        return min(self.pieces, (self.for_chunks - others) // self.slot_bytes)
 
     def memory_for(self, window: int) -> int:
         """The memory that windows of so many chunks need."""
         held = self.pieces if window >= self.pieces else min(2 * window, self.pieces)
-        return -(-16 * (held * self.piece_bytes + self.readers * self.io_bytes) // (16 - SIXTEENTHS))
+        low, high = self.io_bytes, 2**63
+        while low < high:  # what is left for chunks grows with the memory
+            middle = (low + high) // 2
+            fits = replace(self, memory=middle).for_chunks >= held * self.piece_bytes
+            low, high = (low, middle) if fits else (middle + 1, high)
+        return low
 
     @property
-    def _for_chunks(self) -> int:
-        return self.memory * (16 - SIXTEENTHS) // 16 - self.readers * self.io_bytes
+    def _for_reading(self) -> int:
+        return min(max(self.memory // READERS_SHARE, self.io_bytes), READERS * self.io_bytes)
+
+    @property
+    def for_chunks(self) -> int:
+        """Bytes for the chunks of windows."""
+        return self.memory * (16 - SIXTEENTHS) // 16 - self._for_reading
 
 
 def divide_windows(
@@ -109,7 +119,7 @@ def divide_windows(
         return WindowBudget(memory, io_bytes, slot_bytes, piece_bytes, pieces, threads, group)
 
     share = memory * SIXTEENTHS // 16
-    budget = divided(reading_threads(), max(1, GROUP_BYTES // batch_bytes))
+    budget = divided(max(1, reading_threads() - 1), max(1, GROUP_BYTES // batch_bytes))
     while budget.batches * batch_bytes > share and (budget.threads, budget.group) != (1, 1):
         fewer = (budget.threads, budget.group // 2) if budget.group > 1 else (budget.threads - 1, 1)
         budget = divided(*fewer)

@@ -323,8 +323,10 @@ class WindowPass:
     def _count_off(self, number: int, loading: Loading, rows: int) -> None:
         """Count rows of a window that are decoded; after the last of them, its slots are for another one."""
         with self._changed:
+            if self._closed:
+                return
             half = len(loading.window) // 2
-            if loading.left > half >= loading.left - rows and len(self._epoch) == 1 and not self._closed:
+            if loading.left > half >= loading.left - rows and len(self._epoch) == 1:
                 self._readers.submit(self._supply.prepare, self._number + 1)
             loading.left -= rows
             if loading.left == 0:

@@ -1,0 +1,249 @@
+"""Batches from a store by windows: every sample once, in the promised order, in any memory."""
+
+import json
+from functools import cache
+from mmap import mmap
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from numpy.typing import NDArray
+
+import brimful as bf
+from brimful.feed.feed import Feed
+from brimful.feed.windows import WindowSupply
+from brimful.order.epochs import Order
+from brimful.order.view import View
+from brimful.store.reader import StoreReader
+from tests.faults.stores import pack_layout
+
+N = 120
+ODD = 3  # this sample is kept by no rule, and the shard that it is in as it is; all others are k/255
+
+
+class Numbered:
+    """Samples whose target is their index."""
+
+    def __len__(self) -> int:
+        return N
+
+    def __getitem__(self, i: int) -> tuple[NDArray[Any], int]:
+        return value(i), i
+
+
+def value(i: int) -> NDArray[np.float32]:
+    """The inputs of a sample."""
+    return (np.arange(1, 41) * i % 256 / (7 if i == ODD else 255)).astype(np.float32)
+
+
+@cache
+def reader() -> StoreReader:
+    """A store of 120 samples in chunks of 5, 3 chunks a shard."""
+    path = Path(mkdtemp()) / "numbered.brim"
+    pack_layout(bf.scan(Numbered()), path, chunk_bytes=5 * 168, shard_bytes=15 * 168)
+    return StoreReader(path)
+
+
+def views() -> st.SearchStrategy[View]:
+    """All rows, a range, or any others."""
+    ranges = st.tuples(st.integers(0, N - 1), st.integers(1, N)).map(
+        lambda ends: View(range(ends[0], min(N, ends[0] + ends[1])))
+    )
+    others = st.sets(st.integers(0, N - 1), min_size=1).map(lambda rows: View(np.array(sorted(rows))))
+    return st.one_of(st.just(View(range(N))), ranges, others)
+
+
+FACTORS = (1.0, 1.6, 2.5, 100.0)
+MEMORY = st.sampled_from(FACTORS)
+
+
+def memory_of(batch_size: int, factor: float) -> int:
+    """Memory for windows of one chunk where batches are small, of some, or of all."""
+    return int(max(8_200, 4_500 * batch_size) * factor)
+
+
+def feed_of(view: View, batch_size: int, factor: float, **options: Any) -> Feed:
+    """A feed of the store."""
+    return Feed(reader(), view, batch_size, memory=memory_of(batch_size, factor), **options)
+
+
+def test_the_store_is_kept_in_several_ways() -> None:
+    """Or these tests would not show what they are for."""
+    assert len({shard.rules for shard in reader().manifest.shards}) > 1
+    windows = [feed_of(View(range(N)), 1, factor).order.window for factor in FACTORS]
+    assert windows[0] == 1
+    assert windows == sorted(set(windows))
+    assert windows[-1] == 24
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    view=views(),
+    batch_size=st.integers(1, 8),
+    memory=MEMORY,
+    seed=st.integers(0, 5),
+    shuffle=st.booleans(),
+    keys=st.booleans(),
+)
+def test_every_sample_once_an_epoch(
+    view: View, batch_size: int, memory: float, seed: int, shuffle: bool, keys: bool
+) -> None:
+    """Each as it was packed, with its own target and key, in the order's order, three epochs long."""
+    feed = feed_of(view, batch_size, memory, seed=seed, shuffle=shuffle, include_keys=keys)
+    names = reader().keys(view.at(np.arange(len(view))))
+    for epoch in range(3):
+        batches = list(feed)
+        assert [len(batch[0]) for batch in batches[:-1]] == [batch_size] * (len(feed) - 1)
+        seen = [int(number) for batch in batches for number in batch[1]]
+        assert seen == [int(names[row]) for row in feed.order.rows(epoch, 0, len(view))]
+        assert sorted(seen) == sorted(map(int, names))
+        assert feed.stats.samples == feed.stats.distinct_samples == len(view)
+        x = np.concatenate([batch[0] for batch in batches])
+        assert x.tobytes() == np.stack([value(number) for number in seen]).tobytes()
+        if keys:
+            assert [key for batch in batches for key in batch[2]] == list(map(str, seen))
+
+
+@settings(max_examples=40, deadline=None)
+@given(view=views(), seed=st.integers(0, 3), memory=MEMORY)
+def test_the_order_depends_on_nothing_but_seed_epoch_and_window(view: View, seed: int, memory: float) -> None:
+    """Not on the batch size, nor on threads; one window gives what raw files would."""
+    feed, other = (
+        Feed(reader(), view, batch_size, seed=seed, memory=memory_of(11, memory)) for batch_size in (3, 11)
+    )
+    seen = [int(number) for batch in feed for number in batch[1]]
+    assert [int(number) for batch in other for number in batch[1]] == seen
+    if feed.order.window == feed.order.pieces:
+        names = reader().keys(view.at(np.arange(len(view))))
+        assert seen == [int(names[row]) for row in Order(len(view), seed=seed).rows(0, 0, len(view))]
+
+
+@settings(max_examples=100, deadline=None)
+@given(data=st.data())
+def test_any_part_of_an_order_is_computed_alone(data: st.DataObject) -> None:
+    """Random access: what a pass over all gives at these positions."""
+    sizes = data.draw(st.lists(st.integers(1, 9), min_size=1, max_size=12))
+    bounds = np.concatenate(([0], np.cumsum(sizes)))
+    n = int(bounds[-1])
+    order = Order(n, seed=data.draw(st.integers(0, 9)), bounds=bounds, window=data.draw(st.integers(1, 12)))
+    epoch = data.draw(st.integers(0, 3))
+    everything = order.rows(epoch, 0, n)
+    assert sorted(everything.tolist()) == list(range(n))
+    start, stop = sorted((data.draw(st.integers(0, n)), data.draw(st.integers(0, n))))
+    assert order.rows(epoch, start, stop).tolist() == everything[start:stop].tolist()
+    fresh = Order(n, seed=order.seed, bounds=bounds, window=order.window)
+    assert fresh.rows(epoch, start, stop).tolist() == everything[start:stop].tolist()
+
+
+class WindowMachine(RuleBasedStateMachine):
+    """Next, leave, save and restore in any order and memory; the order knows what must come."""
+
+    @initialize(batch_size=st.integers(1, 8), memory=MEMORY, seed=st.integers(0, 3), view=views())
+    def begin(self, batch_size: int, memory: float, seed: int, view: View) -> None:
+        """Make a feed, and nothing drawn."""
+        self.view, self.seed, self.batch_size = view, seed, batch_size
+        self.memory = memory_of(batch_size, memory)
+        self.feed = Feed(reader(), view, batch_size, seed=seed, memory=self.memory)
+        self.names = [int(key) for key in reader().keys(view.at(np.arange(len(view))))]
+        self.batches: Any = None
+        self.epoch = self.position = 0
+        self.saved: tuple[str, int, int] | None = None
+
+    @rule()
+    def draw(self) -> None:
+        """The next batch is the order's next slice."""
+        if self.batches is None:
+            self.batches = iter(self.feed)
+        batch = next(self.batches, None)
+        if self.position == len(self.view):
+            assert batch is None
+            self.batches, self.epoch, self.position = None, self.epoch + 1, 0
+            return
+        expected = self.feed.order.rows(self.epoch, self.position, self.position + self.batch_size)
+        assert batch is not None
+        assert batch[1].tolist() == [self.names[row] for row in expected]
+        self.position += len(expected)
+
+    @rule()
+    def leave(self) -> None:
+        """Leave a pass: the next one restarts the epoch, or is the next epoch if it was through."""
+        if self.batches is not None:
+            self.batches.close()
+            through = self.position == len(self.view)
+            self.batches, self.epoch, self.position = None, self.epoch + through, 0
+
+    @rule()
+    def save(self) -> None:
+        """Take the state, at whatever moment."""
+        if self.batches is not None:
+            self.saved = (json.dumps(self.feed.state_dict()), self.epoch, self.position)
+
+    @rule(batch_size=st.integers(1, 8), more=st.sampled_from([1, 1.1, 2, 50]))
+    def restore(self, batch_size: int, more: float) -> None:
+        """Go on in a new feed, with batches of any size and as much memory or more."""
+        if self.saved is None:
+            return
+        text, self.epoch, self.position = self.saved
+        self.memory = int(max(self.memory, memory_of(batch_size, 1)) * more)
+        self.feed = Feed(reader(), self.view, batch_size, seed=self.seed, memory=self.memory)
+        self.batch_size = batch_size
+        self.feed.load_state_dict(json.loads(text))
+        self.batches = None
+        if self.position == len(self.view):
+            self.epoch, self.position = self.epoch + 1, 0
+
+    def teardown(self) -> None:
+        """Stop the threads."""
+        if getattr(self, "batches", None) is not None:
+            self.batches.close()
+
+
+TestWindowMachine = WindowMachine.TestCase
+TestWindowMachine.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+
+
+@settings(max_examples=60, deadline=None)
+@given(memory=st.integers(5_000, 300_000), batch_size=st.integers(1, 40), view=views(), keys=st.booleans())
+def test_the_budget_is_kept_by_construction(memory: int, batch_size: int, view: View, keys: bool) -> None:
+    """Slab, what is read into, orders and batches fit into `memory`; what is too little names what is not."""
+    try:
+        feed = Feed(reader(), view, batch_size, memory=memory, include_keys=keys)
+    except bf.MemoryBudgetError as error:
+        least = error.hint.split("'")[1]
+        assert Feed(reader(), view, batch_size, memory=least, include_keys=keys)
+        return
+    assert isinstance(feed.supply, WindowSupply)
+    budget = feed.supply.budget
+    windows = budget.pieces if budget.window == budget.pieces else 2 * budget.window
+    held = budget.slots * budget.slot_bytes + windows * (budget.piece_bytes - budget.slot_bytes)
+    held += budget.readers * budget.io_bytes
+    held += budget.batches * min(batch_size, len(view)) * feed.schema.nbytes
+    assert held <= memory
+
+
+@pytest.mark.parametrize("memory", [1.6, 100])
+def test_what_was_read_stays_for_the_next_pass(memory: float, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where all fits, chunks are read once; otherwise what is still there is not read again."""
+    feed = feed_of(View(range(N)), 2, memory)
+    assert isinstance(feed.supply, WindowSupply)
+    reads: list[int] = []
+    read = feed.supply.files.read
+
+    def noting(chunk: int, memory: mmap) -> memoryview:
+        reads.append(chunk)
+        return read(chunk, memory)
+
+    monkeypatch.setattr(feed.supply.files, "read", noting)
+    list(feed)
+    assert sorted(reads) == list(range(24))
+    reads.clear()
+    list(feed)
+    if feed.order.window == feed.order.pieces:
+        assert not reads
+    else:
+        assert len(reads) < 24
