@@ -11,6 +11,7 @@ import pytest
 import brimful as bf
 from brimful.feed.feed import Feed
 from brimful.feed.recycler import Memory, Recycler
+from brimful.feed.windows import WindowSupply
 from brimful.order.view import View
 from brimful.store.reader import StoreReader
 from tests.faults.stores import delivered, pack_small, small_tree
@@ -173,3 +174,14 @@ def test_a_position_saved_with_more_memory_names_what_it_needs(store: Path) -> N
     enough.load_state_dict(wide.state_dict())
     left = [y.tolist() for _, y in batches]
     assert [y.tolist() for _, y in enough] == left
+
+
+@pytest.mark.parametrize("memory", [SMALL, LARGE])
+def test_past_the_page_cache_the_same_bytes_come(store: Path, memory: int) -> None:
+    """Where the file system reads past its cache, and where it refuses and is read through it."""
+    feed, direct = feed_of(store, memory), feed_of(store, memory)
+    assert isinstance(direct.supply, WindowSupply)
+    direct.supply.files.direct = hasattr(os, "O_DIRECT")
+    for (x, y), (direct_x, direct_y) in zip(feed, direct, strict=True):
+        assert x.tobytes() == direct_x.tobytes()
+        assert y.tolist() == direct_y.tolist()
