@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 Group = str | Callable[[str], str]
 """What the group of a key is: a regular expression whose match is the group, or a function."""
 
-COUNTED_TOGETHER = 1024  # samples
 PIECE = 65_536  # keys held as Python strings at a time
 
 
@@ -170,7 +169,7 @@ class SampleSet:
             include_keys: Whether a batch ends with the list of its keys (then it is not for Keras).
             transform: What is done to each batch, `transform(batch, generator) -> batch`: a tuple
                 `(x, y[, w])` of NumPy arrays, and a `numpy.random.Generator` that depends on seed, epoch
-                and position alone. Called in several threads at once.
+                and position alone. Called in several threads at once; for raw files in that of the loop.
 
         Returns:
             The batches.
@@ -183,7 +182,7 @@ class SampleSet:
         from brimful.training.batches import Batches  # keras takes seconds to import
 
         if class_weight == "balanced":
-            class_weight = balanced(self._class_counts())
+            class_weight = balanced(self._class_counts(batch_size, memory))
         feed = Feed(
             self._reader,
             self._view,
@@ -202,12 +201,12 @@ class SampleSet:
     def _refuse_problems(self) -> None:
         """Raise an error where these samples must not be trained on as they are."""
 
-    def _class_counts(self) -> dict[Any, int]:
+    def _class_counts(self, batch_size: int, memory: str | float) -> dict[Any, int]:
         """How many samples there are of each class; reads all of them, unless the labels are at hand."""
         classes = self.schema.classes
         if classes is None:
             raise ArgumentError("Expected class_weight='balanced' with classes as target. Received: none")
-        feed = Feed(self._reader, self._view, COUNTED_TOGETHER, shuffle=False)
+        feed = Feed(self._reader, self._view, batch_size, shuffle=False, memory=memory)
         counts = np.zeros(self.schema.num_classes or 0, np.int64)
         for batch in feed:
             counts += np.bincount(batch[1], minlength=len(counts))

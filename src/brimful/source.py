@@ -232,9 +232,9 @@ class Source(SampleSet):
     def _rows(self) -> NDArray[np.int64]:
         return self._view.at(np.arange(len(self)))
 
-    def _class_counts(self) -> dict[Any, int]:
+    def _class_counts(self, batch_size: int, memory: str | float) -> dict[Any, int]:
         counts = self._reader.class_counts(self._rows())
-        return super()._class_counts() if counts is None else dict(counts)
+        return super()._class_counts(batch_size, memory) if counts is None else dict(counts)
 
     def _refuse_problems(self) -> None:
         seen = glance(self._reader, self._rows())

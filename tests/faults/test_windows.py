@@ -149,7 +149,7 @@ def test_batches_stay_as_they_are_though_memory_is_used_again(store: Path) -> No
 
 def test_recycled_memory_is_never_shared() -> None:
     """Two arrays that live at the same time have no byte in common, however they come and go."""
-    recycler = Recycler(3)
+    recycler = Recycler(300_000)
     random = np.random.default_rng(0)
     live: list[tuple[Memory, int]] = []
     for number in range(2000):
@@ -160,7 +160,7 @@ def test_recycled_memory_is_never_shared() -> None:
             live.pop(int(random.integers(len(live))))
         live = live[-30:]
         assert all((part == value).all() for part, value in live[:: max(1, len(live) // 3)])
-    assert sum(len(free) for free in recycler._free.values()) <= 3
+    assert sum(memory.nbytes for free in recycler._free.values() for memory in free) <= 300_000
 
 
 def test_a_position_saved_with_more_memory_names_what_it_needs(store: Path) -> None:
@@ -185,3 +185,18 @@ def test_past_the_page_cache_the_same_bytes_come(store: Path, memory: int) -> No
     for (x, y), (direct_x, direct_y) in zip(feed, direct, strict=True):
         assert x.tobytes() == direct_x.tobytes()
         assert y.tolist() == direct_y.tolist()
+
+
+def test_a_smaller_window_is_that_of_the_state_also_for_the_epoch_made_ahead(store: Path) -> None:
+    """The next epoch's order, made while this one goes on, is not that of the windows loaded since."""
+    narrow, wide = feed_of(store, SMALL), feed_of(store, LARGE)
+    list(narrow)
+    state = narrow.state_dict()
+    expected = [y.tolist() for _, y in narrow]
+    list(wide)
+    wide.load_state_dict(state)
+    assert [y.tolist() for _, y in wide] == expected
+    source = bf.scan(store.parent / "data")
+    raw = Feed(source._reader, source._view, 2)
+    with pytest.raises(bf.StateError, match="window=3"):
+        raw.load_state_dict({**raw.state_dict(), "window": 3})

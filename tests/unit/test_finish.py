@@ -88,16 +88,13 @@ def test_transform_depends_on_seed_epoch_and_position_alone(samples: Any) -> Non
     batches.close()  # type: ignore[attr-defined]
 
 
-def test_transform_runs_in_threads_and_may_change_shapes(samples: Any) -> None:
-    """A batch of other features, made where the loop is not."""
-    names: set[str] = set()
+def test_transform_may_change_shapes(samples: Any) -> None:
+    """A batch of other features."""
 
     def means(batch: tuple[Any, ...], _: np.random.Generator) -> tuple[Any, ...]:
-        names.add(threading.current_thread().name)
         return batch[0].mean(axis=(1, 2))[:, None], batch[1]
 
     assert [x.shape for x, _ in feed_of(samples, 10, transform=means)] == [(10, 1)] * 5
-    assert names
 
 
 @pytest.mark.parametrize(

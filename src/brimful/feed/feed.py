@@ -172,7 +172,7 @@ class Feed:
                 f"There is no epoch={epoch!r}, position={position!r} in {len(self.view):,} samples.",
                 "Load what `state_dict` gave, unchanged.",
             )
-        self._end_pass()
+        self._end_pass()  # also whatever it makes for the next epoch
         self.supply.set_window(window)
         self._position = (epoch, position) if position < self._stop(position) else (epoch + 1, 0)
         self._resumed = True

@@ -5,6 +5,7 @@ as long as anything refers to its memory, a view or a tensor too.
 """
 
 import math
+import threading
 from collections.abc import Callable
 from typing import Any
 
@@ -20,32 +21,35 @@ class Recycler:
     """Gives memory for arrays, in several threads at once.
 
     Args:
-        most: How many pieces of memory of one size may wait for use.
+        most: Bytes of memory that may wait for use.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
+        self._waiting = 0
         self._free: dict[int, list[Memory]] = {}
+        self._lock = threading.RLock()  # the collector may end a lease while this thread holds it
 
     def empty(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
         """An array with any values in it, in memory that nothing else refers to."""
         n = math.prod(shape) * np.dtype(dtype).itemsize
         if n < LEAST:
             return np.empty(shape, dtype)
-        try:
-            memory = self._free.setdefault(n, []).pop()
-        except IndexError:
+        with self._lock:
+            free = self._free.get(n)
+            memory = free.pop() if free else None
+            self._waiting -= 0 if memory is None else n
+        if memory is None:
             memory = np.empty(n, np.uint8)
         return np.asarray(_Lease(memory, self._take_back)).view(dtype).reshape(shape)
 
-    def clear(self) -> None:
-        """Let go of all that waits for use."""
-        self._free.clear()
-
     def _take_back(self, memory: Memory) -> None:
-        free = self._free.get(memory.nbytes)
-        if free is not None and len(free) < self._most:
-            free.append(memory)
+        with self._lock:
+            if self._waiting + memory.nbytes > self._most:  # of other sizes, or of a list that was dropped
+                self._free.clear()
+                self._waiting = 0
+            self._free.setdefault(memory.nbytes, []).append(memory)
+            self._waiting += memory.nbytes
 
 
 class _Lease:

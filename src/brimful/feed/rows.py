@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_64_hexdigest
 
+from brimful.errors import StateError
 from brimful.feed.budget import Budget
 from brimful.feed.cutter import Cutter
 from brimful.feed.supply import STAGES, Block, Finish
@@ -86,7 +87,16 @@ class RowSupply:
         return f"reading an epoch takes about {seconds:.1f} s of one thread; {threads} threads read ahead"
 
     def set_window(self, window: int) -> None:
-        """There is one window, of all rows: a state that says something else is refused by what it says."""
+        """There is one window, of all rows.
+
+        Raises:
+            StateError: The position was saved with several.
+        """
+        if window != 1:
+            raise StateError(
+                f"This position was saved with window={window!r}, raw data have window=1.",
+                "Go on with the store that it was saved with.",
+            )
 
     @cached_property
     def _digest(self) -> str:

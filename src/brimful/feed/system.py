@@ -9,10 +9,10 @@ CGROUP_LIMITS = (  # controller in /proc/self/cgroup, where it is mounted, the f
 )
 
 
-def memory_limit(proc: Path = Path("/proc")) -> int:
+def memory_limit() -> int:
     """Bytes of memory that this process may have: of the machine, or of the control groups it is in."""
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
-    groups = proc / "self" / "cgroup"
+    groups = Path("/proc/self/cgroup")
     lines = groups.read_text().splitlines() if groups.exists() else []
     for line in lines:
         _, controllers, path = line.split(":", 2)

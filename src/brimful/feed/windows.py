@@ -81,7 +81,7 @@ class WindowSupply:
         self._lock = threading.Lock()
         layout = reader.manifest.layout
         self._kinds = {shard.rules: Kind(layout, shard.rules) for shard in reader.manifest.shards}
-        self._recycler = Recycler(budget.batches)
+        self._recycler = Recycler(budget.batches * batch_size * reader.schema.nbytes)
         self.files = ChunkFiles(reader, direct=direct, clock=self.count)
 
     @cached_property
@@ -147,6 +147,7 @@ class WindowSupply:
                 f"Give at least memory={readable(needed)!r}.",
             )
         self.order.window = min(window, self.order.pieces)
+        self._ahead = None  # it was made for windows of another size
 
     def count(self, stage: str, seconds: float) -> None:
         """Count what a thread has spent in a stage."""

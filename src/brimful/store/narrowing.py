@@ -104,14 +104,6 @@ def encoded(values: NDArray[Any], rule: str) -> NDArray[Any] | None:
     return values if rule == RAW else BY_NAME[rule].encode(values)
 
 
-def decode_into(out: NDArray[Any], codes: NDArray[Any], rule: str) -> None:
-    """Put the values that are kept as some codes under a rule into an array."""
-    if rule == RAW:
-        np.copyto(out, codes)
-    else:
-        BY_NAME[rule].decode(codes, out)
-
-
 def decoded(codes: NDArray[Any], rule: str) -> NDArray[Any]:
     """The values that are kept as some codes under a rule, freshly owned."""
     return codes.copy() if rule == RAW else BY_NAME[rule].decode(codes)
