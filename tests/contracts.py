@@ -22,7 +22,11 @@ class ReaderContract(ABC):
         keys = reader.keys(np.arange(len(reader)))
         assert len(set(keys)) == len(reader)
         assert keys == sorted(keys, key=lambda key: (xxh3_64_intdigest(key.encode()), key.encode()))
-        assert reader.hashes.tolist() == [xxh3_64_intdigest(key.encode()) for key in keys]
+        hashes = reader.hashes.tolist()
+        assert hashes == [xxh3_64_intdigest(key.encode()) for key in keys]
+        for row, value in enumerate(hashes):
+            assert reader.row_from(value) <= row < reader.row_from(value + 1)
+        assert (reader.row_from(0), reader.row_from(2**64)) == (0, len(reader))
 
     def test_reading_is_deterministic_and_in_the_order_asked_for(self) -> None:
         """The same row gives the same arrays, alone or among others, in any order."""

@@ -31,6 +31,11 @@ class Dataset(SampleSet):
         """What the store says of itself."""
         return self._reader.manifest
 
+    @property
+    def left_out(self) -> int:
+        """How many samples of the source were left out when it was packed, because they are bad."""
+        return self.manifest.skipped
+
     def verify(self, progress: Progress | None = None) -> Verification:
         """Read the whole store, also where this is a part of it, and tell all that is damaged.
 

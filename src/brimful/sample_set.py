@@ -66,6 +66,11 @@ class SampleSet:
         return Samples(*self.schema.structured(array[0] for array in samples.arrays)).batch
 
     @property
+    def name(self) -> str:
+        """What a person calls these samples: the folder, as a rule."""
+        return self._reader.name
+
+    @property
     def schema(self) -> Schema:
         """What every sample has."""
         return self._reader.schema
@@ -105,10 +110,14 @@ class SampleSet:
         seed = own if split_seed is None else whole("split_seed", split_seed, 0, 2**64 - 1)
         within = self._within.get((group, seed), WHOLE)
         intervals = cut(within, test=float(test), validation=float(validation))
-        hashes = self._hashes(group, seed)
+        if group is None and seed == own:  # rows are in this order, so that a side is a range of them
+            views = [self._view.between(*map(self._reader.row_from, part)) for part in intervals]
+        else:
+            hashes = self._hashes(group, seed)
+            views = [self._inside(hashes, part) for part in intervals]
         parts = [
-            type(self)(self._reader, self._inside(hashes, part), {**self._within, (group, seed): part})
-            for part in intervals
+            type(self)(self._reader, view, {**self._within, (group, seed): part})
+            for view, part in zip(views, intervals, strict=True)
         ]
         if not all(len(part) for part in parts):
             sides = ", ".join(f"{len(part):,}" for part in parts)
@@ -215,8 +224,6 @@ class SampleSet:
 
     def _hashes(self, group: Group | None, seed: int) -> NDArray[np.uint64]:
         """The hash that decides the side of each sample."""
-        if group is None and seed == self._reader.split_seed:
-            return self._reader.hashes[self._view.index]
         if group is None:
             return hash_keys(self.keys, seed)
         group_of = group if callable(group) else _regex_group(group)

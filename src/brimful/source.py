@@ -16,6 +16,7 @@ from brimful.sources.base import Fault, Finding, Progress, SourceReader
 from brimful.sources.indexable import Indexable, RandomAccess
 from brimful.sources.label_table import Columns
 from brimful.sources.scan import scan_tree
+from brimful.store.origin import is_current
 from brimful.store.packing import Packed, pack
 from brimful.store.plan import Plan, plan
 
@@ -165,6 +166,11 @@ class Source(SampleSet):
         """Samples that `on_bad="skip"` has left out: key, kind, message."""
         return self._reader.skipped
 
+    @property
+    def left_out(self) -> int:
+        """How many samples `on_bad="skip"` has left out."""
+        return len(self.skipped)
+
     def audit(self, *, quick: bool = False, cached: bool = True, progress: Progress | None = None) -> Audit:
         """Read every sample, and tell all that is wrong: what is missing, orphaned, malformed.
 
@@ -192,6 +198,14 @@ class Source(SampleSet):
         if self._planned is None:
             self._planned = plan(self._reader, self._rows())
         return self._planned
+
+    def is_packed_in(self, path: str | os.PathLike[str]) -> bool:
+        """Whether a store holds exactly these samples, as their files are now: sizes, times and inodes tell.
+
+        Args:
+            path: Where the store is, or is not.
+        """
+        return is_current(self._reader, self._rows(), Path(path))
 
     def pack_into(
         self,

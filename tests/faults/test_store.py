@@ -388,8 +388,8 @@ def test_any_flipped_bit_of_the_fingerprints_is_survived(tree: Tree, store: Path
             damaged[at] ^= bit
             (store / "source.arrow").write_bytes(damaged)
             reader = StoreReader(store)
-            prints = _read_prints(reader, bf.scan(tree.path)._reader)
-            assert prints is None or prints.shape == (40, 4)
+            told = _read_prints(reader, bf.scan(tree.path)._reader)
+            assert told is None or told.prints.shape == (40, 4)
     (store / "source.arrow").write_bytes(b"")
     os.truncate(store / "source.arrow", 2**36)
     pack_small(tree.path, store)

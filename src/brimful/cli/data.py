@@ -1,11 +1,14 @@
 """Data: the options that say what the data are, the same for every command that reads them."""
 
+from pathlib import Path
 from typing import Any
 
 import click
 
 from brimful.cli.console import Screen
+from brimful.errors import ArgumentError
 from brimful.source import Source, scan, usable
+from brimful.store.format import MANIFEST, SHARD_NAME
 
 
 class Shape(click.ParamType[tuple[int, ...]]):
@@ -73,3 +76,33 @@ def scan_data(
         return source
     with screen.bar("reading every sample", len(source)) as bar:
         return usable(source, bar)
+
+
+def say_source(screen: Screen, source: Source) -> None:
+    """Say what was found."""
+    screen.say(repr(source), "bold")
+    for fact in source.facts:
+        screen.say(f"  {fact}")
+    screen.findings(source.findings)
+
+
+def is_store(path: Path) -> bool:
+    """Whether a path names a store and no raw data: it ends in .brim, or the folder has what a store has."""
+    if path.suffix == ".brim":
+        return True
+    names = {entry.name for entry in path.iterdir()} if (path / MANIFEST).is_file() else set()
+    return any(map(SHARD_NAME.fullmatch, names))
+
+
+def refuse_for_store(store: Path, options: dict[str, Any]) -> None:
+    """Refuse options that say how to read raw data, for a store.
+
+    Raises:
+        ArgumentError: One was given.
+    """
+    for name, value in options.items():
+        if value:
+            raise ArgumentError(
+                f"--{name.replace('_', '-')} is for raw data. Received: {store}, which is a store.",
+                "Leave it out: a store knows what it was packed from. Or name the folder of the raw data.",
+            )

@@ -7,9 +7,10 @@ import click
 from xxhash import xxh3_64_hexdigest
 
 from brimful.cli.console import Screen, screen_options
+from brimful.cli.data import say_source
 from brimful.cli.digits import Images, embedded, mnist
 from brimful.cli.story import STORY, STORY_TOLD, WHY, StoryFigures, disk_bytes, write_tree
-from brimful.cli.train import TrainingPlan, run_training, start_keras
+from brimful.cli.train import TrainingPlan, packed, run_training, start_keras, store_beside
 from brimful.source import scan
 from brimful.training.report import EpochReport
 
@@ -56,6 +57,7 @@ def demo(
     folder = _tree(Path(workdir), images, screen)
     with screen.counting(f"listing {folder}:") as count:
         source = scan(folder, progress=count)
+    say_source(screen, source)
     figures = STORY[model]
     plan = TrainingPlan(
         run=str(_free_run(Path(workdir) / "runs", model)),
@@ -65,11 +67,13 @@ def demo(
         group=images.group,
         method=method,
     )
-    reports, document = run_training(source, plan, start_keras(plan), screen)
+    build = start_keras(plan)
+    data = packed(source, store_beside(folder), plan, screen)
+    reports, document = run_training(data, plan, build, screen, source.skipped)
     _compare(figures, reports[-1], document, screen)
     screen.say(f"{WHY}" + ("" if mnist_path else " And its digits were MNIST's, these are scikit-learn's."))
-    screen.say(f"The files are in {folder}, the model is in {plan.run}/model.keras.")
-    screen.result({**document, "data": str(folder), "origin": images.origin})
+    screen.say(f"The files are in {folder}, packed in {data.path}, the model is in {plan.run}/model.keras.")
+    screen.result({**document, "data": str(folder), "store": str(data.path), "origin": images.origin})
 
 
 def _tree(workdir: Path, images: Images, screen: Screen) -> Path:

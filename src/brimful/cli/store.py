@@ -6,10 +6,11 @@ from typing import Any
 import click
 
 from brimful.cli.console import Screen, screen_options
-from brimful.cli.data import data_options, scan_data
+from brimful.cli.data import data_options, say_source, scan_data
 from brimful.dataset import Dataset
 from brimful.dataset import open as open_store
 from brimful.schema import to_json
+from brimful.source import Source
 from brimful.store.packing import Packed
 from brimful.store.verify import verify
 
@@ -46,21 +47,24 @@ def pack_command(data: str, store: Path, as_json: bool, **options: Any) -> None:
     screen = Screen(as_json, options.pop("quiet"))
     packing = {name: options.pop(name) for name in ("split_seed", "memory", "overwrite", "check_content")}
     source = scan_data(screen, data, **options)
-    screen.say(repr(source), "bold")
-    for fact in source.facts:
-        screen.say(f"  {fact}")
+    say_source(screen, source)
+    screen.result(_document(pack_source(screen, source, store, **packing)))
+
+
+def pack_source(screen: Screen, source: Source, store: Path, **packing: Any) -> Packed:
+    """Say what packing will take, do it, and say what was done."""
     if planned := source.plan():
         free = planned.refuse_if_too_large(store)
         screen.say(
-            f"plan: {planned.samples:,} samples, {planned.decoded_bytes / 1e6:,.1f} MB as delivered, about "
+            f"  to be packed into {store}: {planned.decoded_bytes / 1e6:,.1f} MB as delivered, about "
             f"{planned.store_bytes / 1e6:,.1f} MB in the store ({free / 1e6:,.0f} MB are free), "
             f"about {planned.seconds:,.1f} s"
         )
     with screen.bar("packing", len(source)) as bar:
         packed = source.pack_into(store, progress=bar, **packing)
     for line in _told(packed):
-        screen.say(line)
-    screen.result(_document(packed))
+        screen.say(f"  {line}")
+    return packed
 
 
 @click.command("info")
@@ -102,9 +106,9 @@ def verify_command(store: Path, as_json: bool, quiet: bool) -> None:
 
 def _told(packed: Packed) -> list[str]:
     """What packing has done, for people."""
-    manifest, seconds = packed.manifest, packed.seconds
+    manifest = packed.manifest
     size = f"{manifest.samples:,} samples, {manifest.store_bytes / 1e6:,.1f} MB"
-    lines = [f"{packed.path}: {size}, in {seconds:,.1f} s, {manifest.samples / seconds:,.0f} samples/s"]
+    lines = [f"{packed.path}: {size}, in {packed.seconds:,.1f} s"]
     if packed.resumed:
         lines.append(f"{packed.resumed:,} of them had been finished before")
     if packed.changes:

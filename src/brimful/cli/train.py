@@ -1,4 +1,4 @@
-"""brimful train: from a folder to a trained model."""
+"""brimful train: from a folder, or a store, to a trained model."""
 
 import resource
 import sys
@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from brimful.cli.console import Screen, screen_options
-from brimful.cli.data import DATA_OPTIONS, data_options, scan_data
+from brimful.cli.data import DATA_OPTIONS, data_options, is_store, refuse_for_store, say_source, scan_data
+from brimful.cli.store import pack_source
+from brimful.dataset import Dataset
+from brimful.dataset import open as open_store
+from brimful.errors import OtherStoreError, StoreError
+from brimful.sample_set import SampleSet
 from brimful.sizes import parse_bytes
 from brimful.source import Source
+from brimful.sources.base import Fault
 from brimful.training.backend import choose_backend, seed_everything, starting_tensorflow
 from brimful.training.report import EpochReport
 from brimful.training.run import check_free
@@ -30,7 +36,7 @@ class TrainingPlan:
     batch_size: int = 512
     test: float = 0.1
     group: str | None = None
-    split_seed: int = 0
+    split_seed: int | None = None
     seed: int = 0
     memory: str = "1GB"
     method: Literal["fit", "train_on_batch"] = "fit"
@@ -68,7 +74,11 @@ class TrainingPlan:
     help="Fraction to test on; 0 for none.",
 )
 @click.option("--group", metavar="REGEX", help="What in a key belongs together, on one side of the split.")
-@click.option("--split-seed", type=click.IntRange(0, 2**64 - 1), default=0, show_default=True)
+@click.option(
+    "--split-seed",
+    type=click.IntRange(0, 2**64 - 1),
+    help="Seed of the hash that decides the split.  [default: that of the store, 0 for a new one]",
+)
 @click.option(
     "--seed",
     type=click.IntRange(0, 2**32 - 1),
@@ -84,28 +94,47 @@ class TrainingPlan:
 )
 @click.option("--method", type=click.Choice(["fit", "train_on_batch"]), default="fit", show_default=True)
 @click.option(
-    "--no-pack",
-    is_flag=True,
-    expose_value=False,
-    help="Train from the raw files; this version always does.",
+    "--store",
+    type=click.Path(path_type=Path),
+    metavar="STORE",
+    help="Where DATA is packed.  [default: DATA.brim, beside it]",
 )
+@click.option("--no-pack", is_flag=True, help="Train from the raw files, which are read anew each epoch.")
 @screen_options
 def train(
     data: str,
     on_bad: str,
+    store: Path | None,
+    no_pack: bool,
     as_json: bool,
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Train a model on DATA, a folder with one text file a sample."""
+    """Train a model on DATA, a folder with one text file a sample, or a store.
+
+    A folder is packed first, into DATA.brim beside it, unless it has been and has not changed since. With
+    --limit, to try first, it is not, unless a --store is named.
+    """
     screen = Screen(as_json, quiet)
     data_said = {name: options.pop(name) for name in DATA_OPTIONS}
     plan = TrainingPlan(**options)
     parse_bytes(plan.memory)
     check_free(Path(plan.run))
-    build = start_keras(plan)
-    source = scan_data(screen, data, on_bad=on_bad, **data_said)
-    reports, document = run_training(source, plan, build, screen)
+    if is_store(Path(data)):
+        skip = on_bad == "skip"
+        refuse_for_store(Path(data), {**data_said, "on_bad": skip, "store": store, "no_pack": no_pack})
+        build = start_keras(plan)
+        samples: Source | Dataset = open_store(data)
+        skipped: tuple[Fault, ...] = ()
+        screen.say(repr(samples), "bold")
+    else:
+        build = start_keras(plan)
+        samples = source = scan_data(screen, data, on_bad=on_bad, **data_said)
+        skipped = source.skipped
+        say_source(screen, source)
+        if not no_pack and (store or not data_said["limit"]):
+            samples = packed(source, store or store_beside(data), plan, screen)
+    reports, document = run_training(samples, plan, build, screen, skipped)
     screen.table(
         f"{plan.run}",
         ("epoch", "train accuracy", "test loss", "test accuracy", "samples", "distinct", "wait"),
@@ -125,25 +154,53 @@ def start_keras(plan: TrainingPlan) -> "BuildModel":
     return find_model(plan.model)
 
 
+def store_beside(data: str | Path) -> Path:
+    """Where a folder of raw data is packed."""
+    folder = Path(data).resolve()
+    return folder.with_name(f"{folder.name}.brim")
+
+
+def packed(source: Source, store: Path, plan: TrainingPlan, screen: Screen) -> Dataset:
+    """The store of a source: as it is if it fits, or else packed now."""
+    from brimful.training.train import check_trainable
+
+    check_trainable(source.name, source.schema)  # before it is packed, which may take hours
+    _sides(source, plan)
+    if source.is_packed_in(store):
+        screen.say(f"  packed in {store}, and not changed since")
+        return open_store(store)
+    try:
+        split_seed = open_store(store).manifest.split_seed  # packed with another one, all its rows would move
+    except StoreError:
+        split_seed = plan.split_seed or 0
+    try:
+        pack_source(screen, source, store, split_seed=split_seed, memory=plan.memory)
+    except OtherStoreError as error:
+        hint = "Name another one: --store STORE; or train from the raw files: --no-pack."
+        raise OtherStoreError(error.message, hint) from error
+    return open_store(store)
+
+
 def run_training(
-    source: Source, plan: TrainingPlan, build: "BuildModel", screen: Screen
+    samples: Source | Dataset,
+    plan: TrainingPlan,
+    build: "BuildModel",
+    screen: Screen,
+    skipped: tuple[Fault, ...],
 ) -> tuple[list[EpochReport], dict[str, Any]]:
     """Show the plan, train, and sum up.
 
     Args:
-        source: The data.
+        samples: The data.
         plan: What to do with them.
         build: What makes the model.
         screen: Where to show it.
+        skipped: Samples that were left out of them.
 
     Returns:
         A report for every epoch, and the document for `--json`.
     """
-    screen.say(repr(source), "bold")
-    for fact in source.facts:
-        screen.say(f"  {fact}")
-    screen.findings(source.findings)
-    training, test = _sides(source, plan)
+    training, test = _sides(samples, plan)
     _say_plan(training, test, plan, screen)
 
     from brimful.training.models import build_model
@@ -152,10 +209,10 @@ def run_training(
 
     batches = training.batches(plan.batch_size, seed=plan.seed, memory=plan.memory)
     validation = test.batches(plan.batch_size, shuffle=False, memory=plan.memory) if test else None
-    check_trainable(batches)
+    check_trainable(samples.name, samples.schema)
     screen.say(f"  {batches.feed.supply.plan()}")
     backend = seed_everything(plan.seed)
-    model = build_model(build, source.schema)
+    model = build_model(build, samples.schema)
     screen.say(f"  model {plan.model}, {model.count_params():,} parameters, on {backend}")
     observer = screen.observer()
     try:
@@ -174,15 +231,17 @@ def run_training(
                 "group": plan.group,
                 "split_seed": plan.split_seed,
             },
+            skipped=skipped,
         )
     finally:
         observer.close()
     return reports, {
         "run": plan.run,
-        "samples": len(source),
+        "data": samples.name,
+        "samples": len(samples),
         "training_samples": len(training),
         "test_samples": len(test) if test else 0,
-        "skipped": len(source.skipped),
+        "skipped": samples.left_out,
         "backend": backend,
         "parameters": model.count_params(),
         "epochs": [report.as_dict() for report in reports],
@@ -222,14 +281,14 @@ def _figure(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
-def _sides(source: Source, plan: TrainingPlan) -> tuple[Source, Source | None]:
+def _sides(samples: SampleSet, plan: TrainingPlan) -> tuple[SampleSet, SampleSet | None]:
     if not plan.test:
-        return source, None
-    training, test = source.split(test=plan.test, group=plan.group, split_seed=plan.split_seed)
+        return samples, None
+    training, test = samples.split(test=plan.test, group=plan.group, split_seed=plan.split_seed)
     return training, test
 
 
-def _say_plan(training: Source, test: Source | None, plan: TrainingPlan, screen: Screen) -> None:
+def _say_plan(training: SampleSet, test: SampleSet | None, plan: TrainingPlan, screen: Screen) -> None:
     grouped = f", by group {plan.group}" if plan.group else ""
     share = (
         f", {len(test):,} to test on ({len(test) / (len(training) + len(test)):.1%}{grouped})" if test else ""

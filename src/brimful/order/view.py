@@ -35,6 +35,14 @@ class View:
             return View(range(int(rows[0]), int(rows[-1]) + 1))
         return View(rows)
 
+    def between(self, first: int, last: int) -> "View":
+        """The view of those of these rows that are at least `first` and below `last`."""
+        if isinstance(self.rows, range):
+            start = min(max(first, self.rows.start), self.rows.stop)
+            return View(range(start, max(start, min(last, self.rows.stop))))
+        here = slice(*np.searchsorted(self.rows, (first, last)))
+        return View(self.rows[here])
+
     def pieces(self, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Where these rows lie, if all rows lie in chunks of one size.
 

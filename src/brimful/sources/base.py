@@ -113,6 +113,9 @@ class Reader(Protocol):
     def hashes(self) -> NDArray[np.uint64]:
         """`xxh3_64(key, split_seed)` of every row, ascending, shape `(len(self),)`."""
 
+    def row_from(self, value: int) -> int:
+        """The first row whose hash is at least a value of 0 to 2**64; `len(self)` if there is none."""
+
     @property
     def nbytes(self) -> int:
         """Bytes of memory that this reader itself holds."""

@@ -2,6 +2,7 @@
 
 import contextlib
 import copy
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -77,6 +78,10 @@ class CsvTree:
     def hashes(self) -> NDArray[np.uint64]:
         """`xxh3_64(key)` of every row, ascending."""
         return self._listing.hashes
+
+    def row_from(self, value: int) -> int:
+        """The first row whose hash is at least a value."""
+        return bisect_left(self.hashes, value)
 
     @property
     def nbytes(self) -> int:

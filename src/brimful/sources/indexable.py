@@ -2,6 +2,7 @@
 
 import copy
 import threading
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Sequence, Sized
 from functools import partial
@@ -85,6 +86,10 @@ class Indexable:
     def nbytes(self) -> int:
         """Bytes that the order of rows takes in memory."""
         return self.hashes.nbytes + self._indices.nbytes
+
+    def row_from(self, value: int) -> int:
+        """The first row whose hash is at least a value."""
+        return bisect_left(self.hashes, value)
 
     def __len__(self) -> int:
         return len(self._indices)

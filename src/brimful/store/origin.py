@@ -2,25 +2,26 @@
 
 `source.arrow` tells which files a store was packed from: an Arrow IPC file with a row for each sample in row
 order, of the columns size, mtime_ns, ctime_ns and inode (int64, -1 where that would prove nothing). The
-metadata of its schema has checksums of the manifest that it belongs to, of what the source was, and of the
-columns. It may be missing or damaged: then packing again reads everything.
+metadata of its schema has checksums of the manifest that it belongs to, of what the source was, of targets
+and weights, and of the columns. It may be missing or damaged: then packing again reads everything.
 """
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from xxhash import xxh3_128_hexdigest
+from xxhash import xxh3_128, xxh3_128_hexdigest
 
-from brimful.errors import DamagedStoreError
-from brimful.keys import PIECE
+from brimful.errors import DamagedStoreError, StoreError
+from brimful.keys import PIECE, hash_keys, row_order
 from brimful.schema import parts_of
-from brimful.sources.base import FINGERPRINT, Samples, SourceReader
+from brimful.sources.base import FINGERPRINT, Reader, Samples, SourceReader
 from brimful.store.format import SOURCE
 from brimful.store.reader import StoreReader, opened
 
@@ -68,6 +69,7 @@ class Origin:
         self._is_same = np.zeros(len(rows), bool)  # the file is, as far as its times tell
         self._is_edited = np.zeros(len(rows), bool)
         self._is_relabelled = np.zeros(len(rows), bool)
+        self._same_targets = False
         self._check_content = check_content or not reader.has_files
         if old:
             self._compare(old)
@@ -83,6 +85,20 @@ class Origin:
             int(np.count_nonzero(flags)) for flags in (self._is_edited, self._is_relabelled)
         )
         return Changes(added, removed, edited, relabelled)
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the store is what packing would make of the source, as far as its files' times tell."""
+        old, reader = self._old, self.reader
+        return (
+            old is not None
+            and not self._check_content
+            and self._same_targets
+            and old.schema == reader.schema
+            and old.manifest.skipped == len(reader.skipped)
+            and np.array_equal(self._old_rows, np.arange(len(old)))
+            and bool(self._is_same.all())
+        )
 
     def read(self, at: NDArray[np.int64]) -> Samples:
         """Read the samples at some positions in the order of the store."""
@@ -104,10 +120,11 @@ class Origin:
             keys = pa.array(self.reader.keys(self.rows[start : start + PIECE]), pa.large_string())
             self._old_rows[start : start + PIECE] = old.find(keys)
         known = np.flatnonzero(self._old_rows >= 0)
-        old_prints = _read_prints(old, self.reader)
-        if old_prints is not None and self.reader.has_files:
+        told = _read_prints(old, self.reader)
+        if told is not None and self.reader.has_files:
             prints = self.reader.fingerprints(self.rows[known])
-            before = old_prints[self._old_rows[known]]
+            before = told.prints[self._old_rows[known]]
+            self._same_targets = told.targets == _targets_digest(self.reader, self.rows)
             self._is_same[known] = (prints == before).all(axis=1) & (before != NO_PRINT).all(axis=1)
             self.prints[known] = prints  # as they are now: what changes later is read again the next time
         self._is_edited[known] = ~self._is_same[known] & (not self._check_content)
@@ -165,13 +182,42 @@ def is_settled(prints: NDArray[np.int64], began: float) -> NDArray[np.bool_]:
     return settled
 
 
-def write_prints(prints: NDArray[np.int64], manifest: str, reader: SourceReader, began: float) -> bytes:
+def by_hash(reader: Reader, rows: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """Some rows in the order of another hash."""
+    keys = pa.array(reader.keys(rows), pa.large_string())
+    return rows[row_order(hash_keys(keys, seed), lambda: keys)]
+
+
+def is_current(reader: SourceReader, rows: NDArray[np.int64], path: Path) -> bool:
+    """Whether a store is what packing some samples would make: sizes, times and inodes of files tell.
+
+    Args:
+        reader: The source.
+        rows: Which of its rows.
+        path: Where the store is, or is not. Its data are not looked at: they are checked when they are read.
+    """
+    try:
+        old = StoreReader(path)
+        in_order = rows if old.split_seed == reader.split_seed else by_hash(reader, rows, old.split_seed)
+        return Origin(reader, in_order, old, check_content=False).is_unchanged
+    except StoreError:
+        return False
+
+
+def write_prints(
+    prints: NDArray[np.int64],
+    manifest: str,
+    reader: SourceReader,
+    rows: NDArray[np.int64],
+    began: float,
+) -> bytes:
     """The content of source.arrow.
 
     Args:
         prints: The fingerprint of each file as it was read, in row order.
         manifest: The manifest's text.
         reader: The source.
+        rows: Rows of the source, in row order of the store.
         began: `time.time()` before the first file was opened; files changed moments before, or since, are
             read again the next time.
     """
@@ -179,6 +225,7 @@ def write_prints(prints: NDArray[np.int64], manifest: str, reader: SourceReader,
     told = {
         "manifest": _digest(manifest),
         "source": _digest(reader.identity),
+        "targets": _targets_digest(reader, rows),
         "columns": _columns_digest(sure),
     }
     columns = dict(zip(FINGERPRINT, sure.T.copy(), strict=True))
@@ -189,7 +236,14 @@ def write_prints(prints: NDArray[np.int64], manifest: str, reader: SourceReader,
     return bytes(sink.getvalue())
 
 
-def _read_prints(old: StoreReader, reader: SourceReader) -> NDArray[np.int64] | None:
+class _Told(NamedTuple):
+    """What `source.arrow` tells: the fingerprints, and a checksum of targets and weights."""
+
+    prints: NDArray[np.int64]
+    targets: str
+
+
+def _read_prints(old: StoreReader, reader: SourceReader) -> _Told | None:
     """The fingerprints that a store keeps, if they are those of this store and of this source."""
     try:
         with opened(old.path / SOURCE) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
@@ -198,6 +252,7 @@ def _read_prints(old: StoreReader, reader: SourceReader) -> NDArray[np.int64] | 
             return None
         prints = np.stack([table[name].to_numpy() for name in FINGERPRINT], axis=1)
         told = {name.decode(): text.decode() for name, text in table.schema.metadata.items()}
+        targets = told.pop("targets")
     except (DamagedStoreError, KeyError, ValueError, AttributeError, OSError, pa.ArrowException):
         return None
     expected = {"manifest": _digest(old.manifest.to_json()), "source": _digest(reader.identity)}
@@ -205,7 +260,7 @@ def _read_prints(old: StoreReader, reader: SourceReader) -> NDArray[np.int64] | 
         len(old),
         len(FINGERPRINT),
     )
-    return prints if well else None
+    return _Told(prints, targets) if well else None
 
 
 def _any_differ(
@@ -230,6 +285,15 @@ def _bits(values: NDArray[Any]) -> NDArray[np.uint8]:
 
 def _digest(text: str) -> str:
     return xxh3_128_hexdigest(text.encode(errors="surrogateescape"))
+
+
+def _targets_digest(reader: SourceReader, rows: NDArray[np.int64]) -> str:
+    digest = xxh3_128()
+    for start in range(0, len(rows), PIECE):
+        for part in reader.targets(rows[start : start + PIECE]):
+            for values in parts_of(part):
+                digest.update(np.ascontiguousarray(values).data)
+    return digest.hexdigest()
 
 
 def _columns_digest(prints: NDArray[np.int64]) -> str:

@@ -34,7 +34,7 @@ from brimful.errors import (
     StoreNotFoundError,
     WriteError,
 )
-from brimful.keys import PIECE, HashedKeys, find_keys, hash_keys, row_order
+from brimful.keys import PIECE, HashedKeys, find_keys
 from brimful.read_ahead import ReadAhead
 from brimful.sizes import parse_bytes, readable
 from brimful.sources.audit import Audit, audit, summed
@@ -54,9 +54,10 @@ from brimful.store.format import (
     Manifest,
     Shard,
 )
-from brimful.store.origin import Changes, Origin, is_settled, write_prints
+from brimful.store.origin import Changes, Origin, by_hash, is_settled, write_prints
 from brimful.store.reader import StoreReader, read_manifest
 from brimful.store.shard import ShardWriter
+from brimful.store.verify import verify
 
 OVERWRITE = "Name another store, or say that this one is to be replaced: overwrite=True, --overwrite."
 BLOCK_ROWS = 512  # samples that a thread reads at a time
@@ -170,7 +171,7 @@ class _Packing:
         progress: Progress | None,
     ) -> None:
         self._reader = reader
-        self._rows = rows if split_seed == reader.split_seed else _by_hash(reader, rows, split_seed)
+        self._rows = rows if split_seed == reader.split_seed else by_hash(reader, rows, split_seed)
         self._path = path
         self._split_seed = split_seed
         self._layout = layout
@@ -254,14 +255,22 @@ class _Packing:
             if PARTIAL_NAME.fullmatch(path.name):
                 remove(path)
         origin = Origin(self._reader, self._rows, old, check_content=check_content)
+        if old and origin.is_unchanged and verify(self._path, self._progress).ok:
+            self._remove_others(old.manifest)
+            return self._packed(origin, old.manifest, clock, None)
         finished = Finished(self._path, self._identity(check_content=check_content))
         shards = tuple(self._shard(number, at, origin, finished) for number, at in self._divided())
         counts = len(self._rows), len(self._reader.skipped)
         manifest = Manifest(self._layout, self._split_seed, *counts, shards)
-        self._commit(manifest, write_prints(origin.prints, manifest.to_json(), self._reader, self._began))
-        seconds = time.perf_counter() - clock
+        prints = write_prints(origin.prints, manifest.to_json(), self._reader, self._rows, self._began)
+        self._commit(manifest, prints)
+        seen = self._audit(origin, manifest, time.perf_counter() - clock)
+        return self._packed(origin, manifest, clock, seen)
+
+    def _packed(self, origin: Origin, manifest: Manifest, clock: float, seen: Audit | None) -> Packed:
+        """What there is to say of it."""
         source_bytes = int(origin.prints[:, 0].clip(min=0).sum())
-        seen = self._audit(origin, manifest, seconds)
+        seconds = time.perf_counter() - clock
         return Packed(self._path, manifest, source_bytes, seconds, self._resumed, origin.changes, seen)
 
     def _divided(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
@@ -345,6 +354,10 @@ class _Packing:
         """Make the store the new one, and remove what is not of it."""
         write_whole(self._path / SOURCE, prints)
         write_whole(self._path / MANIFEST, manifest.to_json().encode())
+        self._remove_others(manifest)
+
+    def _remove_others(self, manifest: Manifest) -> None:
+        """Remove what packing has left that is not of the store."""
         named = {MANIFEST, SOURCE, *(shard.file for shard in manifest.shards)}
         for path in list(self._path.iterdir()):
             if path.name not in named and is_own(path.name):
@@ -380,7 +393,7 @@ def refuse_other_content(path: Path, root: Path | None) -> None:
     if root is not None and path.resolve().is_relative_to(root.resolve()):
         raise ArgumentError(
             f"{path}: the store would lie in the folder of the source, which is never written to.",
-            f"Put it beside: {root.resolve().with_suffix('.brim')}",
+            f"Put it beside: {root.resolve()}.brim",
         )
     if not path.parent.is_dir():
         raise ArgumentError(f"{path}: there is no folder to put the store into.", "Make it first.")
@@ -404,9 +417,3 @@ def is_own(name: str) -> bool:
     """Whether a file of a store's folder is packing's own."""
     patterns = (SHARD_NAME, PROGRESS_NAME, PARTIAL_NAME)
     return name in (MANIFEST, SOURCE) or any(pattern.fullmatch(name) for pattern in patterns)
-
-
-def _by_hash(reader: SourceReader, rows: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """Some rows in the order of another hash."""
-    keys = pa.array(reader.keys(rows), pa.large_string())
-    return rows[row_order(hash_keys(keys, seed), lambda: keys)]

@@ -3,6 +3,7 @@
 import os
 import stat
 import threading
+from bisect import bisect_left
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -115,6 +116,21 @@ class StoreReader:
     def keys(self, rows: NDArray[np.int64]) -> list[str]:
         """Keys of some rows."""
         return list(self.all_keys.take(pa.array(rows)).to_pylist())
+
+    def row_from(self, value: int) -> int:
+        """The first row whose hash is at least a value; reads the keys of a few chunks only."""
+
+        def first_hash(chunk: int) -> int:
+            if (ends := self._ends(chunk)) is None:
+                raise self._damaged(chunk, None)
+            return ends[0]
+
+        chunk = bisect_left(range(self.chunks), value, key=first_hash) - 1
+        if chunk < 0:
+            return 0
+        keys = self.chunk_keys(chunk)
+        within = bisect_left(keys, value, key=lambda key: hash_keys([key.as_py()], self.split_seed)[0])
+        return chunk * self.rows_per_chunk + within
 
     def find(self, keys: pa.LargeStringArray) -> NDArray[np.int64]:
         """The row of each key, -1 where there is none."""

@@ -3,6 +3,7 @@
 import os
 import time
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import Any, Literal
@@ -11,7 +12,8 @@ import keras
 
 from brimful.arguments import whole
 from brimful.errors import ArgumentError, LabelError
-from brimful.schema import parts_of
+from brimful.schema import Schema, parts_of
+from brimful.sources.base import Fault
 from brimful.training.batches import Batches
 from brimful.training.models import compile_for
 from brimful.training.report import EpochReport, LineObserver, Metrics, Observer
@@ -31,6 +33,7 @@ def train(
     method: Method = "fit",
     observer: Observer | None = None,
     config: dict[str, Any] | None = None,
+    skipped: Sequence[Fault] | None = None,
 ) -> list[EpochReport]:
     """Train a model and keep it, its log and its configuration in a run folder.
 
@@ -44,6 +47,7 @@ def train(
         method: `"fit"` or `"train_on_batch"`.
         observer: Who is told how it goes; by default a line an epoch is printed on stderr.
         config: More to keep in the run's `config.json`.
+        skipped: Samples that were left out, to be listed in the run; by default those of the batches' source.
 
     Returns:
         A report for every epoch.
@@ -56,9 +60,11 @@ def train(
     epochs = whole("epochs", epochs, 1)
     if method not in ("fit", "train_on_batch"):
         raise ArgumentError(f"Expected `method` as 'fit' or 'train_on_batch'. Received: method={method!r}")
-    check_trainable(batches)
+    if batches.feed.include_keys:
+        raise ArgumentError("Expected batches without `include_keys`, for keys cannot be trained on.")
+    check_trainable(batches.feed.reader.name, batches.schema)
     circumstances = {**_circumstances(batches, epochs, method), **(config or {})}
-    folder = Run(run, circumstances, batches.feed.reader.skipped)
+    folder = Run(run, circumstances, batches.feed.reader.skipped if skipped is None else skipped)
     compile_for(model, batches.schema)
     recorder = _Recorder(batches, epochs, observer or LineObserver(), folder)
     loop = _fit if method == "fit" else _train_on_batch
@@ -66,22 +72,23 @@ def train(
     return recorder.reports
 
 
-def check_trainable(batches: Batches) -> None:
-    """Refuse to train on data without labels, with labels that no classifier counts to, or on keys.
+def check_trainable(name: str, schema: Schema) -> None:
+    """Refuse to train on data without labels, or with labels that no classifier counts to.
+
+    Args:
+        name: Of the data, for the message.
+        schema: What a sample has.
 
     Raises:
         LabelError: There are no labels, integers below 0, or one far larger than there are classes.
-        ArgumentError: The batches end with their keys.
     """
-    name, classes = batches.feed.reader.name, batches.schema.classes
-    if batches.schema.target is None:
+    classes = schema.classes
+    if schema.target is None:
         raise LabelError(
             f"{name}: the samples have no labels, so there is nothing to train for.",
             "Put a label table (target.csv, lines of id,label) into the folder, name one (--labels FILE), "
             "or sort the files into a folder for each class (--labels folders).",
         )
-    if batches.feed.include_keys:
-        raise ArgumentError("Expected batches without `include_keys`, for keys cannot be trained on.")
     if not classes:
         return
     first, last = classes[0], classes[-1]
