@@ -25,15 +25,24 @@ class ReadAhead(Generic[Piece, Result]):
         pieces: What to do it on.
         threads: How many threads.
         depth: How many pieces may exist at a time, at least 2.
+        in_threads: Asked for each piece: whether a thread may begin it. What none may, is done by the thread
+            that wants it.
     """
 
     def __init__(
-        self, work: Callable[[Piece], Result], pieces: Iterable[Piece], *, threads: int, depth: int
+        self,
+        work: Callable[[Piece], Result],
+        pieces: Iterable[Piece],
+        *,
+        threads: int,
+        depth: int,
+        in_threads: Callable[[], bool] = lambda: True,
     ) -> None:
         self._work = work
         self._pieces = iter(pieces)
         self._depth = depth
-        self._pending: deque[tuple[Piece, Future[Result]]] = deque()
+        self._in_threads = in_threads
+        self._pending: deque[tuple[Piece, Future[Result] | None]] = deque()
         self._closed = False
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="brimful")
 
@@ -43,7 +52,8 @@ class ReadAhead(Generic[Piece, Result]):
             while self._pending:
                 piece, future = self._pending.popleft()
                 # rather than wait for what no thread has begun, do it here
-                result = self._work(piece) if future.cancel() else future.result()
+                is_free = future is None or future.cancel()
+                result = self._work(piece) if is_free else future.result()
                 self.check()
                 self._submit(1)
                 yield result
@@ -56,8 +66,8 @@ class ReadAhead(Generic[Piece, Result]):
     @property
     def is_ready(self) -> bool:
         """Whether the next result is there."""
-        pending = self._pending
-        return bool(pending) and pending[0][1].done()
+        future = self._pending[0][1] if self._pending else None
+        return future is not None and future.done()
 
     def check(self) -> None:
         """Refuse to go on once it is closed.
@@ -70,7 +80,8 @@ class ReadAhead(Generic[Piece, Result]):
 
     def _submit(self, count: int) -> None:
         for _, piece in zip(range(count), self._pieces, strict=False):
-            self._pending.append((piece, self._pool.submit(self._work, piece)))
+            future = self._pool.submit(self._work, piece) if self._in_threads() else None
+            self._pending.append((piece, future))
 
     def __enter__(self) -> Self:
         return self

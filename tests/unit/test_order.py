@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from brimful.errors import ArgumentError
-from brimful.order.epochs import Order
+from brimful.order.epochs import Order, stable_argsort
 
 GOLDEN = {
     (0, 0): [7, 6, 4, 5, 3, 9, 1, 0, 2, 8],
@@ -42,6 +44,13 @@ def test_permutations_are_uniform() -> None:
         counts[row] = counts.get(row, 0) + 1
     assert len(counts) == 24
     assert sum((count - 200) ** 2 / 200 for count in counts.values()) < 49.7  # p = 0.001
+
+
+@given(st.lists(st.integers(0, 2**64 - 1) | st.integers(0, 40) | st.integers(2**64 - 9, 2**64 - 1)))
+def test_sorting_is_stable_and_by_all_bits(values: list[int]) -> None:
+    """Also of numbers that are equal, or differ in the bits only that their places are written over."""
+    draws = np.array(values, np.uint64)
+    assert stable_argsort(draws).tolist() == np.argsort(draws, kind="stable").tolist()
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])

@@ -3,7 +3,9 @@
 import sys
 import threading
 from collections.abc import Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+OWN_SHARE = 0.6  # of what is decoded by the loop and a helper: the helper must wake up first
 CACHED_BYTES = 1 << 20  # codes that are gathered before they are decoded: they stay in the processor's cache
 
 _scratch = threading.local()
@@ -128,8 +131,9 @@ class Loading:
         self._kinds = list(dict.fromkeys(kinds))
         self._kind = np.array([self._kinds.index(kind) for kind in kinds])
         places = zip(kinds, slots.tolist(), map(reader.rows_of, chunks.tolist()), strict=True)
-        self._firsts = np.array([kind.first_rows(slab, slot, n) for kind, slot, n in places]).T.copy()
+        firsts = np.array([kind.first_rows(slab, slot, n) for kind, slot, n in places])
         self._first_rows = chunks * reader.rows_per_chunk
+        self._shifts = firsts.T - self._first_rows  # from rows of the store to the slab's, for each column
         self._keys: list[pa.StringArray] = []
 
     @property
@@ -146,22 +150,44 @@ class Loading:
         """Read the keys of its chunks."""
         self._keys = [self._reader.chunk_keys(chunk) for chunk in self._chunks.tolist()]
 
-    def read_into(self, start: int, stop: int, block: Block) -> None:
-        """Put the samples at some positions in the window into a block."""
-        at, within = self.window.places(start, stop)
-        rows = self.window.firsts[at] + within
-        block.rows[:] = rows
-        within = self._view.at(rows) - self._first_rows[at]
-        places = self._firsts[:, at] + within  # of each column in the slab
-        if len(self._kinds) == 1:
-            self._decode(self._kinds[0], places, block.samples.arrays)
+    def read_into(self, start: int, stop: int, block: Block, helper: Executor | None = None) -> None:
+        """Put the samples at some positions in the window into a block.
+
+        Args:
+            start: First position.
+            stop: Position behind the last.
+            block: Where to.
+            helper: Threads that may do a part of it.
+        """
+        block.rows[:], piece = self.window.places(start, stop)
+        rows = self._view.at(block.rows)
+        places = rows + np.take(self._shifts, piece, axis=1)
+        decode = partial(self._decode, places, piece, block)
+        if helper and sum(array.nbytes for array in block.samples.arrays) > CACHED_BYTES:
+            own = int(len(rows) * OWN_SHARE)
+            rest = helper.submit(decode, slice(own, None))
+            decode(slice(own))
+            if rest.cancel():  # nobody has begun it
+                decode(slice(own, None))
+            else:
+                rest.result()
         else:
-            self._decode_mixed(self._kind[at], places, block.samples.arrays)
+            decode(slice(None))
         if self._keys:
-            of_keys = zip(at.tolist(), within.tolist(), strict=True)
+            of_keys = zip(piece.tolist(), (rows - self._first_rows[piece]).tolist(), strict=True)
             block.keys.extend(self._keys[i][j].as_py() for i, j in of_keys)
 
-    def _decode(self, kind: Kind, places: NDArray[np.int64], outs: Sequence[NDArray[Any]]) -> None:
+    def _decode(
+        self, places: NDArray[np.int64], piece: NDArray[np.unsignedinteger], block: Block, here: slice
+    ) -> None:
+        """Decode some samples of a block, given where in the slab they are and in which piece."""
+        places, outs = places[:, here], [array[here] for array in block.samples.arrays]
+        if len(self._kinds) == 1:
+            self._decode_alike(self._kinds[0], places, outs)
+        else:
+            self._decode_mixed(self._kind[piece[here]], places, outs)
+
+    def _decode_alike(self, kind: Kind, places: NDArray[np.int64], outs: Sequence[NDArray[Any]]) -> None:
         """Decode rows that are kept alike, given where in the slab they are."""
         for column, rows, out in zip(kind.columns, places, outs, strict=True):
             column.decode(self._slab, rows, out)
@@ -173,7 +199,7 @@ class Loading:
         for number in np.unique(kinds).tolist():
             which = np.flatnonzero(kinds == number)
             some = [np.empty((len(which), *out.shape[1:]), out.dtype) for out in outs]
-            self._decode(self._kinds[number], places[:, which], some)
+            self._decode_alike(self._kinds[number], places[:, which], some)
             for out, values in zip(outs, some, strict=True):
                 out[which] = values
 

@@ -27,7 +27,7 @@ class Slab:
 
     def __init__(self, slots: int, slot_bytes: int, chunks: int) -> None:
         self._slot_bytes = slot_bytes
-        memory = mmap.mmap(-1, max(1, slots * slot_bytes))
+        memory = mmap.mmap(-1, max(1, slots * slot_bytes), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         if hasattr(mmap, "MADV_HUGEPAGE"):
             memory.madvise(mmap.MADV_HUGEPAGE)
         self._bytes: NDArray[np.uint8] = np.frombuffer(memory, np.uint8)

@@ -24,6 +24,7 @@ from xxhash import xxh3_64_hexdigest
 
 from brimful.errors import MemoryBudgetError
 from brimful.feed.loading import Kind, Loading
+from brimful.feed.pace import Pace
 from brimful.feed.recycler import Recycler
 from brimful.feed.slab import Slab
 from brimful.feed.supply import STAGES, Block, Finish
@@ -77,6 +78,7 @@ class WindowSupply:
         self.with_keys = with_keys
         self.finish = finish
         self.busy = dict.fromkeys(STAGES, 0.0)
+        self.pace = Pace(budget.threads)
         self._ahead: tuple[tuple[int, int], Window] | None = None
         self._lock = threading.Lock()
         layout = reader.manifest.layout
@@ -109,8 +111,8 @@ class WindowSupply:
 
     def empty(self, n: int) -> Block:
         """A block for n samples, with any values in it."""
-        schema = self.reader.schema
-        arrays = (self._recycler.empty((n, *field.shape), field.dtype) for field in schema.fields)
+        schema, most = self.reader.schema, self.budget.group * self.batch_size  # of one size: all fit all
+        arrays = (self._recycler.empty((most, *field.shape), field.dtype)[:n] for field in schema.fields)
         return Block(np.empty(n, np.int64), Samples(*schema.structured(arrays)), [])
 
     def begin(self, epoch: int, start: int, stop: int) -> "WindowPass":
@@ -174,7 +176,13 @@ class WindowPass:
         self._closed = False
         budget = supply.budget
         self._at_hand = 0
-        self._groups = ReadAhead(self._batches, self._spans(), threads=budget.threads, depth=budget.depth)
+        self._groups = ReadAhead(
+            self._batches,
+            self._spans(),
+            threads=budget.threads,
+            depth=budget.depth,
+            in_threads=lambda: not supply.pace.is_hungry,
+        )
         self._readers = ThreadPoolExecutor(budget.readers, "brimful-read")
         self._own = threading.local()
 
@@ -184,17 +192,19 @@ class WindowPass:
             self._begin(first)
             self._begin(first + 1)
         for batches in self._groups:
+            began = time.perf_counter()
             self._at_hand = len(batches)
             for batch in batches:
                 self._at_hand -= 1
                 self._position += len(batch.rows)
                 yield batch
+            self._supply.pace.away(time.perf_counter() - began)
 
     def _spans(self) -> Iterator[tuple[int, int]]:
         """The positions of groups of batches; the first are small, so that the first batch comes soon."""
         first, size = self._start, 0
         while first < self._stop:
-            size = min(size + 1, self._supply.budget.group)
+            size = min(2 * size or 1, self._supply.budget.group)
             last = min(first + size * self._supply.batch_size, self._stop)
             yield first, last
             first = last
@@ -262,7 +272,8 @@ class WindowPass:
         loading = Loading(
             supply.reader, supply.view, window, chunks, slab, slots, supply.kinds_of(chunks), left
         )
-        loading.work.append(self._readers.submit(window.prepare))
+        if not window.is_prepared:
+            loading.work.append(self._readers.submit(window.prepare))
         if supply.with_keys:
             loading.work.append(self._readers.submit(loading.load_keys))
         for piece, slot in zip(window.pieces[~is_there].tolist(), slots[~is_there].tolist(), strict=True):
@@ -292,20 +303,25 @@ class WindowPass:
         start, stop = span
         supply = self._supply
         block = supply.empty(stop - start)
-        done = 0
+        done, seconds = 0, 0.0
+        helper = self._readers if supply.pace.is_hungry else None
         for number, first, last in self._epoch.parts(start, stop):
             loading = self._loaded(number)
             began = time.perf_counter()
-            loading.read_into(first, last, _part(block, slice(done, done + last - first), block.keys))
-            supply.count("decode", time.perf_counter() - began)
+            here = _part(block, slice(done, done + last - first), block.keys)
+            loading.read_into(first, last, here, helper)
+            seconds += time.perf_counter() - began
             self._count_off(number, loading, last - first)
             done += last - first
+        began = time.perf_counter()
         size = supply.batch_size
         batches = []
         for at in range(0, done, size):
             here = slice(at, at + size)
             batch = _part(block, here, block.keys[here])
             batches.append(supply.finish(batch, self._number, start + at))
+        supply.count("decode", seconds + time.perf_counter() - began)
+        supply.pace.made(seconds + time.perf_counter() - began)
         return batches
 
     def _loaded(self, number: int) -> Loading:

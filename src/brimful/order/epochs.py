@@ -32,12 +32,31 @@ def permutation(n: int, *words: int) -> NDArray[np.unsignedinteger]:
     Returns:
         The permutation, shape `(n,)`, in the smaller of uint32 and uint64 that holds it.
     """
-    draws = np.random.PCG64(np.random.SeedSequence(words)).random_raw(n)
-    order = np.argsort(draws)  # not stable, but four times as fast, and where no two are equal the same
-    ascending = draws[order]
-    if (ascending[1:] == ascending[:-1]).any():
-        order = np.argsort(draws, kind="stable")
-    return order.astype(np.uint32 if n <= 2**32 else np.uint64)
+    return stable_argsort(np.random.PCG64(np.random.SeedSequence(words)).random_raw(n))
+
+
+def stable_argsort(draws: NDArray[np.uint64]) -> NDArray[np.unsignedinteger]:
+    """What `np.argsort(draws, kind="stable")` gives, of numbers spread evenly in a fraction of its time.
+
+    Values are sorted several times faster than their places are, so each value has its place written over its
+    last bits. Those that differ in these bits only are few; they are put right afterwards.
+
+    Args:
+        draws: uint64, shape `(n,)`.
+    """
+    n = len(draws)
+    bits = np.uint64(n.bit_length())
+    low = (np.uint64(1) << bits) - np.uint64(1)
+    keys = draws & ~low
+    keys |= np.arange(n, dtype=np.uint64)
+    keys.sort()
+    order = (keys & low).astype(np.uint32 if n <= 2**32 else np.uint64)
+    keys >>= bits
+    alike = np.flatnonzero(keys[1:] == keys[:-1])
+    if len(alike):
+        at = np.union1d(alike, alike + 1)
+        order[at] = order[at][np.lexsort((draws[order[at]], keys[at]))]
+    return order
 
 
 @dataclass(frozen=True)
@@ -70,24 +89,28 @@ class Window:
         dtype = np.uint16 if len(self.pieces) <= 2**16 else np.uint32
         return np.repeat(np.arange(len(self.pieces), dtype=dtype), np.diff(self.offsets))
 
+    @property
+    def is_prepared(self) -> bool:
+        """Whether `prepare` has been called."""
+        return "_piece_of" in vars(self)
+
     def prepare(self) -> None:
         """Make now what would be made at the first look."""
         self.permutation, self._piece_of  # noqa: B018 (cached)
 
-    def places(self, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    def places(self, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.unsignedinteger]]:
         """Where the rows at some positions in the window lie.
 
         Returns:
-            For each the piece, by its place among `pieces`, and which of the piece's rows it is; int64.
+            The rows, and the piece that each is in, by its place among `pieces`.
         """
         at = np.arange(start, stop) if self.permutation is None else self.permutation[start:stop]
         piece = self._piece_of[at]
-        return piece.astype(np.int64), at - self.offsets[piece]
+        return at + (self.firsts - self.offsets[:-1])[piece], piece
 
     def rows(self, start: int, stop: int) -> NDArray[np.int64]:
         """The rows at some positions in the window, int64."""
-        piece, within = self.places(start, stop)
-        return self.firsts[piece] + within
+        return self.places(start, stop)[0]
 
 
 class Epoch:

@@ -1,0 +1,54 @@
+"""Pace: who makes the batches, threads or the loop."""
+
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import brimful as bf
+from brimful.feed.feed import Feed
+from brimful.feed.pace import Pace
+from brimful.order.view import View
+
+
+def seen(cores: int, *, away: float, making: float) -> Pace:
+    """The pace of a loop that has taken twenty pieces."""
+    pace = Pace(cores)
+    for _ in range(20):
+        pace.made(making)
+        pace.away(away)
+    return pace
+
+
+@pytest.mark.parametrize(
+    ("cores", "away", "making", "is_hungry"),
+    [
+        (2, 0.0001, 0.001, True),
+        (2, 0.03, 0.001, False),  # it trains meanwhile
+        (2, 0.0001, 0.02, False),  # so long that waking a thread is nothing to it
+        (8, 0.0001, 0.001, False),  # many threads make more than the loop
+    ],
+)
+def test_who_makes_batches(cores: int, away: float, making: float, is_hungry: bool) -> None:
+    """The loop, if it comes back at once, on few cores, for what takes little."""
+    assert seen(cores, away=away, making=making).is_hungry == is_hungry
+    assert not Pace(cores).is_hungry
+
+
+def test_the_same_batches_whoever_makes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads, the loop with a helper, or now these and now that."""
+    random = np.random.default_rng(0)
+    x = random.integers(0, 256, (9000, 400)).astype(np.float32)
+    reader = bf.pack(bf.scan([(row, at) for at, row in enumerate(x)]), tmp_path / "x.brim")._reader
+    delivered = []
+    for hungry in ([False], [True], [True, False, False]):
+        answers = cycle(hungry)
+        monkeypatch.setattr(Pace, "is_hungry", property(lambda _, answers=answers: next(answers)))
+        feed = Feed(reader, View(range(len(x))), 100, seed=1, memory="100MB")
+        batches = [batch for _ in range(2) for batch in feed]
+        labels = np.concatenate([y for _, y in batches])
+        assert np.array_equal(np.concatenate([part for part, _ in batches]), x[labels])
+        delivered.append(labels.tolist())
+    assert sorted(delivered[0]) == sorted([*range(9000)] * 2)
+    assert delivered[0] == delivered[1] == delivered[2]
