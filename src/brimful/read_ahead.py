@@ -51,9 +51,10 @@ class ReadAhead(Generic[Piece, Result]):
             self._submit(self._depth - 1)
             while self._pending:
                 piece, future = self._pending.popleft()
-                # rather than wait for what no thread has begun, do it here
-                is_free = future is None or future.cancel()
-                result = self._work(piece) if is_free else future.result()
+                if future is None or future.cancel():
+                    result = self._work(piece)  # rather than wait for what no thread has begun
+                else:
+                    result = future.result()
                 self.check()
                 self._submit(1)
                 yield result

@@ -1,5 +1,7 @@
 """Pace: who makes the batches, threads or the loop."""
 
+from collections.abc import Iterator
+from functools import partial
 from itertools import cycle
 from pathlib import Path
 
@@ -43,8 +45,7 @@ def test_the_same_batches_whoever_makes_them(tmp_path: Path, monkeypatch: pytest
     reader = bf.pack(bf.scan([(row, at) for at, row in enumerate(x)]), tmp_path / "x.brim")._reader
     delivered = []
     for hungry in ([False], [True], [True, False, False]):
-        answers = cycle(hungry)
-        monkeypatch.setattr(Pace, "is_hungry", property(lambda _, answers=answers: next(answers)))
+        monkeypatch.setattr(Pace, "is_hungry", property(partial(_next, cycle(hungry))))
         feed = Feed(reader, View(range(len(x))), 100, seed=1, memory="100MB")
         batches = [batch for _ in range(2) for batch in feed]
         labels = np.concatenate([y for _, y in batches])
@@ -52,3 +53,7 @@ def test_the_same_batches_whoever_makes_them(tmp_path: Path, monkeypatch: pytest
         delivered.append(labels.tolist())
     assert sorted(delivered[0]) == sorted([*range(9000)] * 2)
     assert delivered[0] == delivered[1] == delivered[2]
+
+
+def _next(answers: Iterator[bool], _: Pace) -> bool:
+    return next(answers)

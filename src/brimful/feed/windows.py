@@ -308,8 +308,8 @@ class WindowPass:
         for number, first, last in self._epoch.parts(start, stop):
             loading = self._loaded(number)
             began = time.perf_counter()
-            here = _part(block, slice(done, done + last - first), block.keys)
-            loading.read_into(first, last, here, helper)
+            part = _part(block, slice(done, done + last - first), block.keys)
+            loading.read_into(first, last, part, helper)
             seconds += time.perf_counter() - began
             self._count_off(number, loading, last - first)
             done += last - first

@@ -50,7 +50,7 @@ def stable_argsort(draws: NDArray[np.uint64]) -> NDArray[np.unsignedinteger]:
     keys = draws & ~low
     keys |= np.arange(n, dtype=np.uint64)
     keys.sort()
-    order = (keys & low).astype(np.uint32 if n <= 2**32 else np.uint64)
+    order: NDArray[np.unsignedinteger] = (keys & low).astype(np.uint32 if n <= 2**32 else np.uint64)
     keys >>= bits
     alike = np.flatnonzero(keys[1:] == keys[:-1])
     if len(alike):
