@@ -51,10 +51,8 @@ class ReadAhead(Generic[Piece, Result]):
             self._submit(self._depth - 1)
             while self._pending:
                 piece, future = self._pending.popleft()
-                if future is None or future.cancel():
-                    result = self._work(piece)  # rather than wait for what no thread has begun
-                else:
-                    result = future.result()
+                # rather than wait for what no thread has begun, do it here
+                result = self._work(piece) if future is None or future.cancel() else future.result()
                 self.check()
                 self._submit(1)
                 yield result
