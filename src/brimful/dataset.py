@@ -4,6 +4,8 @@ import os
 from pathlib import Path
 
 from brimful.errors import ArgumentError
+from brimful.feed.feed import Feed
+from brimful.feed.speed import Speed, measure_speed
 from brimful.sample_set import SampleSet
 from brimful.source import Source
 from brimful.sources.base import Progress
@@ -43,6 +45,24 @@ class Dataset(SampleSet):
             progress: Called with the number of samples looked at so far.
         """
         return verify(self.path, progress)
+
+    def speed(
+        self,
+        batch_size: int = 512,
+        *,
+        memory: str | float = "1GB",
+        seconds: float = 10.0,
+        progress: Progress | None = None,
+    ) -> Speed:
+        """Measure what its batches deliver on this machine, against samples in memory.
+
+        Args:
+            batch_size: Samples a batch.
+            memory: What the batches may hold, in bytes or like "1GB".
+            seconds: How long to measure, about; reading first what fits in memory comes on top.
+            progress: Called with the number of rounds done, of `brimful.feed.speed.ROUNDS`.
+        """
+        return measure_speed(Feed(self._reader, self._view, batch_size, memory=memory), seconds, progress)
 
 
 def pack(

@@ -6,6 +6,7 @@ data      the options that say what the data are
 scan      brimful scan
 store     brimful pack, info, verify
 train     brimful train
+bench     brimful bench
 demo      brimful demo
 digits    images for the demo: scikit-learn's digits, or MNIST
 story     the story's tree on disk, and its figures

@@ -9,6 +9,7 @@ import sys
 import click
 
 import brimful
+from brimful.cli.bench import bench
 from brimful.cli.demo import demo
 from brimful.cli.scan import scan_command
 from brimful.cli.store import info_command, pack_command, verify_command
@@ -31,7 +32,7 @@ def cli() -> None:
     """
 
 
-for command in (demo, scan_command, pack_command, info_command, verify_command, train):
+for command in (demo, scan_command, pack_command, info_command, verify_command, train, bench):
     cli.add_command(command)
 
 

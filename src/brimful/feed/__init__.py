@@ -7,5 +7,6 @@ windows    a store, a window of its chunks at a time: loading, slab
 pace       whether batches are made in threads, or by the loop that wants them
 finish     what becomes of a batch before it is handed out
 budget, window_budget, recycler   who may hold how much memory
+speed      what a feed delivers, against memory
 stats      what was delivered, and what was waited for
 """

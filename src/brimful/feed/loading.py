@@ -5,7 +5,6 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-OWN_SHARE = 0.6  # of what is decoded by the loop and a helper: the helper must wake up first
-CACHED_BYTES = 1 << 20  # codes that are gathered before they are decoded: they stay in the processor's cache
+STEPS = 4  # in which a group of batches is decoded, so that two threads can share them
+LEAST_BYTES = 1 << 20  # of samples that are decoded at a time: for less, nobody is woken
 
 _scratch = threading.local()
 
@@ -53,12 +52,9 @@ class _Column:
             if sys.byteorder == "big":
                 out.byteswap(inplace=True)
             return
-        step = max(1, CACHED_BYTES // self.row_bytes)
-        for first in range(0, len(rows), step):
-            some, values = rows[first : first + step], out[first : first + step]
-            codes = _memory(len(some) * self.row_bytes).reshape(len(some), self.row_bytes)
-            np.take(memory, some, axis=0, out=codes, mode="clip")
-            BY_NAME[self.rule].decode(codes.view(self.dtype).reshape(values.shape), values)
+        codes = _memory(len(rows) * self.row_bytes).reshape(len(rows), self.row_bytes)
+        np.take(memory, rows, axis=0, out=codes, mode="clip")
+        BY_NAME[self.rule].decode(codes.view(self.dtype).reshape(out.shape), out)
 
 
 class Kind:
@@ -162,30 +158,29 @@ class Loading:
         block.rows[:], piece = self.window.places(start, stop)
         rows = self._view.at(block.rows)
         places = rows + np.take(self._shifts, piece, axis=1)
-        decode = partial(self._decode, places, piece, block)
-        if helper and sum(array.nbytes for array in block.samples.arrays) > CACHED_BYTES:
-            own = int(len(rows) * OWN_SHARE)
-            rest = helper.submit(decode, slice(own, None))
-            decode(slice(own))
-            if rest.cancel():  # nobody has begun it
-                decode(slice(own, None))
-            else:
-                rest.result()
-        else:
-            decode(slice(None))
+        step = max(-(-len(rows) // STEPS), LEAST_BYTES // self._reader.schema.nbytes)
+        steps = iter([slice(first, first + step) for first in range(0, len(rows), step)])
+
+        def decode() -> None:
+            for here in steps:  # each goes to whoever asks next
+                self._decode(places[:, here], piece[here], [array[here] for array in block.samples.arrays])
+
+        rest = helper.submit(decode) if helper and len(rows) > step else None
+        decode()
+        if rest and not rest.cancel():
+            rest.result()
         if self._keys:
             of_keys = zip(piece.tolist(), (rows - self._first_rows[piece]).tolist(), strict=True)
             block.keys.extend(self._keys[i][j].as_py() for i, j in of_keys)
 
     def _decode(
-        self, places: NDArray[np.int64], piece: NDArray[np.unsignedinteger], block: Block, here: slice
+        self, places: NDArray[np.int64], piece: NDArray[np.unsignedinteger], outs: Sequence[NDArray[Any]]
     ) -> None:
-        """Decode some samples of a block, given where in the slab they are and in which piece."""
-        places, outs = places[:, here], [array[here] for array in block.samples.arrays]
+        """Decode rows, given where in the slab they are and in which piece."""
         if len(self._kinds) == 1:
             self._decode_alike(self._kinds[0], places, outs)
         else:
-            self._decode_mixed(self._kind[piece[here]], places, outs)
+            self._decode_mixed(self._kind[piece], places, outs)
 
     def _decode_alike(self, kind: Kind, places: NDArray[np.int64], outs: Sequence[NDArray[Any]]) -> None:
         """Decode rows that are kept alike, given where in the slab they are."""

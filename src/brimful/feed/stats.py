@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from brimful.feed.supply import STAGES
 
 FOLDED = 64  # batches whose rows are noted together: each note costs more than its rows
+MOST_BYTES = 1 << 24  # for a byte a row
 
 
 @dataclass
@@ -30,7 +31,9 @@ class Stats:
     waited: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
 
     def __post_init__(self) -> None:
-        self._delivered = np.zeros(-(-self.rows // 8), np.uint8)  # a bit a row
+        # A byte a row is five times as fast to set as a bit a row, which takes an eighth of the memory.
+        self._in_bits = self.rows > MOST_BYTES
+        self._delivered = np.zeros(-(-self.rows // 8) if self._in_bits else self.rows, np.uint8)
         self._recent: list[NDArray[np.int64]] = []
 
     @property
@@ -57,4 +60,7 @@ class Stats:
         recent, self._recent = self._recent, []
         if recent:
             rows = np.concatenate(recent)
-            np.bitwise_or.at(self._delivered, rows >> 3, np.uint8(1) << (rows & 7).astype(np.uint8))
+            if self._in_bits:
+                np.bitwise_or.at(self._delivered, rows >> 3, np.uint8(1) << (rows & 7).astype(np.uint8))
+            else:
+                self._delivered[rows] = 1

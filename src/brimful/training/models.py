@@ -121,11 +121,9 @@ def _refuse_for_built_in(build: BuildModel, schema: Schema, outputs: Any) -> Non
     bring = f"Bring your own model: --model package.module:function, called with (input_shape, {outputs})."
     if isinstance(schema.inputs, dict) or isinstance(schema.target, dict):
         raise ArgumentError(f"{name} has one input and one output. Samples are {schema.described}.", bring)
-    if schema.target and schema.num_classes is None and schema.target.dtype != "int64":
-        raise ArgumentError(
-            f"{name} is a classifier, but the target is {outputs} number{'s' * (outputs > 1)}.",
-            bring,
-        )
+    if schema.target and schema.num_classes is None:
+        number = f"{outputs} number{'s' * (outputs > 1)}, of which no classes are known"
+        raise ArgumentError(f"{name} is a classifier, but the target is {number}.", bring)
 
 
 def compile_for(model: Any, schema: Schema) -> None:

@@ -1,0 +1,127 @@
+"""brimful bench: what a store delivers, what a model takes, and who waits for whom."""
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from brimful.cli.console import Screen, screen_options
+from brimful.cli.train import TrainingPlan, start_keras
+from brimful.dataset import Dataset
+from brimful.dataset import open as open_store
+from brimful.feed.speed import ROUNDS, Speed
+from brimful.sizes import readable
+
+if TYPE_CHECKING:
+    from brimful.training.models import BuildModel
+    from brimful.training.speed import ModelSpeed
+
+WAIT = 0.02  # of a model's time: what is below is not worth a change
+
+LIMITS = {
+    "read": "the disk: put the store on a faster one",
+    "verify": "checking checksums: more cores would do it sooner",
+    "decode": "decoding: more cores would do it sooner",
+    "queue": "handing batches over: make them larger, --batch-size",
+}
+
+
+@click.command("bench")
+@click.argument("store", metavar="STORE")
+@click.option("--batch-size", type=click.IntRange(1), default=512, show_default=True)
+@click.option(
+    "--memory", default="1GB", show_default=True, metavar="SIZE", help="What feeding may hold in memory."
+)
+@click.option("--model", metavar="NAME", help="lenet, lenet-wide or package.module:function: what it takes.")
+@click.option(
+    "--seconds", type=click.FloatRange(0.1), default=10.0, show_default=True, help="How long, about."
+)
+@screen_options
+def bench(
+    store: str, batch_size: int, memory: str, model: str | None, seconds: float, as_json: bool, quiet: bool
+) -> None:
+    """Measure what STORE delivers on this machine, and name what limits it.
+
+    The rate is that of shuffled batches to a loop that does nothing else, beside that of batches gathered
+    from arrays in memory. With --model, also what a model takes, and how long it waits.
+    """
+    screen = Screen(as_json, quiet)
+    data = open_store(store)
+    plan = TrainingPlan(run="", model=model or "", batch_size=batch_size, memory=memory)
+    build = start_keras(plan) if model else None
+    screen.say(repr(data), "bold")
+    with screen.bar("measuring", ROUNDS) as bar:
+        speed = data.speed(batch_size, memory=memory, seconds=seconds, progress=bar)
+    screen.say(f"  {speed.plan}")
+    _say(screen, speed)
+    document = {
+        "store": str(data.path),
+        "batch_size": batch_size,
+        "memory": memory,
+        "rows_per_second": speed.rows_per_second,
+        "bytes_per_second": speed.bytes_per_second,
+        "memory_rows_per_second": speed.memory_rows_per_second,
+        "ratio": speed.ratio,
+        "waited": speed.waited,
+        "limit": speed.limit,
+        "model": None,
+    }
+    verdict = f"A loop that only takes batches waits for {_limit(speed, speed.limit)}."
+    if build:
+        fed = _of_model(data, plan, build, seconds, screen)
+        document["model"] = {"name": model, **asdict(fed)}
+        verdict = _verdict(speed, fed)
+    screen.say(verdict, "bold")
+    screen.result({**document, "verdict": verdict})
+
+
+def _say(screen: Screen, speed: Speed) -> None:
+    """The figures as a table."""
+    rows = (
+        ("from the store", f"{speed.rows_per_second:,.0f}", f"{speed.bytes_per_second / 1e6:,.0f}"),
+        ("x[idx] from arrays in memory", f"{speed.memory_rows_per_second:,.0f}", ""),
+        ("ratio", f"{speed.ratio:.2f}", ""),
+    )
+    screen.table("Batches", ("", "samples/s", "MB/s as delivered"), rows)
+    shares = ", ".join(f"{stage} {share:.0%}" for stage, share in speed.waited.items() if share)
+    screen.say(f"  waited for: {shares}")
+
+
+def _of_model(
+    data: Dataset, plan: TrainingPlan, build: "BuildModel", seconds: float, screen: Screen
+) -> "ModelSpeed":
+    """Measure the model."""
+    from brimful.training.models import build_model, compile_for
+    from brimful.training.speed import measure_model
+    from brimful.training.train import check_trainable
+
+    check_trainable(data.name, data.schema)
+    model = build_model(build, data.schema)
+    compile_for(model, data.schema)
+    fed = measure_model(model, data.batches(plan.batch_size, memory=plan.memory), seconds)
+    rows = (
+        ("trained on arrays in memory", f"{fed.rows_per_second:,.0f}"),
+        ("trained from the store", f"{fed.fed_rows_per_second:,.0f}"),
+        ("waiting for data", f"{fed.wait_share:.1%}"),
+    )
+    screen.table(f"{plan.model}, {model.count_params():,} parameters", ("", "samples/s"), rows)
+    return fed
+
+
+def _verdict(speed: Speed, fed: "ModelSpeed") -> str:
+    """Who waits for whom, and what to change."""
+    share = f"{fed.wait_share:.1%} of its time"
+    if fed.wait_share < WAIT:
+        times = speed.rows_per_second / fed.rows_per_second
+        return (
+            f"The data wait for the model, which waits for them {share}: the store delivers "
+            f"{times:,.1f} times what the model takes. Nothing to change here."
+        )
+    return f"The model waits for the data {share}, for {_limit(speed, fed.waited_for)}."
+
+
+def _limit(speed: Speed, stage: str) -> str:
+    """What a stage is, and what to change."""
+    if speed.is_resident:
+        return LIMITS[stage]
+    return f"{LIMITS[stage]}, or keep all of it in memory, --memory {readable(speed.memory_for_all)}"
