@@ -12,9 +12,9 @@ import brimful as bf
 from benchmarks.table import Table, median, ratios, take_turns, timed
 
 TEXT = """
-1,000,000 small files in 1,000 folders, names in the system's cache. "os.scandir alone" walks the same folders
-and keeps nothing; `bf.scan` lists them, hashes and sorts the keys, joins a table of 1,000,000 labels, and
-reads 256 files.
+1,000,000 small files in 1,000 folders, names in the system's cache. "os.scandir alone" walks the same
+folders and keeps nothing; `bf.scan` lists them, hashes and sorts the keys, joins a table of 1,000,000
+labels, and reads 256 files.
 """
 
 

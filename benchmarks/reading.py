@@ -22,11 +22,11 @@ COLUMNS = ("", "files/s", "brimful is x times as fast (each round)")
 DROP_CACHES = Path("/proc/sys/vm/drop_caches")
 
 WARM = """
-All files in the page cache, every contender in an order shuffled anew, results as NumPy arrays of float32
-in batches of 512. "Merely reading" opens, reads and closes the same files in Python with the best of 1, 2, 4
-and 8 threads, and parses nothing. Each contender runs once uncounted before. tf.data (`read_file`, `split`,
-`to_number`) runs twice in each round: with all left to AUTOTUNE, and with 8 calls in 8 threads of its own;
-in some of its runs, fewer of the second kind, it is half as fast throughout.
+All files in the page cache, every contender in an order shuffled anew, results as NumPy arrays of
+float32 in batches of 512. "Merely reading" opens, reads and closes the same files in Python with the
+best of 1, 2, 4 and 8 threads, and parses nothing. Each contender runs once uncounted before. tf.data
+(`read_file`, `split`, `to_number`) runs twice in each round: with all left to AUTOTUNE, and with 8 calls
+in 8 threads of its own; in some of its runs, fewer of the second kind, it is half as fast throughout.
 """
 DENSE = """
 The same on files without a background: every cell is another number (uniform random, `%.18e`), so that

@@ -16,8 +16,8 @@ BUDGET = 64_000_000
 MODELS = {"lenet": (1000, 0.9455), "lenet-wide": (512, 0.9769)}
 
 ACCURACY = """
-`brimful train TREE --no-pack --epochs 5` on the story's 42,000 files, a tenth to test on. The story's program
-reached 94.55 % and 97.69 %, on MNIST.
+`brimful train TREE --no-pack --epochs 5` on the story's 42,000 files, a tenth to test on. The story's
+program reached 94.55 % and 97.69 %, on MNIST.
 """
 MEMORY = """
 `brimful train TREE --no-pack --memory 64MB --batch-size 1000 --epochs 1` on trees of 2,000 and of 200,000

@@ -1,6 +1,7 @@
 """What becomes of a batch before it is handed out: padding, class weights, the user's transform."""
 
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,20 @@ def test_transform_depends_on_seed_epoch_and_position_alone(samples: Any) -> Non
     resumed.load_state_dict(state_of.state_dict())
     assert all(np.array_equal(one, other) for one, (other, _) in zip(first[2:], resumed, strict=True))
     batches.close()  # type: ignore[attr-defined]
+
+
+def test_transform_runs_in_threads_and_in_order(samples: Any) -> None:
+    """Not in the loop's, but what nobody has begun when it is wanted; a slow batch holds its place."""
+    names = []
+
+    def slow_at_first(batch: tuple[Any, ...], _: np.random.Generator) -> tuple[Any, ...]:
+        names.append(threading.current_thread().name)
+        time.sleep(0.05 if len(names) == 1 else 0.001)
+        return batch
+
+    plain = [y.tolist() for _, y in feed_of(samples)]
+    assert [y.tolist() for _, y in feed_of(samples, transform=slow_at_first)] == plain
+    assert any(name.startswith("brimful") for name in names)
 
 
 def test_transform_may_change_shapes(samples: Any) -> None:

@@ -218,7 +218,8 @@ def _rows(
     keys: bool,
 ) -> RowSupply:
     """Batches from raw data."""
-    budget = divide(memory, reader, finishing.schema, batch_size, len(view))
+    n, finishes = len(view), finishing.is_worth_a_thread
+    budget = divide(memory, reader, finishing.schema, batch_size, n, finishes=finishes)
     order = Order(len(view), seed=seed, shuffle=shuffle)
     return RowSupply(reader, view, order, batch_size, budget, with_keys=keys, finish=finishing)
 

@@ -61,6 +61,11 @@ class Finishing:
         self._pad = pad
         self._is_plain = not (one_hot or pad or transform or class_weight is not None)
 
+    @property
+    def is_worth_a_thread(self) -> bool:
+        """Whether it may take long: what the user's function does is not known."""
+        return self._transform is not None
+
     def __call__(self, batch: Block, epoch: int, position: int) -> Block:
         """Finish a batch.
 

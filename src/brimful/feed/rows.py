@@ -119,19 +119,35 @@ class RowPass:
         self._span = epoch, start, stop
         budget = supply.budget
         self._blocks = ReadAhead(supply.read, self._rows(), threads=budget.threads, depth=budget.blocks)
+        self._finished = (
+            ReadAhead(self._finish, self._cut(), threads=budget.ahead - 1, depth=budget.ahead)
+            if budget.ahead
+            else None
+        )
 
     def __iter__(self) -> Iterator[Block]:
-        epoch, position, stop = self._span
-        supply = self._supply
-        cutter = Cutter(iter(self._blocks), supply.reader.schema)
+        return iter(self._finished) if self._finished else map(self._finish, self._cut())
+
+    def _cut(self) -> Iterator[tuple[Block, int]]:
+        """Batches as they were read, and their positions."""
+        _, position, stop = self._span
+        cutter = Cutter(iter(self._blocks), self._supply.reader.schema)
         while position < stop:
-            batch = cutter.take(min(supply.batch_size, stop - position))
-            yield supply.finish(batch, epoch, position)
+            batch = cutter.take(min(self._supply.batch_size, stop - position))
+            yield batch, position
             position += len(batch.rows)
 
+    def _finish(self, cut: tuple[Block, int]) -> Block:
+        batch, position = cut
+        return self._supply.finish(batch, self._span[0], position)
+
     def stage(self) -> str:
-        """Reading, unless the next block is there."""
-        return "queue" if self._blocks.is_ready else "read"
+        """Handing over where the batch is there; else finishing it where its block is, or reading."""
+        if self._finished and self._finished.is_ready:
+            return "queue"
+        if self._blocks.is_ready:
+            return "decode" if self._finished else "queue"
+        return "read"
 
     def check(self) -> None:
         """Refuse to go on once it is closed."""
@@ -140,6 +156,8 @@ class RowPass:
     def close(self) -> None:
         """Stop the threads."""
         self._blocks.close()
+        if self._finished:
+            self._finished.close()
 
     def __enter__(self) -> Self:
         return self
