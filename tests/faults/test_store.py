@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from xxhash import xxh3_128_hexdigest
 
 import brimful as bf
 from brimful.cli.main import main
+from brimful.feed.feed import Feed
+from brimful.order.view import View
 from brimful.store.chunk import Rows
 from brimful.store.durable import locked
 from brimful.store.format import Layout
@@ -219,6 +222,18 @@ def test_a_forged_manifest_is_an_error(store: Path, change: Callable[[dict[str, 
         is_delivered = bool(delivered(store))
     assert time.monotonic() - began < 2
     assert not is_delivered or not verify(store).ok  # another split_seed: the rows are out of order
+
+
+@pytest.mark.parametrize("options", [{"one_hot": True}, {"class_weight": {0: 2.0}}])
+def test_forged_classes_are_an_error(store: Path, options: dict[str, Any]) -> None:
+    """Targets that are none of the manifest's classes are not looked up among them."""
+    reader = StoreReader(store)
+    largest = int(reader.read(np.arange(len(reader))).y.max())
+    forge(store, lambda said: said.update(classes=list(range(largest))))
+    reader = StoreReader(store)
+    feed = Feed(reader, View(range(len(reader))), 8, **options)
+    with pytest.raises(bf.DamagedStoreError, match="but only the classes"):
+        list(feed)
 
 
 def test_deep_json_is_an_error(store: Path) -> None:

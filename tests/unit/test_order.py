@@ -1,5 +1,7 @@
 """The order of an epoch: golden values that must never change, and what follows from them."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -66,3 +68,17 @@ def test_order_of_many_rows_is_light() -> None:
     permutation = order.epoch(0).window(0).permutation
     assert permutation is not None
     assert permutation.dtype == np.uint32
+
+
+@pytest.mark.parametrize("position", [0, 123_456_789, 10**9 - 1])
+def test_order_of_a_billion_rows_is_light(position: int) -> None:
+    """Under 100 MB at any position, in chunks of 5,000 rows of which 200 are mixed at a time."""
+    tracemalloc.start()
+    try:
+        order = Order(10**9, seed=1, bounds=np.arange(0, 10**9 + 1, 5_000), window=200)
+        (row,) = order.rows(7, position, position + 1).tolist()
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert 0 <= row < 10**9
+    assert peak < 100e6

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from brimful.errors import ArgumentError
+from brimful.errors import ArgumentError, DamagedStoreError
 from brimful.feed.one_hot import one_hot_rows, one_hot_schema
 from brimful.feed.supply import Block
 from brimful.schema import Field, Schema, each_of, parts_of
@@ -55,6 +55,7 @@ class Finishing:
             self.schema = replace(self.schema, weight=WEIGHT)
         self._one_hot = one_hot
         self._of_class = None if class_weight is None else weight_of_each(class_weight, schema)
+        self._classes = schema.num_classes if one_hot or class_weight is not None else None
         self._batch_size = batch_size
         self._seed = seed
         self._transform = transform
@@ -79,6 +80,8 @@ class Finishing:
         x, y, w = batch.samples
         if self.schema.weight and w is None:
             w = np.ones(len(batch.rows), np.float32)
+        if self._classes:
+            self._check_classes(y)
         if self._of_class is not None:
             w = w * self._of_class[y]
         if self._one_hot and isinstance(self.schema.target, Field):
@@ -89,6 +92,14 @@ class Finishing:
         if self._pad and len(batch.rows) < self._batch_size:
             samples = Samples(*(each_of(part, self._padded) for part in samples))
         return replace(batch, samples=samples)
+
+    def _check_classes(self, y: Any) -> None:
+        """Refuse targets that are no class: they would count from the end, or as none at all."""
+        if self._classes and len(y) and not (y.min() >= 0 and y.max() < self._classes):
+            raise DamagedStoreError(
+                f"Targets go from {y.min()} to {y.max()}, but only the classes 0 to {self._classes - 1} exist.",
+                "The store is not what packing makes: pack the source again.",
+            )
 
     def _transformed(self, samples: Samples, epoch: int, position: int) -> Samples:
         generator = np.random.Generator(
