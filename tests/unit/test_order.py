@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brimful.errors import ArgumentError
-from brimful.order.epochs import Order, stable_argsort
+from brimful.order.epochs import Order, beginning, permutation, stable_argsort
 
 GOLDEN = {
     (0, 0): [7, 6, 4, 5, 3, 9, 1, 0, 2, 8],
@@ -53,6 +53,28 @@ def test_sorting_is_stable_and_by_all_bits(values: list[int]) -> None:
     """Also of numbers that are equal, or differ in the bits only that their places are written over."""
     draws = np.array(values, np.uint64)
     assert stable_argsort(draws).tolist() == np.argsort(draws, kind="stable").tolist()
+
+
+@given(st.integers(1, 5000), st.integers(0, 2**32 - 1))
+def test_the_beginning_is_that_of_the_whole(n: int, seed: int) -> None:
+    """The same numbers, made sooner."""
+    first = beginning(n, seed, 0, 2, 0)
+    assert first.tolist() == permutation(n, seed, 0, 2, 0)[: len(first)].tolist()
+
+
+def test_a_window_that_has_begun_gives_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before all of its order is made, and after."""
+    monkeypatch.setattr("brimful.order.epochs.MANY", 1)
+    bounds = np.array([0, 100, 350, 360, 1000])
+    wanted = Order(1000, seed=3, bounds=bounds).rows(2, 0, 1000)
+    window = Order(1000, seed=3, bounds=bounds).epoch(2).window(0)
+    window.begin()
+    assert window.is_ready(20)
+    assert not window.is_ready(1000)
+    assert window.rows(5, 20).tolist() == wanted[5:20].tolist()
+    window.prepare()
+    assert window.is_ready(1000)
+    assert window.rows(0, 1000).tolist() == wanted.tolist()
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])

@@ -97,7 +97,7 @@ class Finishing:
         """Refuse targets that are no class: they would count from the end, or as none at all."""
         if self._classes and len(y) and not (y.min() >= 0 and y.max() < self._classes):
             raise DamagedStoreError(
-                f"Targets go from {y.min()} to {y.max()}, but only the classes 0 to {self._classes - 1} exist.",
+                f"Targets go from {y.min()} to {y.max()}, but only the classes to {self._classes - 1}.",
                 "The store is not what packing makes: pack the source again.",
             )
 

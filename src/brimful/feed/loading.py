@@ -120,6 +120,7 @@ class Loading:
         self.slots = slots
         self.left = left
         self.work: list[Future[Any]] = []
+        self.ordering: Future[None] | None = None
         self._reader = reader
         self._view = view
         self._chunks = chunks
@@ -137,10 +138,15 @@ class Loading:
         """Whether all is there."""
         return all(each.done() for each in self.work)
 
-    def wait(self) -> None:
-        """Wait until all is there; raises what kept it from being so."""
+    def wait(self, stop: int) -> None:
+        """Wait until all is there, and the order of its rows up to a position.
+
+        Raises what kept it from being so.
+        """
         for each in self.work:
             each.result()
+        if self.ordering and not self.window.is_ready(stop):
+            self.ordering.result()
 
     def load_keys(self) -> None:
         """Read the keys of its chunks."""

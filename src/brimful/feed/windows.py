@@ -273,11 +273,13 @@ class WindowPass:
             supply.reader, supply.view, window, chunks, slab, slots, supply.kinds_of(chunks), left
         )
         if not window.is_prepared:
-            loading.work.append(self._readers.submit(window.prepare))
+            loading.work.append(self._readers.submit(window.begin))
         if supply.with_keys:
             loading.work.append(self._readers.submit(loading.load_keys))
         for piece, slot in zip(window.pieces[~is_there].tolist(), slots[~is_there].tolist(), strict=True):
             loading.work.append(self._readers.submit(self._load, piece, slot))
+        if not window.is_prepared:
+            loading.ordering = self._readers.submit(window.prepare)
         self._loading[number] = loading
         self._changed.notify_all()
 
@@ -306,7 +308,7 @@ class WindowPass:
         done, seconds = 0, 0.0
         helper = self._readers if supply.pace.is_hungry else None
         for number, first, last in self._epoch.parts(start, stop):
-            loading = self._loaded(number)
+            loading = self._loaded(number, last)
             began = time.perf_counter()
             part = _part(block, slice(done, done + last - first), block.keys)
             loading.read_into(first, last, part, helper)
@@ -324,15 +326,15 @@ class WindowPass:
         supply.pace.made(seconds + time.perf_counter() - began)
         return batches
 
-    def _loaded(self, number: int) -> Loading:
-        """A window, once it is there."""
+    def _loaded(self, number: int, stop: int) -> Loading:
+        """A window, once it is there, and the order of its rows up to a position."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or number in self._loading)
             if self._closed:
                 raise ended()
             loading = self._loading[number]
         try:
-            loading.wait()
+            loading.wait(stop)
         except CancelledError as error:
             raise ended() from error
         return loading

@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from brimful.arguments import whole
 
 ROWS, PIECES = 1, 2  # what is permuted
+MANY = 1 << 20  # rows whose order takes long enough to make that their beginning is made first
+BEGINNING = 16  # it is one in so many of them
 DRAWN_BYTES = 32  # of memory a row while a permutation is made, of which 6 are kept
 
 
@@ -33,6 +35,13 @@ def permutation(n: int, *words: int) -> NDArray[np.unsignedinteger]:
         The permutation, shape `(n,)`, in the smaller of uint32 and uint64 that holds it.
     """
     return stable_argsort(np.random.PCG64(np.random.SeedSequence(words)).random_raw(n))
+
+
+def beginning(n: int, *words: int) -> NDArray[np.unsignedinteger]:
+    """The first numbers of `permutation(n, *words)`, about one in sixteen, in a fraction of its time."""
+    draws = np.random.PCG64(np.random.SeedSequence(words)).random_raw(n)
+    first = np.flatnonzero(draws < np.uint64(2**64 // BEGINNING))
+    return first[stable_argsort(draws[first])].astype(np.uint32 if n <= 2**32 else np.uint64)
 
 
 def stable_argsort(draws: NDArray[np.uint64]) -> NDArray[np.unsignedinteger]:
@@ -94,9 +103,24 @@ class Window:
         """Whether `prepare` has been called."""
         return "_piece_of" in vars(self)
 
+    @cached_property
+    def _beginning(self) -> NDArray[np.unsignedinteger]:
+        return beginning(len(self), *(self.words or ()))
+
+    def begin(self) -> None:
+        """Make now what the first rows need; of many, the order of all takes long."""
+        if self.words is None or len(self) < MANY:
+            self.prepare()
+        else:
+            self._beginning  # noqa: B018 (cached)
+
     def prepare(self) -> None:
         """Make now what would be made at the first look."""
         self.permutation, self._piece_of  # noqa: B018 (cached)
+
+    def is_ready(self, stop: int) -> bool:
+        """Whether the order of the rows up to a position has been made."""
+        return self.is_prepared or ("_beginning" in vars(self) and stop <= len(self._beginning))
 
     def places(self, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.unsignedinteger]]:
         """Where the rows at some positions in the window lie.
@@ -104,8 +128,12 @@ class Window:
         Returns:
             The rows, and the piece that each is in, by its place among `pieces`.
         """
-        at = np.arange(start, stop) if self.permutation is None else self.permutation[start:stop]
-        piece = self._piece_of[at]
+        if not self.is_prepared and self.is_ready(stop):
+            at = self._beginning[start:stop]
+            piece = np.searchsorted(self.offsets, at, side="right").astype(np.uint32) - np.uint32(1)
+        else:
+            at = np.arange(start, stop) if self.permutation is None else self.permutation[start:stop]
+            piece = self._piece_of[at]
         return at + (self.firsts - self.offsets[:-1])[piece], piece
 
     def rows(self, start: int, stop: int) -> NDArray[np.int64]:
