@@ -55,7 +55,7 @@ def main(names: tuple[str, ...], mnist_path: Path | None, write: Path | None) ->
         "beyond": lambda: feed.beyond(rounds=3),
         "hard-disk": lambda: feed.slow(rounds=3),
         "feed-scaling": lambda: feed.scaling((10_000, 100_000, 1_000_000, 10_000_000)),
-        "fit": lambda: fitting.fitting(tree, rounds=3),
+        "fit": lambda: fitting.fitting(tree, rounds=9),
         "pairs": shuffling.pairs,
         "labels": shuffling.labels,
         "shuffled-accuracy": lambda: shuffling.accuracy(tree, None if mnist_path else GROUP),

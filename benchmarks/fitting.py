@@ -1,10 +1,12 @@
 """Fitting: `fit` of lenet from a store and on arrays in memory, on each backend, and from raw files on.
 
-Each contender trains in a process of its own, which this module also is: `python -m benchmarks.fitting`.
+A backend has a process of its own, which this module also is: `KERAS_BACKEND=jax python -m benchmarks.fitting
+TREE ROUNDS` prints a JSON line.
 """
 
 import json
 import os
+import statistics
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -19,51 +21,45 @@ from benchmarks.stores import story_store
 from benchmarks.table import Table, median, ratios, say, timed
 
 BATCH_SIZE = 512
-BACKENDS = {"tensorflow": 5, "torch": 3, "jax": 2}
-"""Epochs on each."""
+BACKENDS = ("tensorflow", "torch", "jax")
+EPOCHS = 5  # from raw files
+RAW_ROUNDS = 3
 
 TEXT = """
-`model.fit` of lenet, batches of 512, a tenth of the story's files held back; compiled before the clock
-runs, arrays and store read before. The two take turns. Wait: the share of the time in which the model
-waited for the feed, counted by the feed. "From raw files": scanning and packing them, then five epochs
-from the store.
+An epoch of `model.fit` of lenet, batches of 512, a tenth of the story's files held back, everything
+compiled and read before; arrays and store take turns, epoch by epoch, {rounds} times. Wait: the share of
+the time in which the model waited for the feed, counted by the feed. "From raw files": scanning and
+packing them, then five epochs from the store, against five such epochs on arrays.
 """
 
 
 def fitting(tree: Path, rounds: int) -> Table:
     """Seconds of each."""
-    columns = ("", "seconds", "x the seconds of arrays (each round)", "wait")
-    table = Table("fit, from a store and on arrays in memory", TEXT, columns)
+    columns = ("", "seconds", "x the seconds of arrays (each round)", "wait, most of all rounds")
+    table = Table("fit, from a store and on arrays in memory", TEXT.format(rounds=rounds), columns)
     story_store(tree)
-    for backend, epochs in BACKENDS.items():
+    for backend in BACKENDS:
         if find_spec(backend) is None:
             table.notes.append(f"{backend} is not installed here.")
             continue
-        ways = ["arrays", "store", *(["raw"] if backend == "tensorflow" else [])]
-        told: dict[str, list[dict[str, float]]] = {way: [] for way in ways}
-        for turn in range(rounds):
-            for way in ways if turn % 2 else reversed(ways):
-                told[way].append(_run(backend, way, tree, epochs))
-                say(f"  {backend}, round {turn + 1}: {way}: {told[way][-1]}")
-        seconds = {way: [each["seconds"] for each in runs] for way, runs in told.items()}
-        for way in ways:
-            by = "" if way == "arrays" else ratios(seconds[way], seconds["arrays"])
-            wait = "" if way == "arrays" else f"{max(each['wait'] for each in told[way]):.2%}"
-            name = {"arrays": "arrays in memory", "store": "the store", "raw": "from raw files"}[way]
-            table.rows.append((f"{backend}, {epochs} epochs, {name}", median(seconds[way]), by, wait))
+        environment = {**os.environ, "KERAS_BACKEND": backend, "TF_ENABLE_ONEDNN_OPTS": "1"}
+        command = [sys.executable, "-m", "benchmarks.fitting", str(tree), str(rounds)]
+        done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
+        told = json.loads(done.stdout.splitlines()[-1])
+        say(f"  {backend}: {told}")
+        arrays, store = told["arrays"], told["store"]
+        table.rows.append((f"{backend}, arrays in memory", median(arrays), "", ""))
+        wait = f"{max(told['wait']):.2%}"
+        table.rows.append((f"{backend}, the store", median(store), ratios(store, arrays), wait))
+        if told["raw"]:
+            five = [EPOCHS * statistics.median(arrays)] * len(told["raw"])
+            cells = (median(told["raw"]), ratios(told["raw"], five), "")
+            table.rows.append((f"{backend}, from raw files to {EPOCHS} epochs", *cells))
     return table
 
 
-def _run(backend: str, way: str, tree: Path, epochs: int) -> dict[str, float]:
-    environment = {**os.environ, "KERAS_BACKEND": backend, "TF_ENABLE_ONEDNN_OPTS": "1"}
-    command = [sys.executable, "-m", "benchmarks.fitting", way, str(tree), str(epochs)]
-    done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    told: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return told
-
-
-def main(way: str, tree: Path, epochs: int) -> None:
-    """Train one way, and tell."""
+def main(tree: Path, rounds: int) -> None:
+    """Train, and tell."""
     import keras
 
     from brimful.training.models import build_model, compile_for, lenet
@@ -72,38 +68,31 @@ def main(way: str, tree: Path, epochs: int) -> None:
     data = bf.open(story_store(tree))
     model = build_model(lenet, data.schema)
     compile_for(model, data.schema)
-    waited = [0.0]
-
-    def count(batches: Any) -> Any:
-        def note(*_: Any) -> None:
-            waited[0] += batches.stats.wait_seconds
-
-        return keras.callbacks.LambdaCallback(on_epoch_end=note)
-
-    def fit(batches: Any, epochs: int) -> None:
-        model.fit(batches, epochs=epochs, verbose=0, callbacks=[count(batches)])
-
     batches = data.split(test=0.1)[0].batches(BATCH_SIZE)
-    if way == "arrays":
-        x, y = (np.concatenate(parts) for parts in zip(*batches, strict=True))
-        model.fit(x[: 2 * BATCH_SIZE], y[: 2 * BATCH_SIZE], batch_size=BATCH_SIZE, verbose=0)
-        seconds = timed(lambda: model.fit(x, y, batch_size=BATCH_SIZE, epochs=epochs, verbose=0))
-    elif way == "store":
-        model.fit(batches, steps_per_epoch=2, epochs=1, verbose=0)
-        for _ in batches:
-            pass
-        seconds = timed(lambda: fit(batches, epochs))
-    else:
-        model.fit(batches, steps_per_epoch=2, epochs=1, verbose=0)
+    x, y = (np.concatenate(parts) for parts in zip(*batches, strict=True))
+
+    def on_arrays() -> None:
+        model.fit(x, y, batch_size=BATCH_SIZE, verbose=0)
+
+    def on_store(batches: Any = batches, epochs: int = 1) -> None:
+        model.fit(batches, epochs=epochs, verbose=0)
+
+    def from_raw() -> None:
         with TemporaryDirectory(dir=".bench") as folder:
+            packed = bf.pack(bf.scan(tree), Path(folder) / "x.brim")
+            on_store(packed.split(test=0.1)[0].batches(BATCH_SIZE), EPOCHS)
 
-            def train() -> None:
-                packed = bf.pack(bf.scan(tree), Path(folder) / "x.brim")
-                fit(packed.split(test=0.1)[0].batches(BATCH_SIZE), epochs)
-
-            seconds = timed(train)
-    print(json.dumps({"seconds": seconds, "wait": waited[0] / seconds}))
+    told: dict[str, list[float]] = {"arrays": [], "store": [], "wait": [], "raw": []}
+    on_arrays()
+    on_store()
+    for turn in range(rounds):
+        for name, fit in sorted({"arrays": on_arrays, "store": on_store}.items(), reverse=turn % 2 == 1):
+            told[name].append(timed(fit))
+        told["wait"].append(batches.stats.wait_seconds / told["store"][-1])
+    if keras.backend.backend() == "tensorflow":
+        told["raw"] = [timed(from_raw) for _ in range(RAW_ROUNDS)]
+    print(json.dumps(told))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]))

@@ -1,9 +1,11 @@
 """Pace: who makes the batches, threads or the loop."""
 
+import time
 from collections.abc import Iterator
 from functools import partial
 from itertools import cycle
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,13 @@ import pytest
 import brimful as bf
 from brimful.feed.feed import Feed
 from brimful.feed.pace import Pace
+from brimful.feed.recycler import LEAST, Recycler
+from brimful.feed.windows import WindowSupply
 from brimful.order.view import View
+from brimful.store.chunk_files import ChunkFiles
+from brimful.store.format import Layout
+from brimful.store.packing import pack
+from brimful.store.reader import StoreReader
 
 
 def seen(cores: int, *, away: float, making: float) -> Pace:
@@ -53,6 +61,41 @@ def test_the_same_batches_whoever_makes_them(tmp_path: Path, monkeypatch: pytest
         delivered.append(labels.tolist())
     assert sorted(delivered[0]) == sorted([*range(9000)] * 2)
     assert delivered[0] == delivered[1] == delivered[2]
+
+
+def test_no_batch_is_held_by_what_waits_for_a_reader(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A loop that decodes while chunks are read asks nobody for help who is busy: batches would wait there."""
+    monkeypatch.setattr(Pace, "is_hungry", property(lambda _: True))
+    x = np.random.default_rng(0).random((8000, 1000), np.float32)
+    source = bf.scan([(row, at) for at, row in enumerate(x)])
+    layout = Layout(source.schema, chunk_bytes=400_000, shard_bytes=4_000_000)
+    reader = StoreReader(pack(source._reader, np.arange(8000), tmp_path / "x.brim", layout=layout).path)
+    read, empty, take_back = ChunkFiles.read, Recycler.empty, Recycler._take_back
+    live = [0]
+
+    def slow_read(*arguments: Any) -> memoryview:
+        time.sleep(0.003)
+        return read(*arguments)
+
+    def lent(recycler: Recycler, shape: tuple[int, ...], dtype: str) -> Any:
+        live.append(live[-1] + (np.empty(shape, dtype).nbytes >= LEAST))
+        return empty(recycler, shape, dtype)
+
+    def taken_back(*arguments: Any) -> None:
+        live.append(live[-1] - 1)
+        take_back(*arguments)
+
+    monkeypatch.setattr("brimful.feed.loading.LEAST_BYTES", 1000)
+    monkeypatch.setattr(ChunkFiles, "read", slow_read)
+    monkeypatch.setattr(Recycler, "empty", lent)
+    monkeypatch.setattr(Recycler, "_take_back", taken_back)
+    feed = Feed(reader, View(range(8000)), 50, seed=1, memory="22MB")
+    assert isinstance(feed.supply, WindowSupply)
+    assert feed.supply.budget.window < 30
+    assert sum(len(y) for _, y in feed) == 8000
+    assert 0 < max(live) <= 3
 
 
 def _next(answers: Iterator[bool], _: Pace) -> bool:
