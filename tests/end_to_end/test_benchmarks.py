@@ -6,7 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-
 GPU = Path(__file__).parents[2] / "benchmarks" / "gpu.py"
 
 
