@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 INTRODUCTION = """# Benchmarks
 
 `make bench` measures all of this again (some two hours, 30 GB of disk; as root, for caches are dropped and
-control groups made), `make bench MNIST=mnist.npz` on MNIST; `python -m benchmarks reading cold` measures some.
-Contenders take turns in one run; a figure is the median of its rounds, a ratio is taken within each round. The
+control groups made), `make bench MNIST=mnist.npz` on MNIST; `python -m benchmarks reading cold` some of it.
+Contenders take turns in one run; a figure is the median of its rounds, a ratio is taken in each round. The
 machine is shared: ratios hold, absolutes drift.
 
 Measured on {machine}. The data: {data}.
