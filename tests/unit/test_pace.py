@@ -64,7 +64,7 @@ def test_the_same_batches_whoever_makes_them(tmp_path: Path, monkeypatch: pytest
 
 
 def test_no_batch_is_held_by_what_waits_for_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A loop that decodes while chunks are read asks no busy reader for help: batches would wait there."""
+    """A loop that decodes while chunks are read asks busy readers for help: no batch waits in their queue."""
     monkeypatch.setattr(Pace, "is_hungry", property(lambda _: True))
     x = np.random.default_rng(0).random((8000, 1000), np.float32)
     source = bf.scan([(row, at) for at, row in enumerate(x)])

@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -171,10 +171,12 @@ class Loading:
             for here in steps:  # each goes to whoever asks next
                 self._decode(places[:, here], piece[here], [array[here] for array in block.samples.arrays])
 
-        rest = helper.submit(decode) if helper and len(rows) > step else None
+        task = [decode]  # emptied below: what waits in the queue of those who read must not hold the block
+        rest = helper.submit(_do, task) if helper and len(rows) > step else None
         decode()
         if rest and not rest.cancel():
             rest.result()
+        task.clear()
         if self._keys:
             of_keys = zip(piece.tolist(), (rows - self._first_rows[piece]).tolist(), strict=True)
             block.keys.extend(self._keys[i][j].as_py() for i, j in of_keys)
@@ -203,6 +205,12 @@ class Loading:
             self._decode_alike(self._kinds[number], places[:, which], some)
             for out, values in zip(outs, some, strict=True):
                 out[which] = values
+
+
+def _do(task: list[Callable[[], None]]) -> None:
+    """Do what is still to be done."""
+    for work in task:
+        work()
 
 
 def _as_rows(array: NDArray[Any]) -> NDArray[np.uint8]:

@@ -306,11 +306,11 @@ class WindowPass:
         supply = self._supply
         block = supply.empty(stop - start)
         done, seconds = 0, 0.0
-        helper = self._readers if supply.pace.is_hungry and self._is_idle else None
         for number, first, last in self._epoch.parts(start, stop):
             loading = self._loaded(number, last)
             began = time.perf_counter()
             part = _part(block, slice(done, done + last - first), block.keys)
+            helper = self._readers if supply.pace.is_hungry else None
             loading.read_into(first, last, part, helper)
             seconds += time.perf_counter() - began
             self._count_off(number, loading, last - first)
@@ -325,12 +325,6 @@ class WindowPass:
         supply.count("decode", seconds + time.perf_counter() - began)
         supply.pace.made(seconds + time.perf_counter() - began)
         return batches
-
-    @property
-    def _is_idle(self) -> bool:
-        """Whether no chunk is being read: what is asked of those who read would wait behind it, held."""
-        with self._changed:
-            return all(loading.is_loaded for loading in self._loading.values())
 
     def _loaded(self, number: int, stop: int) -> Loading:
         """A window, once it is there, and the order of its rows up to a position."""
