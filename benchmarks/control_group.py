@@ -1,63 +1,64 @@
-"""ControlGroup: a limit on the memory of a process, and on what it reads, set by the kernel."""
+"""Control group: a limit on the memory of processes, and on what they read, set by the kernel."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 ROOT = Path("/sys/fs/cgroup")
+UNIFIED = (ROOT / "cgroup.controllers").exists()  # version 2, in which one folder has all limits
 
 
+@dataclass(frozen=True)
 class ControlGroup:
+    """A control group that there is.
+
+    Attributes:
+        folders: Its folders; in version 1 the first is that of memory.
+    """
+
+    folders: list[Path]
+
+    @property
+    def prefix(self) -> list[str]:
+        """What to put before a command, so that it runs in the group."""
+        enter = "; ".join(f"echo $$ > {folder}/cgroup.procs" for folder in self.folders)
+        return ["sh", "-c", f'{enter}; exec "$@"', "sh"]
+
+    @property
+    def peak(self) -> int:
+        """The most memory that was in use, in bytes, page cache included."""
+        name = "memory.peak" if UNIFIED else "memory.max_usage_in_bytes"
+        return int((self.folders[0] / name).read_text())
+
+
+@contextmanager
+def control_group(memory: int, disk: tuple[int, int] | None = None) -> Iterator[ControlGroup]:
     """A control group for the time of a context, version 1 or 2. Only root can make one.
 
     Args:
         memory: Bytes of memory, page cache included.
         disk: Reads a second, and bytes a second, of the disk that holds this folder; None for no limit.
     """
-
-    def __init__(self, memory: int, disk: tuple[int, int] | None = None) -> None:
-        self._memory = memory
-        self._disk = disk
-        self._unified = (ROOT / "cgroup.controllers").exists()
-        name = f"brimful-{os.getpid()}"
-        self._folders = [ROOT / name] if self._unified else [ROOT / "memory" / name]
-        if disk and not self._unified:
-            self._folders.append(ROOT / "blkio" / name)
-
-    def __enter__(self) -> Self:
-        for folder in self._folders:
-            folder.mkdir()
-        device = Path.cwd().stat().st_dev
-        disk = f"{os.major(device)}:{os.minor(device)}"
-        if self._unified:
-            (self._folders[0] / "memory.max").write_text(str(self._memory))
-            if self._disk:
-                (self._folders[0] / "io.max").write_text(f"{disk} riops={self._disk[0]} rbps={self._disk[1]}")
-            return self
-        (self._folders[0] / "memory.limit_in_bytes").write_text(str(self._memory))
-        if self._disk:
-            (self._folders[1] / "blkio.throttle.read_iops_device").write_text(f"{disk} {self._disk[0]}")
-            (self._folders[1] / "blkio.throttle.read_bps_device").write_text(f"{disk} {self._disk[1]}")
-        return self
-
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        for folder in self._folders:
+    device = Path.cwd().stat().st_dev
+    number, (reads, rate) = f"{os.major(device)}:{os.minor(device)}", disk or (0, 0)
+    if UNIFIED:
+        limits = [("", "memory.max", f"{memory}"), ("", "io.max", f"{number} riops={reads} rbps={rate}")]
+    else:
+        limits = [
+            ("memory", "memory.limit_in_bytes", f"{memory}"),
+            ("blkio", "blkio.throttle.read_iops_device", f"{number} {reads}"),
+            ("blkio", "blkio.throttle.read_bps_device", f"{number} {rate}"),
+        ]
+    limits = limits if disk else limits[:1]
+    folders = {each: ROOT / each / f"brimful-{os.getpid()}" for each, _, _ in limits}
+    for folder in folders.values():
+        folder.mkdir()
+    try:
+        for each, name, limit in limits:
+            (folders[each] / name).write_text(limit)
+        yield ControlGroup(list(folders.values()))
+    finally:
+        for folder in folders.values():
             folder.rmdir()
-
-    @property
-    def prefix(self) -> list[str]:
-        """What to put before a command, so that it runs in the group."""
-        enter = "; ".join(f"echo $$ > {folder}/cgroup.procs" for folder in self._folders)
-        return ["sh", "-c", f'{enter}; exec "$@"', "sh"]
-
-    @property
-    def peak(self) -> int:
-        """The most memory that was in use, in bytes, page cache included."""
-        name = "memory.peak" if self._unified else "memory.max_usage_in_bytes"
-        return int((self._folders[0] / name).read_text())

@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from mmap import mmap
 from pathlib import Path
 
@@ -113,7 +112,7 @@ def main(name: str, store: Path, memory: str) -> None:
     began, cpu = time.perf_counter(), time.process_time()
     first = None
     rows = 0
-    for n, at in zip(CONTENDERS[name](store, memory), count(), strict=False):
+    for at, n in enumerate(CONTENDERS[name](store, memory)):
         rows += n
         first = time.perf_counter() - began if at == 0 else first
     seconds = time.perf_counter() - began

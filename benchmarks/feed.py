@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import brimful as bf
-from benchmarks.control_group import ControlGroup
+from benchmarks.control_group import control_group
 from benchmarks.reading import drop_caches
 from benchmarks.stores import records_of, store_of
 from benchmarks.table import Table, median, ratios, say
@@ -105,7 +105,7 @@ def _turns(
     for turn in range(rounds):
         for name in names:
             drop_caches()
-            with ControlGroup(GIB, disk) as group:
+            with control_group(GIB, disk) as group:
                 told[name].append(_pass(name, store, BUDGET, group.prefix))
                 told[name][-1]["group"] = group.peak
             say(f"  round {turn + 1}: {name}: {told[name][-1]}")

@@ -18,6 +18,7 @@ import keras
 import numpy as np
 
 import brimful as bf
+from brimful.training.models import lenet
 
 SHAPE = (28, 28)
 CLASSES = 10
@@ -38,29 +39,10 @@ class Images:
         return self._codes[at] / np.float32(255), at % CLASSES
 
 
-def lenet() -> keras.Model:
-    """LeNet-5 with padding and max-pooling."""
-    layers = keras.layers
-    return keras.Sequential(
-        [
-            keras.Input(SHAPE),
-            layers.Reshape((*SHAPE, 1)),
-            layers.Conv2D(6, 5, padding="same", activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Conv2D(16, 5, padding="same", activation="relu"),
-            layers.MaxPooling2D(),
-            layers.Flatten(),
-            layers.Dense(120, activation="relu"),
-            layers.Dense(84, activation="relu"),
-            layers.Dense(CLASSES, activation="softmax"),
-        ]
-    )
-
-
-def one_layer() -> keras.Model:
+def one_layer(input_shape: tuple[int, ...], num_classes: int) -> keras.Model:
     """The least there is to train: the feed has to be quick for it."""
-    layers = [keras.Input(SHAPE), keras.layers.Flatten(), keras.layers.Dense(CLASSES, activation="softmax")]
-    return keras.Sequential(layers)
+    dense = keras.layers.Dense(num_classes, activation="softmax")
+    return keras.Sequential([keras.Input(input_shape), keras.layers.Flatten(), dense])
 
 
 def accelerators() -> list[str]:
@@ -129,9 +111,9 @@ def main(samples: int, batch_size: int, rounds: int, cpu: bool) -> None:
 
 
 def _measure(
-    build: Callable[[], keras.Model], batches: Any, x: np.ndarray, y: np.ndarray, tf_data: Any, rounds: int
+    build: Callable[..., keras.Model], batches: Any, x: np.ndarray, y: np.ndarray, tf_data: Any, rounds: int
 ) -> dict[str, Any]:
-    model = build()
+    model = build(SHAPE, CLASSES)
     model.compile("adam", "sparse_categorical_crossentropy")
     size = batches.feed.batch_size
     ways: dict[str, Callable[[], object]] = {

@@ -16,9 +16,8 @@ class ReadAhead(Generic[Piece, Result]):
     """Do `work` on each of `pieces` in threads; iterating gives the results in order.
 
     Work starts at the first `next`; what no thread has begun when its result is wanted is done by the thread
-    that wants it. At most `depth` pieces exist at a time: in work, done and
-    waiting, or handed out. An error in a thread is raised in its turn. Leaving the context stops
-    the threads, whatever is left.
+    that wants it. At most `depth` pieces exist at a time: in work, done and waiting, or handed out. An error
+    in a thread is raised in its turn. Leaving the context stops the threads, whatever is left.
 
     Args:
         work: What to do; called in several threads at once.

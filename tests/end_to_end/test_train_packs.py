@@ -10,7 +10,10 @@ import pytest
 
 import brimful as bf
 from brimful.cli.main import main
+from brimful.store.format import Layout
 from brimful.store.origin import Changes
+from brimful.store.packing import pack
+from tests.faults.stores import files_of
 from tests.trees import Tree
 
 Train = Callable[..., tuple[int, dict[str, Any], str]]
@@ -169,3 +172,19 @@ def test_packing_what_has_not_changed_writes_nothing_but_mends(
     shard.write_bytes(damaged)
     bf.scan(images.path).pack_into(store)
     assert shard.read_bytes() == content
+
+
+@pytest.mark.parametrize("samples", [1, 30])
+def test_another_seed_or_layout_is_packed_though_nothing_has_changed(
+    make_tree: Callable[..., Tree], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, samples: int
+) -> None:
+    """The store that is asked for is what comes out, with the bytes of one packed from scratch."""
+    monkeypatch.setattr("brimful.store.origin.SETTLED", 0)
+    source = bf.scan(make_tree(samples, (3, 3), 1).path)
+    store = tmp_path / "data.brim"
+    layout = Layout(source.schema, chunk_bytes=200, shard_bytes=400)
+    pack(source._reader, np.arange(samples), store, layout=layout)
+    for seed in (0, 7):
+        source.pack_into(store, split_seed=seed, overwrite=True)
+        source.pack_into(tmp_path / f"{seed}.brim", split_seed=seed)
+        assert files_of(store) == files_of(tmp_path / f"{seed}.brim")

@@ -12,6 +12,7 @@ import brimful as bf
 from brimful.feed.budget import divide
 from brimful.feed.feed import Feed
 from brimful.feed.rows import RowSupply
+from brimful.feed.stats import Stats
 from brimful.sizes import parse_bytes, readable
 from tests.trees import Tree
 
@@ -283,3 +284,15 @@ def test_several_threads_over_the_same_batches_end_one_another(make_tree: Callab
         thread.join()
     assert set(errors) <= {bf.PassEndedError}
     assert not threads()
+
+
+@pytest.mark.parametrize("most", [0, 1 << 24])
+def test_distinct_samples_are_counted_in_bits_or_bytes(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that comes again counts as a sample, not as another one."""
+    monkeypatch.setattr("brimful.feed.stats.MOST_BYTES", most)
+    stats = Stats(0, 1000)
+    rows = np.random.default_rng(0).integers(0, 1000, (200, 9))
+    for batch in rows:
+        stats.count(batch)
+    assert (stats.samples, stats.distinct_samples) == (1800, len(np.unique(rows)))
+    assert stats.distinct_samples < 1000

@@ -12,6 +12,7 @@ import pytest
 
 import brimful as bf
 from brimful.feed.feed import Feed
+from brimful.feed.loading import step_rows
 from brimful.feed.pace import Pace
 from brimful.feed.recycler import LEAST, Recycler
 from brimful.feed.windows import WindowSupply
@@ -22,9 +23,9 @@ from brimful.store.packing import pack
 from brimful.store.reader import StoreReader
 
 
-def seen(cores: int, *, away: float, making: float) -> Pace:
+def seen(threads: int, *, away: float, making: float) -> Pace:
     """The pace of a loop that has taken twenty pieces."""
-    pace = Pace(cores)
+    pace = Pace(threads)
     for _ in range(20):
         pace.made(making)
         pace.away(away)
@@ -32,7 +33,7 @@ def seen(cores: int, *, away: float, making: float) -> Pace:
 
 
 @pytest.mark.parametrize(
-    ("cores", "away", "making", "is_hungry"),
+    ("threads", "away", "making", "is_hungry"),
     [
         (2, 0.0001, 0.001, True),
         (2, 0.03, 0.001, False),  # it trains meanwhile
@@ -40,10 +41,10 @@ def seen(cores: int, *, away: float, making: float) -> Pace:
         (8, 0.0001, 0.001, False),  # many threads make more than the loop
     ],
 )
-def test_who_makes_batches(cores: int, away: float, making: float, is_hungry: bool) -> None:
+def test_who_makes_batches(threads: int, away: float, making: float, is_hungry: bool) -> None:
     """The loop, if it comes back at once, on few cores, for what takes little."""
-    assert seen(cores, away=away, making=making).is_hungry == is_hungry
-    assert not Pace(cores).is_hungry
+    assert seen(threads, away=away, making=making).is_hungry == is_hungry
+    assert not Pace(threads).is_hungry
 
 
 def test_the_same_batches_whoever_makes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -61,6 +62,21 @@ def test_the_same_batches_whoever_makes_them(tmp_path: Path, monkeypatch: pytest
         delivered.append(labels.tolist())
     assert sorted(delivered[0]) == sorted([*range(9000)] * 2)
     assert delivered[0] == delivered[1] == delivered[2]
+
+
+def test_a_batch_size_beyond_all_measure_is_one_short_batch(tmp_path: Path) -> None:
+    """Memory is taken for the rows there are, not for those that a batch could have."""
+    data = bf.pack(bf.scan([(np.full(100, at, np.float32), at) for at in range(60)]), tmp_path / "x.brim")
+    ((x, _),) = Feed(data._reader, View(range(60)), 10**12, memory="10MB")
+    assert sorted(x[:, 0].tolist()) == list(range(60))
+
+
+def test_what_a_thread_decodes_at_a_time_does_not_grow_with_the_batch() -> None:
+    """A quarter of a group for two threads to share, but of a large batch no more than fits a cache."""
+    assert step_rows(3584, 3144) == 896
+    assert step_rows(512, 3144) * 3144 <= 1 << 20
+    assert step_rows(10**6, 3144) * 3144 <= 1 << 22
+    assert step_rows(10, 10**9) == 1
 
 
 def test_no_batch_is_held_by_what_waits_for_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

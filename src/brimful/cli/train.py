@@ -120,15 +120,15 @@ def train(
     plan = TrainingPlan(**options)
     parse_bytes(plan.memory)
     check_free(Path(plan.run))
-    if is_store(Path(data)):
+    if is_packed := is_store(Path(data)):
         skip = on_bad == "skip"
         refuse_for_store(Path(data), {**data_said, "on_bad": skip, "store": store, "no_pack": no_pack})
-        build = start_keras(plan)
+    build = start_keras(plan)
+    skipped: tuple[Fault, ...] = ()
+    if is_packed:
         samples: Source | Dataset = open_store(data)
-        skipped: tuple[Fault, ...] = ()
         screen.say(repr(samples), "bold")
     else:
-        build = start_keras(plan)
         samples = source = scan_data(screen, data, on_bad=on_bad, **data_said)
         skipped = source.skipped
         say_source(screen, source)
@@ -164,7 +164,7 @@ def packed(source: Source, store: Path, plan: TrainingPlan, screen: Screen) -> D
     """The store of a source: as it is if it fits, or else packed now."""
     from brimful.training.train import check_trainable
 
-    check_trainable(source.name, source.schema)  # before it is packed, which may take hours
+    check_trainable(source.name, source.schema)  # what cannot be is said before hours of packing
     _sides(source, plan)
     if source.is_packed_in(store):
         screen.say(f"  packed in {store}, and not changed since")

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 STEPS = 4  # in which a group of batches is decoded, so that two threads can share them
 LEAST_BYTES = 1 << 20  # of samples that are decoded at a time: for less, nobody is woken
+MOST_BYTES = 1 << 22  # and what stays in the processor's cache, with its codes
 
 _scratch = threading.local()
 
@@ -164,7 +165,7 @@ class Loading:
         block.rows[:], piece = self.window.places(start, stop)
         rows = self._view.at(block.rows)
         places = rows + np.take(self._shifts, piece, axis=1)
-        step = max(-(-len(rows) // STEPS), LEAST_BYTES // self._reader.schema.nbytes)
+        step = step_rows(len(rows), self._reader.schema.nbytes)
         steps = iter([slice(first, first + step) for first in range(0, len(rows), step)])
 
         def decode() -> None:
@@ -205,6 +206,12 @@ class Loading:
             self._decode_alike(self._kinds[number], places[:, which], some)
             for out, values in zip(outs, some, strict=True):
                 out[which] = values
+
+
+def step_rows(n: int, row_bytes: int) -> int:
+    """How many of n rows are decoded at a time."""
+    least, most = max(1, LEAST_BYTES // row_bytes), max(1, MOST_BYTES // row_bytes)
+    return min(max(-(-n // STEPS), least), most)
 
 
 def _do(task: list[Callable[[], None]]) -> None:

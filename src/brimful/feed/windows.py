@@ -111,8 +111,9 @@ class WindowSupply:
 
     def empty(self, n: int) -> Block:
         """A block for n samples, with any values in it."""
-        schema, most = self.reader.schema, self.budget.group * self.batch_size  # of one size: all fit all
-        arrays = (self._recycler.empty((most, *field.shape), field.dtype)[:n] for field in schema.fields)
+        schema = self.reader.schema
+        size = min(self.budget.group * self.batch_size, self.order.n)  # the same for all: each fits each
+        arrays = (self._recycler.empty((size, *field.shape), field.dtype)[:n] for field in schema.fields)
         return Block(np.empty(n, np.int64), Samples(*schema.structured(arrays)), [])
 
     def begin(self, epoch: int, start: int, stop: int) -> "WindowPass":
@@ -322,8 +323,9 @@ class WindowPass:
             here = slice(at, at + size)
             batch = _part(block, here, block.keys[here])
             batches.append(supply.finish(batch, self._number, start + at))
-        supply.count("decode", seconds + time.perf_counter() - began)
-        supply.pace.made(seconds + time.perf_counter() - began)
+        seconds += time.perf_counter() - began
+        supply.count("decode", seconds)
+        supply.pace.made(seconds)
         return batches
 
     def _loaded(self, number: int, stop: int) -> Loading:

@@ -126,7 +126,7 @@ class Window:
 
     def is_ready(self, stop: int) -> bool:
         """Whether the order of the rows up to a position has been made."""
-        return self.is_prepared or ("_beginning" in vars(self) and stop <= len(self._beginning))
+        return self.is_prepared or stop <= len(vars(self).get("_beginning", ()))
 
     def places(self, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.unsignedinteger]]:
         """Where the rows at some positions in the window lie.
@@ -135,7 +135,7 @@ class Window:
             The rows, and the piece that each is in, by its place among `pieces`.
         """
         at: NDArray[np.integer]
-        if not self.is_prepared and self.is_ready(stop):
+        if not self.is_prepared and stop <= len(vars(self).get("_beginning", ())):
             at = self._beginning[start:stop]
             piece = np.searchsorted(self.offsets, at, side="right").astype(np.uint32) - np.uint32(1)
         else:

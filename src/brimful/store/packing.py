@@ -255,7 +255,8 @@ class _Packing:
             if PARTIAL_NAME.fullmatch(path.name):
                 remove(path)
         origin = Origin(self._reader, self._rows, old, check_content=check_content)
-        if old and origin.is_unchanged and verify(self._path, self._progress).ok:
+        is_unchanged = old is not None and old.manifest.layout == self._layout and origin.is_unchanged
+        if old and is_unchanged and verify(self._path, self._progress).ok:
             self._remove_others(old.manifest)
             return self._packed(origin, old.manifest, clock, None)
         finished = Finished(self._path, self._identity(check_content=check_content))
