@@ -24,8 +24,8 @@ class ReadAhead(Generic[Piece, Result]):
         pieces: What to do it on.
         threads: How many threads.
         depth: How many pieces may exist at a time, at least 2.
-        in_threads: Asked for each piece: whether a thread may begin it. What none may, is done by the thread
-            that wants it.
+        here: What to do instead on what no thread has begun when its result is wanted; by default `work`.
+        in_threads: Asked for each piece: whether a thread may begin it.
     """
 
     def __init__(
@@ -35,9 +35,11 @@ class ReadAhead(Generic[Piece, Result]):
         *,
         threads: int,
         depth: int,
-        in_threads: Callable[[], bool] = lambda: True,
+        here: Callable[[Piece], Result] | None = None,
+        in_threads: Callable[[Piece], bool] = lambda _: True,
     ) -> None:
         self._work = work
+        self._here = here or work
         self._pieces = iter(pieces)
         self._depth = depth
         self._in_threads = in_threads
@@ -51,7 +53,7 @@ class ReadAhead(Generic[Piece, Result]):
             while self._pending:
                 piece, future = self._pending.popleft()
                 # rather than wait for what no thread has begun, do it here
-                result = self._work(piece) if future is None or future.cancel() else future.result()
+                result = self._here(piece) if future is None or future.cancel() else future.result()
                 self.check()
                 self._submit(1)
                 yield result
@@ -78,7 +80,7 @@ class ReadAhead(Generic[Piece, Result]):
 
     def _submit(self, count: int) -> None:
         for _, piece in zip(range(count), self._pieces, strict=False):
-            future = self._pool.submit(self._work, piece) if self._in_threads() else None
+            future = self._pool.submit(self._work, piece) if self._in_threads(piece) else None
             self._pending.append((piece, future))
 
     def __enter__(self) -> Self:

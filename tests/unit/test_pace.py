@@ -1,6 +1,7 @@
 """Pace: who makes the batches, threads or the loop."""
 
 import time
+import weakref
 from collections.abc import Iterator
 from functools import partial
 from itertools import cycle
@@ -12,9 +13,8 @@ import pytest
 
 import brimful as bf
 from brimful.feed.feed import Feed
-from brimful.feed.loading import step_rows
 from brimful.feed.pace import Pace
-from brimful.feed.recycler import LEAST, Recycler
+from brimful.feed.recycler import Recycler
 from brimful.feed.windows import WindowSupply
 from brimful.order.view import View
 from brimful.store.chunk_files import ChunkFiles
@@ -37,12 +37,11 @@ def seen(threads: int, *, away: float, making: float) -> Pace:
     [
         (2, 0.0001, 0.001, True),
         (2, 0.03, 0.001, False),  # it trains meanwhile
-        (2, 0.0001, 0.02, False),  # so long that waking a thread is nothing to it
         (8, 0.0001, 0.001, False),  # many threads make more than the loop
     ],
 )
 def test_who_makes_batches(threads: int, away: float, making: float, is_hungry: bool) -> None:
-    """The loop, if it comes back at once, on few cores, for what takes little."""
+    """The loop too, if it comes back at once, on few cores."""
     assert seen(threads, away=away, making=making).is_hungry == is_hungry
     assert not Pace(threads).is_hungry
 
@@ -71,45 +70,36 @@ def test_a_batch_size_beyond_all_measure_is_one_short_batch(tmp_path: Path) -> N
     assert sorted(x[:, 0].tolist()) == list(range(60))
 
 
-def test_what_a_thread_decodes_at_a_time_does_not_grow_with_the_batch() -> None:
-    """A quarter of a group for two threads to share, but of a large batch no more than fits a cache."""
-    assert step_rows(3584, 3144) == 896
-    assert step_rows(512, 3144) * 3144 <= 1 << 20
-    assert step_rows(10**6, 3144) * 3144 <= 1 << 22
-    assert step_rows(10, 10**9) == 1
-
-
-def test_no_batch_is_held_by_what_waits_for_a_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A loop that decodes while chunks are read asks busy readers for help: no batch waits in their queue."""
-    monkeypatch.setattr(Pace, "is_hungry", property(lambda _: True))
+@pytest.mark.parametrize("hungry", [True, False])
+def test_no_more_batches_exist_than_the_budget_has_room_for(
+    hungry: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever makes them, also while chunks come slowly."""
+    monkeypatch.setattr(Pace, "is_hungry", property(lambda _: hungry))
     x = np.random.default_rng(0).random((8000, 1000), np.float32)
     source = bf.scan([(row, at) for at, row in enumerate(x)])
     layout = Layout(source.schema, chunk_bytes=400_000, shard_bytes=4_000_000)
     reader = StoreReader(pack(source._reader, np.arange(8000), tmp_path / "x.brim", layout=layout).path)
-    read, empty, take_back = ChunkFiles.read, Recycler.empty, Recycler._take_back
+    read, empty = ChunkFiles.read, Recycler.empty
     live = [0]
 
     def slow_read(*arguments: Any) -> memoryview:
         time.sleep(0.003)
         return read(*arguments)
 
-    def lent(recycler: Recycler, shape: tuple[int, ...], dtype: str) -> Any:
-        live.append(live[-1] + (np.empty(shape, dtype).nbytes >= LEAST))
-        return empty(recycler, shape, dtype)
+    def lent(recycler: Recycler, n: int) -> Any:
+        array = empty(recycler, n)
+        live.append(live[-1] + array.nbytes)
+        weakref.finalize(array, lambda nbytes: live.append(live[-1] - nbytes), array.nbytes)
+        return array
 
-    def taken_back(*arguments: Any) -> None:
-        live.append(live[-1] - 1)
-        take_back(*arguments)
-
-    monkeypatch.setattr("brimful.feed.loading.LEAST_BYTES", 1000)
     monkeypatch.setattr(ChunkFiles, "read", slow_read)
     monkeypatch.setattr(Recycler, "empty", lent)
-    monkeypatch.setattr(Recycler, "_take_back", taken_back)
     feed = Feed(reader, View(range(8000)), 50, seed=1, memory="22MB")
     assert isinstance(feed.supply, WindowSupply)
     assert feed.supply.budget.window < 30
     assert sum(len(y) for _, y in feed) == 8000
-    assert 0 < max(live) <= 3
+    assert 0 < max(live) <= feed.supply.budget.batches * 50 * feed.schema.nbytes
 
 
 def _next(answers: Iterator[bool], _: Pace) -> bool:

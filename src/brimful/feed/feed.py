@@ -10,7 +10,7 @@ from brimful.arguments import whole
 from brimful.errors import ArgumentError, StateError
 from brimful.feed.budget import divide
 from brimful.feed.finish import Finishing, Last, Transform
-from brimful.feed.loading import Kind
+from brimful.feed.kind import Kind
 from brimful.feed.rows import RowSupply
 from brimful.feed.stats import Stats
 from brimful.feed.supply import Block, Pass, Supply

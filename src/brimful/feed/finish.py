@@ -91,7 +91,7 @@ class Finishing:
             samples = self._transformed(samples, epoch, position)
         if self._pad and len(batch.rows) < self._batch_size:
             samples = Samples(*(each_of(part, self._padded) for part in samples))
-        return replace(batch, samples=samples)
+        return batch._replace(samples=samples)
 
     def _check_classes(self, y: Any) -> None:
         """Refuse targets that are no class: they would count from the end, or as none at all."""

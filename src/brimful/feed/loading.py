@@ -1,22 +1,16 @@
-"""Loading: a window of chunks on its way into the slab, and its rows on their way out of it."""
+"""Loading: a window of chunks on its way into the slab, and where its rows lie there."""
 
-import sys
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from brimful.feed.kind import Kind
 from brimful.feed.slab import Slab
-from brimful.feed.supply import Block
 from brimful.order.epochs import Window
 from brimful.order.view import View
-from brimful.store.chunk import columns_of
-from brimful.store.format import Layout
-from brimful.store.narrowing import BY_NAME, RAW
 from brimful.store.reader import StoreReader
 
 if TYPE_CHECKING:
@@ -24,76 +18,25 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-STEPS = 4  # in which a group of batches is decoded, so that two threads can share them
-LEAST_BYTES = 1 << 20  # of samples that are decoded at a time: for less, nobody is woken
-MOST_BYTES = 1 << 22  # and what stays in the processor's cache, with its codes
 
-_scratch = threading.local()
-
-
-@dataclass(frozen=True)
-class _Column:
-    """A column of chunks that are kept alike.
+class Places(NamedTuple):
+    """Where some rows lie, in the order in which they are delivered.
 
     Attributes:
-        dtype: Of what is kept.
-        row_bytes: Bytes a row.
-        rule: How it is kept.
+        rows: Which rows of the view they are, int64, shape `(n,)`.
+        slab: The slab's row of each, for each column, int64, shape `(columns, n)`.
+        kinds: The number of the kind in which each is kept, shape `(n,)`.
+        keys: Their keys, empty where nobody asked.
     """
 
-    dtype: np.dtype[Any]
-    row_bytes: int
-    rule: str
-
-    def decode(self, slab: Slab, rows: NDArray[np.int64], out: NDArray[Any]) -> None:
-        """Decode some of the slab's rows into an array."""
-        memory = slab.rows(self.row_bytes)
-        if self.rule == RAW:
-            np.take(memory, rows, axis=0, out=_as_rows(out), mode="clip")  # without, it would copy twice
-            if sys.byteorder == "big":
-                out.byteswap(inplace=True)
-            return
-        codes = _memory(len(rows) * self.row_bytes).reshape(len(rows), self.row_bytes)
-        np.take(memory, rows, axis=0, out=codes, mode="clip")
-        BY_NAME[self.rule].decode(codes.view(self.dtype).reshape(out.shape), out)
-
-
-class Kind:
-    """How the columns of chunks that are kept alike lie in a slot.
-
-    Args:
-        layout: What a sample has.
-        rules: How the inputs are kept.
-    """
-
-    def __init__(self, layout: Layout, rules: Sequence[str]) -> None:
-        self._layout = layout
-        self._rules = rules
-        fields = [field for _, field in layout.columns(rules)]
-        self.row_bytes = [field.nbytes for field in fields]
-        self.columns = [
-            _Column(np.dtype(field.dtype).newbyteorder("<"), field.nbytes, rule)
-            for field, rule in zip(fields, layout.every_rule(rules), strict=True)
-        ]
-
-    def slot_bytes(self, n: int) -> int:
-        """Bytes of a slot for n rows: a column may have to begin up to a row later than it could."""
-        return (n + 1) * sum(self.row_bytes)
-
-    def first_rows(self, slab: Slab, slot: int, n: int) -> list[int]:
-        """Where the columns of n rows begin in a slot."""
-        return slab.first_rows(slot, [n * each for each in self.row_bytes], self.row_bytes)
-
-    def copy(self, data: memoryview, n: int, slab: Slab, slot: int) -> None:
-        """Copy the data of a chunk of n rows into a slot."""
-        columns = columns_of(data, n, self._layout, self._rules)
-        firsts = self.first_rows(slab, slot, n)
-        for values, first, row_bytes in zip(columns, firsts, self.row_bytes, strict=True):
-            np.copyto(slab.rows(row_bytes)[first : first + n], _as_rows(values))
+    rows: NDArray[np.int64]
+    slab: NDArray[np.int64]
+    kinds: NDArray[np.intp]
+    keys: list[str]
 
 
 class Loading:
-    """A window on its way into the slab, and out of it.
+    """A window on its way into the slab.
 
     Args:
         reader: The store.
@@ -102,7 +45,8 @@ class Loading:
         chunks: The chunk that each piece is.
         slab: Where they are, or will be.
         slots: Which slot each has.
-        kinds: How each is kept.
+        kinds: All ways in which chunks are kept.
+        kind_of: The number of the one in which each of its chunks is.
         left: Rows that are still to be handed out.
     """
 
@@ -115,6 +59,7 @@ class Loading:
         slab: Slab,
         slots: NDArray[np.int64],
         kinds: Sequence[Kind],
+        kind_of: NDArray[np.intp],
         left: int,
     ) -> None:
         self.window = window
@@ -125,13 +70,11 @@ class Loading:
         self._reader = reader
         self._view = view
         self._chunks = chunks
-        self._slab = slab
-        self._kinds = list(dict.fromkeys(kinds))
-        self._kind = np.array([self._kinds.index(kind) for kind in kinds])
-        places = zip(kinds, slots.tolist(), map(reader.rows_of, chunks.tolist()), strict=True)
-        firsts = np.array([kind.first_rows(slab, slot, n) for kind, slot, n in places])
+        self._kind_of = kind_of
+        places = zip(kind_of.tolist(), slots.tolist(), map(reader.rows_of, chunks.tolist()), strict=True)
+        firsts = np.array([kinds[kind].first_rows(slab, slot, n) for kind, slot, n in places])
         self._first_rows = chunks * reader.rows_per_chunk
-        self._shifts = firsts.T - self._first_rows  # from rows of the store to the slab's, for each column
+        self._to_slab = firsts.T - self._first_rows  # add to a row of the store: the slab's, for each column
         self._keys: list[pa.StringArray] = []
 
     @property
@@ -153,81 +96,26 @@ class Loading:
         """Read the keys of its chunks."""
         self._keys = [self._reader.chunk_keys(chunk) for chunk in self._chunks.tolist()]
 
-    def read_into(self, start: int, stop: int, block: Block, helper: Executor | None = None) -> None:
-        """Put the samples at some positions in the window into a block.
-
-        Args:
-            start: First position.
-            stop: Position behind the last.
-            block: Where to.
-            helper: Threads that may do a part of it.
-        """
-        block.rows[:], piece = self.window.places(start, stop)
-        rows = self._view.at(block.rows)
-        places = rows + np.take(self._shifts, piece, axis=1)
-        step = step_rows(len(rows), self._reader.schema.nbytes)
-        steps = iter([slice(first, first + step) for first in range(0, len(rows), step)])
-
-        def decode() -> None:
-            for here in steps:  # each goes to whoever asks next
-                self._decode(places[:, here], piece[here], [array[here] for array in block.samples.arrays])
-
-        task = [decode]  # emptied below: what waits in the queue of those who read must not hold the block
-        rest = helper.submit(_do, task) if helper and len(rows) > step else None
-        decode()
-        if rest and not rest.cancel():
-            rest.result()
-        task.clear()
-        if self._keys:
-            of_keys = zip(piece.tolist(), (rows - self._first_rows[piece]).tolist(), strict=True)
-            block.keys.extend(self._keys[i][j].as_py() for i, j in of_keys)
-
-    def _decode(
-        self, places: NDArray[np.int64], piece: NDArray[np.unsignedinteger], outs: Sequence[NDArray[Any]]
-    ) -> None:
-        """Decode rows, given where in the slab they are and in which piece."""
-        if len(self._kinds) == 1:
-            self._decode_alike(self._kinds[0], places, outs)
+    def places(self, start: int, stop: int) -> Places:
+        """Where the rows at some positions in the window lie, once all is there."""
+        at, piece = self.window.drawn(start, stop)
+        if isinstance(self._view.rows, range):  # the quick way: all are so far behind those of the window
+            found = self._shifts.take(piece, axis=1)
+            found += at
+            rows, slab = found[0], found[1:]
         else:
-            self._decode_mixed(self._kind[piece], places, outs)
+            rows = at + self.window.shifts.take(piece)
+            slab = self._view.at(rows) + self._to_slab.take(piece, axis=1)
+        return Places(rows, slab, self._kind_of.take(piece), self._keys_of(rows, piece))
 
-    def _decode_alike(self, kind: Kind, places: NDArray[np.int64], outs: Sequence[NDArray[Any]]) -> None:
-        """Decode rows that are kept alike, given where in the slab they are."""
-        for column, rows, out in zip(kind.columns, places, outs, strict=True):
-            column.decode(self._slab, rows, out)
+    @cached_property
+    def _shifts(self) -> NDArray[np.int64]:
+        """What to add to the number of a row in the window: to get that in the view, and each column's."""
+        rows = self.window.shifts
+        return np.vstack((rows, self._view.at(rows) + self._to_slab))
 
-    def _decode_mixed(
-        self, kinds: NDArray[np.int64], places: NDArray[np.int64], outs: Sequence[NDArray[Any]]
-    ) -> None:
-        """Decode rows of which each may be kept in another way."""
-        for number in np.unique(kinds).tolist():
-            which = np.flatnonzero(kinds == number)
-            some = [np.empty((len(which), *out.shape[1:]), out.dtype) for out in outs]
-            self._decode_alike(self._kinds[number], places[:, which], some)
-            for out, values in zip(outs, some, strict=True):
-                out[which] = values
-
-
-def step_rows(n: int, row_bytes: int) -> int:
-    """How many of n rows are decoded at a time."""
-    least, most = max(1, LEAST_BYTES // row_bytes), max(1, MOST_BYTES // row_bytes)
-    return min(max(-(-n // STEPS), least), most)
-
-
-def _do(task: list[Callable[[], None]]) -> None:
-    """Do what is still to be done."""
-    for work in task:
-        work()
-
-
-def _as_rows(array: NDArray[Any]) -> NDArray[np.uint8]:
-    """An array as bytes, a row for each sample."""
-    return array.reshape(len(array), -1).view(np.uint8)
-
-
-def _memory(n: int) -> NDArray[np.uint8]:
-    """Memory that this thread uses again and again."""
-    memory: NDArray[np.uint8] = getattr(_scratch, "memory", np.empty(0, np.uint8))
-    if memory.size < n:
-        memory = _scratch.memory = np.empty(n, np.uint8)
-    return memory[:n]
+    def _keys_of(self, rows: NDArray[np.int64], piece: NDArray[np.unsignedinteger]) -> list[str]:
+        if not self._keys:
+            return []
+        within = self._view.at(rows) - self._first_rows[piece]
+        return [self._keys[i][j].as_py() for i, j in zip(piece.tolist(), within.tolist(), strict=True)]

@@ -1,12 +1,13 @@
-"""Recycler: memory for batches, taken back once nobody holds the batch any more, and used again.
+"""Recycler: memory for batches, used again once nobody holds the batch any more.
 
-Memory fresh from the system costs a page fault each 4 KiB, more than to fill it. A batch is its owner's for
-as long as anything refers to its memory, a view or a tensor too.
+Memory fresh from the system costs a page fault each 4 KiB, more than to fill it; and what was filled a moment
+ago is in the processor's cache yet. A batch is its owner's for as long as anything refers to its memory, a
+view or a tensor too: to NumPy each of them refers to the array that owns it.
 """
 
 import math
+import sys
 import threading
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,55 +15,37 @@ from numpy.typing import NDArray
 
 LEAST = 1 << 16  # bytes: what is smaller, NumPy and the C library keep at hand anyway
 
-Memory = NDArray[np.uint8]
+_alone = [np.empty(0)]
+UNUSED = sys.getrefcount(_alone[0])  # references to an array that is in a list and nowhere else
 
 
 class Recycler:
-    """Gives memory for arrays, in several threads at once.
+    """Gives memory for arrays of one shape, in several threads at once.
 
     Args:
-        most: Bytes of memory that may wait for use.
+        shape: Shape of the arrays.
+        dtype: NumPy name of their dtype.
+        most: How many may be remembered: what is lent beyond, its owner keeps or gives back to the system.
     """
 
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._waiting = 0
-        self._free: dict[int, list[Memory]] = {}
-        self._lock = threading.RLock()  # the collector may end a lease while this thread holds it
+    def __init__(self, shape: tuple[int, ...], dtype: str, most: int) -> None:
+        self._shape, self._dtype, self._most = shape, dtype, most
+        self._is_small = math.prod(shape) * np.dtype(dtype).itemsize < LEAST
+        self._lent: list[NDArray[Any]] = []  # that lent last in front
+        self._lock = threading.Lock()
 
-    def empty(self, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
-        """An array with any values in it, in memory that nothing else refers to."""
-        n = math.prod(shape) * np.dtype(dtype).itemsize
-        if n < LEAST:
-            return np.empty(shape, dtype)
+    def empty(self, n: int) -> NDArray[Any]:
+        """An array of n rows with any values in it, in memory that nothing else refers to."""
+        if self._is_small:
+            return np.empty((n, *self._shape[1:]), self._dtype)
         with self._lock:
-            free = self._free.get(n)
-            memory = free.pop() if free else None
-            self._waiting -= 0 if memory is None else n
-        if memory is None:
-            memory = np.empty(n, np.uint8)
-        return np.asarray(_Lease(memory, self._take_back)).view(dtype).reshape(shape)
+            memory = self._unused()
+            self._lent.insert(0, memory)
+            del self._lent[self._most :]
+        return memory[:n]
 
-    def _take_back(self, memory: Memory) -> None:
-        with self._lock:
-            if self._waiting + memory.nbytes > self._most:  # of other sizes, or of a list that was dropped
-                self._free.clear()
-                self._waiting = 0
-            self._free.setdefault(memory.nbytes, []).append(memory)
-            self._waiting += memory.nbytes
-
-
-class _Lease:
-    """The owner of an array's memory to NumPy: every view and tensor over it keeps this alive.
-
-    (A view of the memory itself would not do: NumPy and memoryview refer to whoever owns the memory, past
-    those in between.)
-    """
-
-    def __init__(self, memory: Memory, give_back: Callable[[Memory], None]) -> None:
-        self.__array_interface__ = memory.__array_interface__
-        self._memory = memory
-        self._give_back = give_back
-
-    def __del__(self) -> None:
-        self._give_back(self._memory)
+    def _unused(self) -> NDArray[Any]:
+        for at in range(len(self._lent)):
+            if sys.getrefcount(self._lent[at]) == UNUSED:
+                return self._lent.pop(at)
+        return np.empty(self._shape, self._dtype)

@@ -72,7 +72,7 @@ def measure_speed(feed: Feed, seconds: float, progress: Progress | None = None) 
     if is_resident:
         for _ in feed:
             pass
-    skip = 0 if is_resident else int(feed.order.epoch(0).starts[1])
+    skip = 0 if is_resident else feed.order.epoch(0).starts[1]
     waited: Counter[str] = Counter()
     rates = []
     for done in range(ROUNDS):

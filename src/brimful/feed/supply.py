@@ -1,14 +1,15 @@
 """Supply: where a feed gets its batches from, whatever way they are read."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from operator import itemgetter
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brimful.order.epochs import Order
+from brimful.schema import each_of
 from brimful.sources.base import Samples
 
 STAGES = ("read", "verify", "decode", "queue")
@@ -16,8 +17,7 @@ STAGES = ("read", "verify", "decode", "queue")
 arrays made of them, and a batch that is ready to be handed over."""
 
 
-@dataclass(frozen=True)
-class Block:
+class Block(NamedTuple):
     """Samples that are handed on together.
 
     Attributes:
@@ -29,6 +29,17 @@ class Block:
     rows: NDArray[np.int64]
     samples: Samples
     keys: list[str]
+
+    def batches(self, size: int) -> "Iterator[Block]":
+        """The same samples, so many at a time, in the same memory."""
+        n = len(self.rows)
+        if n <= size:
+            yield self
+            return
+        for first in range(0, n, size):
+            here = slice(first, first + size)
+            samples = Samples(*(each_of(whole, itemgetter(here)) for whole in self.samples))
+            yield Block(self.rows[here], samples, self.keys[here])
 
 
 Finish = Callable[[Block, int, int], Block]

@@ -15,7 +15,9 @@ from brimful.sources.base import reading_threads
 SIXTEENTHS = 3  # of the memory, for batches
 READERS = 3  # chunks that are read at a time: more brings nothing, on any disk tried
 READERS_SHARE = 8  # of the memory, one part in so many at the most is read into, but for one chunk
-GROUP_BYTES = 12 * 2**20  # of batches that a thread makes at a time, so that handing them over costs little
+STEP_BYTES = 6 * 2**20  # that the loop decodes at a time: for less, Python takes too large a share
+STEPS = 2  # one in use while the next is decoded
+GROUP_BYTES = 24 * 2**20  # of batches that a thread makes at a time, so that handing them over costs little
 
 
 @dataclass(frozen=True)
@@ -28,8 +30,9 @@ class WindowBudget:
         slot_bytes: What its columns take in the slab.
         piece_bytes: What a chunk of a window takes: its slot, the order of its rows, their keys.
         pieces: Chunks that hold rows of the view.
-        threads: How many decode.
+        threads: How many decode, one a core but for the loop's.
         group: Batches that a thread makes at a time.
+        step: Batches that the loop decodes at a time.
     """
 
     memory: int
@@ -39,6 +42,7 @@ class WindowBudget:
     pieces: int
     threads: int
     group: int
+    step: int
 
     @property
     def readers(self) -> int:
@@ -47,13 +51,13 @@ class WindowBudget:
 
     @property
     def depth(self) -> int:
-        """Groups of batches that may exist at a time."""
-        return self.threads + 2
+        """Groups of batches that may exist at a time; where they are small, one more waits for a thread."""
+        return self.threads + (3 if self.group > 1 else 2)
 
     @property
     def batches(self) -> int:
         """Batches that may exist at a time: in groups, handed out, and in use."""
-        return self.depth * self.group + 2
+        return self.depth * self.group + STEPS * self.step
 
     @property
     def window(self) -> int:
@@ -116,10 +120,11 @@ def divide_windows(
     piece_bytes = slot_bytes + key_bytes + rows_per_chunk * DRAWN_BYTES
 
     def divided(threads: int, group: int) -> WindowBudget:
-        return WindowBudget(memory, io_bytes, slot_bytes, piece_bytes, pieces, threads, group)
+        step = min(group, max(1, STEP_BYTES // batch_bytes))
+        return WindowBudget(memory, io_bytes, slot_bytes, piece_bytes, pieces, threads, group, step)
 
     share = memory * SIXTEENTHS // 16
-    budget = divided(max(1, reading_threads() - 1), max(1, GROUP_BYTES // batch_bytes))
+    budget = divided(max(1, reading_threads() - 2), max(1, GROUP_BYTES // batch_bytes))
     while budget.batches * batch_bytes > share and (budget.threads, budget.group) != (1, 1):
         fewer = (budget.threads, budget.group // 2) if budget.group > 1 else (budget.threads - 1, 1)
         budget = divided(*fewer)

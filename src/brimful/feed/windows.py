@@ -13,32 +13,49 @@ import time
 from collections.abc import Iterable, Iterator
 from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import cached_property
+from itertools import cycle
 from mmap import mmap
-from operator import itemgetter
+from operator import length_hint
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_64_hexdigest
 
 from brimful.errors import MemoryBudgetError
-from brimful.feed.loading import Kind, Loading
+from brimful.feed.kind import Kind, decode_mixed
+from brimful.feed.loading import Loading, Places
 from brimful.feed.pace import Pace
 from brimful.feed.recycler import Recycler
 from brimful.feed.slab import Slab
 from brimful.feed.supply import STAGES, Block, Finish
-from brimful.feed.window_budget import WindowBudget
+from brimful.feed.window_budget import STEPS, WindowBudget
 from brimful.order.epochs import Epoch, Order, Window
 from brimful.order.view import View
 from brimful.read_ahead import ReadAhead, ended
-from brimful.schema import each_of
 from brimful.sizes import readable
 from brimful.sources.base import Samples
 from brimful.store.chunk_files import ChunkFiles
 from brimful.store.reader import StoreReader
 
 NEVER = np.iinfo(np.int64).max
+
+OWN, WHOLE = 4, 7  # a loop that makes batches too makes so many of so many; it decodes in smaller steps
+
+
+class Span(NamedTuple):
+    """Positions whose batches are made together.
+
+    Attributes:
+        start: First position.
+        stop: Position behind the last.
+        ahead: Whether in a thread, before they are wanted; else by the loop, step by step as it wants them.
+    """
+
+    start: int
+    stop: int
+    ahead: bool
 
 
 class WindowSupply:
@@ -79,11 +96,12 @@ class WindowSupply:
         self.finish = finish
         self.busy = dict.fromkeys(STAGES, 0.0)
         self.pace = Pace(budget.threads)
-        self._ahead: tuple[tuple[int, int], Window] | None = None
+        self._ahead: tuple[int, Epoch, Window] | None = None
         self._lock = threading.Lock()
-        layout = reader.manifest.layout
-        self._kinds = {shard.rules: Kind(layout, shard.rules) for shard in reader.manifest.shards}
-        self._recycler = Recycler(budget.batches * batch_size * reader.schema.nbytes)
+        self._rules = list(dict.fromkeys(shard.rules for shard in reader.manifest.shards))
+        self.kinds = [Kind(reader.manifest.layout, rules) for rules in self._rules]
+        self._of_groups = self._recyclers(budget.group, budget.depth)
+        self._of_steps = self._recyclers(budget.step, STEPS)
         self.files = ChunkFiles(reader, direct=direct, clock=self.count)
 
     @cached_property
@@ -91,30 +109,47 @@ class WindowSupply:
         """The memory for chunks; there from the first pass on, so that what fits is read once."""
         return Slab(self.budget.slots, self.budget.slot_bytes, len(self.chunks))
 
-    def kinds_of(self, chunks: Iterable[int]) -> list[Kind]:
-        """How some chunks are kept."""
-        rules = (self.reader.place(chunk)[0].rules for chunk in chunks)
-        return [self._kinds[each] for each in rules]
+    def kind_of(self, chunks: NDArray[np.int64]) -> NDArray[np.intp]:
+        """The number of the way in which each of some chunks is kept."""
+        rules = (self.reader.place(chunk)[0].rules for chunk in chunks.tolist())
+        return np.array([self._rules.index(each) for each in rules])
 
-    def window(self, epoch: int, windows: Epoch, number: int) -> Window:
+    def epoch(self, number: int) -> Epoch:
+        """The windows of an epoch."""
+        ahead = self._ahead
+        return ahead[1] if ahead is not None and ahead[0] == number else self.order.epoch(number)
+
+    def window(self, windows: Epoch, number: int) -> Window:
         """A window of an epoch, its permutation made already if there was time."""
-        if self._ahead is not None and self._ahead[0] == (epoch, number):
-            window, self._ahead = self._ahead[1], None
-            return window
-        return windows.window(number)
+        ahead, self._ahead = self._ahead, None
+        return ahead[2] if ahead is not None and ahead[1] is windows else windows.window(number)
 
     def prepare(self, epoch: int) -> None:
         """Make the permutation of the next epoch, where all rows are one window, while this one goes on."""
-        window = self.order.epoch(epoch).window(0)
+        windows = self.order.epoch(epoch)
+        window = windows.window(0)
         window.prepare()
-        self._ahead = (epoch, 0), window
+        self._ahead = epoch, windows, window
 
-    def empty(self, n: int) -> Block:
-        """A block for n samples, with any values in it."""
-        schema = self.reader.schema
-        size = min(self.budget.group * self.batch_size, self.order.n)  # the same for all: each fits each
-        arrays = (self._recycler.empty((size, *field.shape), field.dtype)[:n] for field in schema.fields)
-        return Block(np.empty(n, np.int64), Samples(*schema.structured(arrays)), [])
+    def _recyclers(self, batches: int, most: int) -> list[Recycler]:
+        """Memory for that many batches at a time, an array for each field."""
+        n = min(batches * self.batch_size, self.order.n)
+        return [Recycler((n, *field.shape), field.dtype, most) for field in self.reader.schema.fields]
+
+    def empty(self, n: int, *, is_group: bool) -> Block:
+        """A block for n samples, of a group or a step, with any values in it."""
+        arrays = (recycler.empty(n) for recycler in (self._of_groups if is_group else self._of_steps))
+        return Block(np.empty(n, np.int64), Samples(*self.reader.schema.structured(arrays)), [])
+
+    def decode(self, places: Places, these: slice, block: Block, here: slice) -> None:
+        """Decode those rows of some whose places are known, into a part of a block."""
+        block.rows[here] = places.rows[these]
+        block.keys.extend(places.keys[these])
+        outs = [array[here] for array in block.samples.arrays]
+        if len(self.kinds) == 1:
+            self.kinds[0].decode(self.slab, places.slab[:, these], outs)
+        else:
+            decode_mixed(self.kinds, places.kinds[these], self.slab, places.slab[:, these], outs)
 
     def begin(self, epoch: int, start: int, stop: int) -> "WindowPass":
         """The batches of the rows at some positions of an epoch."""
@@ -176,15 +211,17 @@ class WindowPass:
         self._loading: dict[int, Loading] = {}
         self._closed = False
         budget = supply.budget
-        self._at_hand = 0
-        self._groups = ReadAhead(
-            self._batches,
+        self._at_hand: Iterator[Block] = iter([])
+        self._groups: ReadAhead[Span, Iterable[Block]] = ReadAhead(
+            self._made,
             self._spans(),
+            here=self._batches,
             threads=budget.threads,
             depth=budget.depth,
-            in_threads=lambda: not supply.pace.is_hungry,
+            in_threads=lambda span: span.ahead,
         )
         self._readers = ThreadPoolExecutor(budget.readers, "brimful-read")
+        self._own_until = start  # position up to which the loop makes batches itself, once it has begun to
         self._own = threading.local()
 
     def __iter__(self) -> Iterator[Block]:
@@ -193,26 +230,34 @@ class WindowPass:
             self._begin(first)
             self._begin(first + 1)
         for batches in self._groups:
-            began = time.perf_counter()
-            self._at_hand = len(batches)
-            for batch in batches:
-                self._at_hand -= 1
+            self._at_hand = iter(batches)
+            away = 0.0
+            for batch in self._at_hand:
+                self.check()  # made here while another thread closed it, it may be of chunks read since
                 self._position += len(batch.rows)
+                began = time.perf_counter()
                 yield batch
-            self._supply.pace.away(time.perf_counter() - began)
+                away += time.perf_counter() - began
+            self._supply.pace.away(away)
 
-    def _spans(self) -> Iterator[tuple[int, int]]:
-        """The positions of groups of batches; the first are small, so that the first batch comes soon."""
+    def _spans(self) -> Iterator[Span]:
+        """Positions of groups of batches. The first are small, so that the first batch comes soon."""
+        budget, pace = self._supply.budget, self._supply.pace
+        turns = cycle([False] + [True] * budget.threads)
         first, size = self._start, 0
         while first < self._stop:
-            size = min(2 * size or 1, self._supply.budget.group)
+            if pace.is_hungry:
+                ahead = next(turns)
+                size = max(1, budget.group * (WHOLE - OWN if ahead else OWN) // WHOLE)
+            else:
+                ahead, size = True, min(2 * size or 1, budget.group)
             last = min(first + size * self._supply.batch_size, self._stop)
-            yield first, last
+            yield Span(first, last, ahead)
             first = last
 
     @cached_property
     def _epoch(self) -> Epoch:
-        return self._supply.order.epoch(self._number)
+        return self._supply.epoch(self._number)
 
     @cached_property
     def _window_of_piece(self) -> NDArray[np.int64]:
@@ -220,10 +265,11 @@ class WindowPass:
 
     def stage(self) -> str:
         """Handing over where the batch is there; else decoding if its window is, or reading or checking."""
-        if self._at_hand or self._groups.is_ready:
+        if self._position < self._own_until:
+            return "decode"
+        if length_hint(self._at_hand) or self._groups.is_ready:
             return "queue"
-        number = int(np.searchsorted(self._epoch.starts, self._position, side="right")) - 1
-        loading = self._loading.get(number)
+        loading = self._loading.get(self._epoch.at(self._position))
         if loading is not None and loading.is_loaded:
             return "decode"
         busy = self._supply.busy
@@ -261,7 +307,7 @@ class WindowPass:
         supply, slab, starts = self._supply, self._supply.slab, self._epoch.starts
         if self._closed or number >= len(self._epoch) or starts[number] >= self._stop:
             return
-        window = supply.window(self._number, self._epoch, number)
+        window = supply.window(self._epoch, number)
 
         def next_use(pieces: NDArray[np.int64]) -> NDArray[np.int64]:
             used = self._window_of_piece[pieces]
@@ -270,9 +316,8 @@ class WindowPass:
         slots, is_there = slab.take(window.pieces, next_use)
         chunks = supply.chunks[window.pieces]
         left = min(self._stop, int(starts[number + 1])) - max(self._start, int(starts[number]))
-        loading = Loading(
-            supply.reader, supply.view, window, chunks, slab, slots, supply.kinds_of(chunks), left
-        )
+        kinds, kind_of = supply.kinds, supply.kind_of(chunks)
+        loading = Loading(supply.reader, supply.view, window, chunks, slab, slots, kinds, kind_of, left)
         if not window.is_prepared:
             loading.work.append(self._readers.submit(window.begin))
         if supply.with_keys:
@@ -288,8 +333,8 @@ class WindowPass:
         supply, chunk = self._supply, int(self._supply.chunks[piece])
         data = supply.files.read(chunk, self._memory())
         began = time.perf_counter()
-        (kind,) = supply.kinds_of([chunk])
-        kind.copy(data, supply.reader.rows_of(chunk), supply.slab, slot)
+        (kind,) = supply.kind_of(np.array([chunk]))
+        supply.kinds[kind].copy(data, supply.reader.rows_of(chunk), supply.slab, slot)
         supply.count("decode", time.perf_counter() - began)
         with self._changed:
             supply.slab.put(piece, slot)
@@ -301,32 +346,43 @@ class WindowPass:
         memory: mmap = self._own.memory
         return memory
 
-    def _batches(self, span: tuple[int, int]) -> list[Block]:
-        """A few batches, decoded together. Done in threads."""
-        start, stop = span
-        supply = self._supply
-        block = supply.empty(stop - start)
-        done, seconds = 0, 0.0
-        for number, first, last in self._epoch.parts(start, stop):
-            loading = self._loaded(number, last)
+    def _made(self, span: Span) -> list[Block]:
+        """The batches of a group, decoded together. Done in threads."""
+        return list(self._batches(span, is_group=True))
+
+    def _batches(self, span: Span, *, is_group: bool = False) -> Iterator[Block]:
+        """The batches of a group, or only some when the first of them is wanted."""
+        supply, (start, stop, _) = self._supply, span
+        if not is_group:
+            self._own_until = stop
+        until = {number: last for number, _, last in self._epoch.parts(start, stop)}
+        found: dict[int, tuple[int, Places]] = {}
+        seconds = 0.0
+        size = stop - start if is_group else supply.budget.step * supply.batch_size
+        for first in range(start, stop, size):
             began = time.perf_counter()
-            part = _part(block, slice(done, done + last - first), block.keys)
-            helper = self._readers if supply.pace.is_hungry else None
-            loading.read_into(first, last, part, helper)
+            last = min(first + size, stop)
+            block, done = supply.empty(last - first, is_group=is_group), 0
+            for number, begin, end in self._epoch.parts(first, last):
+                if number not in found:
+                    wanted = time.perf_counter()
+                    loading = self._loaded(number, until[number])
+                    began += time.perf_counter() - wanted
+                    found[number] = begin, loading.places(begin, until[number])
+                at, places = found[number]
+                here = slice(done, done + end - begin)
+                supply.decode(places, slice(begin - at, end - at), block, here)
+                done = here.stop
+                if end == until[number]:
+                    self._count_off(number, end - at)
+            batches = [
+                supply.finish(batch, self._number, first + number * supply.batch_size)
+                for number, batch in enumerate(block.batches(supply.batch_size))
+            ]
             seconds += time.perf_counter() - began
-            self._count_off(number, loading, last - first)
-            done += last - first
-        began = time.perf_counter()
-        size = supply.batch_size
-        batches = []
-        for at in range(0, done, size):
-            here = slice(at, at + size)
-            batch = _part(block, here, block.keys[here])
-            batches.append(supply.finish(batch, self._number, start + at))
-        seconds += time.perf_counter() - began
+            yield from batches
         supply.count("decode", seconds)
         supply.pace.made(seconds)
-        return batches
 
     def _loaded(self, number: int, stop: int) -> Loading:
         """A window, once it is there, and the order of its rows up to a position."""
@@ -341,12 +397,12 @@ class WindowPass:
             raise ended() from error
         return loading
 
-    def _count_off(self, number: int, loading: Loading, rows: int) -> None:
+    def _count_off(self, number: int, rows: int) -> None:
         """Count rows of a window that are decoded; after the last of them, its slots are for another one."""
         with self._changed:
             if self._closed:
                 return
-            half = len(loading.window) // 2
+            loading, half = self._loading[number], len(self._loading[number].window) // 2
             if loading.left > half >= loading.left - rows and len(self._epoch) == 1:
                 self._readers.submit(self._supply.prepare, self._number + 1)
             loading.left -= rows
@@ -354,9 +410,3 @@ class WindowPass:
                 del self._loading[number]
                 self._supply.slab.let_go(loading.slots)
                 self._begin(number + 2)
-
-
-def _part(block: Block, here: slice, keys: list[str]) -> Block:
-    """Some samples of a block, in the same memory."""
-    samples = Samples(*(each_of(whole, itemgetter(here)) for whole in block.samples))
-    return Block(block.rows[here], samples, keys)

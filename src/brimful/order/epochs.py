@@ -9,6 +9,7 @@ A permutation is the stable argsort of words of PCG64, seeded with
 for `Generator.permutation`. Every part of the seed fills one 32-bit word, so that no two share a sequence.
 """
 
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -128,24 +129,29 @@ class Window:
         """Whether the order of the rows up to a position has been made."""
         return self.is_prepared or stop <= len(vars(self).get("_beginning", ()))
 
-    def places(self, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.unsignedinteger]]:
-        """Where the rows at some positions in the window lie.
+    def drawn(self, start: int, stop: int) -> tuple[NDArray[np.integer], NDArray[np.unsignedinteger]]:
+        """Which rows of the window are at some positions in it.
 
         Returns:
-            The rows, and the piece that each is in, by its place among `pieces`.
+            Their numbers, from 0 for the first row of the first piece on, and the piece that each is in, by
+            its place among `pieces`.
         """
         at: NDArray[np.integer]
         if not self.is_prepared and stop <= len(vars(self).get("_beginning", ())):
             at = self._beginning[start:stop]
-            piece = np.searchsorted(self.offsets, at, side="right").astype(np.uint32) - np.uint32(1)
-        else:
-            at = np.arange(start, stop) if self.permutation is None else self.permutation[start:stop]
-            piece = self._piece_of[at]
-        return at + (self.firsts - self.offsets[:-1])[piece], piece
+            return at, np.searchsorted(self.offsets, at, side="right").astype(np.uint32) - np.uint32(1)
+        at = np.arange(start, stop) if self.permutation is None else self.permutation[start:stop]
+        return at, self._piece_of.take(at)
+
+    @property
+    def shifts(self) -> NDArray[np.int64]:
+        """What to add to the number of a row in the window to get that of the row, for each piece."""
+        return self.firsts - self.offsets[:-1]
 
     def rows(self, start: int, stop: int) -> NDArray[np.int64]:
         """The rows at some positions in the window, int64."""
-        return self.places(start, stop)[0]
+        at, piece = self.drawn(start, stop)
+        return self.shifts.take(piece) + at
 
 
 class Epoch:
@@ -171,7 +177,7 @@ class Epoch:
         each, more = divmod(len(pieces), windows)
         self._cuts = np.cumsum([0] + [each + 1] * more + [each] * (windows - more))
         rows = np.concatenate(([0], np.cumsum(np.diff(bounds)[pieces])))
-        self.starts: NDArray[np.int64] = rows[self._cuts]
+        self.starts: list[int] = rows[self._cuts].tolist()
         """Position at which each window begins, and the number of rows."""
 
     def __len__(self) -> int:
@@ -192,11 +198,15 @@ class Epoch:
         words = None if self._words is None else (*self._words, ROWS, number)
         return Window(pieces, self._bounds[pieces], offsets, words)
 
+    def at(self, position: int) -> int:
+        """The number of the window that holds a position."""
+        return bisect_right(self.starts, position) - 1
+
     def parts(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
         """The windows that hold some positions: number, and from where to where within it."""
-        number = int(np.searchsorted(self.starts, start, side="right")) - 1
+        number = self.at(start)
         while start < stop:
-            begin, end = int(self.starts[number]), int(self.starts[number + 1])
+            begin, end = self.starts[number], self.starts[number + 1]
             yield number, start - begin, min(stop, end) - begin
             start, number = end, number + 1
 
