@@ -4,17 +4,16 @@ order ──► windows of chunks ──► threads that read and check chunks �
                                                                             │
 order ──► batches, a few together ──► threads that gather and decode rows ──┴──► batches, in order
 
-A window is read while the one before is consumed. A chunk is read into memory aligned to pages, checked
-there, and its columns copied into the slab, where rows are gathered from all chunks in one step.
+A window is read while the one before is consumed, the first of an epoch while the last of the one before is.
+A chunk is read into memory aligned to pages, checked there, and its columns copied into the slab, where rows
+are gathered from all chunks in one step.
 """
 
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import CancelledError, ThreadPoolExecutor
 from functools import cached_property
 from itertools import cycle
-from mmap import mmap
 from operator import length_hint
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -25,21 +24,20 @@ from xxhash import xxh3_64_hexdigest
 
 from brimful.errors import MemoryBudgetError
 from brimful.feed.kind import Kind, decode_mixed
-from brimful.feed.loading import Loading, Places
+from brimful.feed.loading import Places
 from brimful.feed.pace import Pace
 from brimful.feed.recycler import Recycler
 from brimful.feed.slab import Slab
 from brimful.feed.supply import STAGES, Block, Finish
 from brimful.feed.window_budget import STEPS, WindowBudget
+from brimful.feed.window_reads import WindowReads
 from brimful.order.epochs import Epoch, Order, Window
 from brimful.order.view import View
-from brimful.read_ahead import ReadAhead, ended
+from brimful.read_ahead import ReadAhead
 from brimful.sizes import readable
 from brimful.sources.base import Samples
 from brimful.store.chunk_files import ChunkFiles
 from brimful.store.reader import StoreReader
-
-NEVER = np.iinfo(np.int64).max
 
 OWN, WHOLE = 4, 7  # a loop that makes batches too makes so many of so many; it decodes in smaller steps
 
@@ -124,12 +122,12 @@ class WindowSupply:
         ahead, self._ahead = self._ahead, None
         return ahead[2] if ahead is not None and ahead[1] is windows else windows.window(number)
 
-    def prepare(self, epoch: int) -> None:
-        """Make the permutation of the next epoch, where all rows are one window, while this one goes on."""
+    def first_of(self, epoch: int) -> tuple[Epoch, Window]:
+        """An epoch that is still to come and its first window, kept so that they need not be made again."""
         windows = self.order.epoch(epoch)
         window = windows.window(0)
-        window.prepare()
         self._ahead = epoch, windows, window
+        return windows, window
 
     def _recyclers(self, batches: int, most: int) -> list[Recycler]:
         """Memory for that many batches at a time, an array for each field."""
@@ -206,29 +204,20 @@ class WindowPass:
     def __init__(self, supply: WindowSupply, epoch: int, start: int, stop: int) -> None:
         self._supply = supply
         self._number, self._start, self._stop = epoch, start, stop
-        self._position = start
-        self._changed = threading.Condition()
-        self._loading: dict[int, Loading] = {}
-        self._closed = False
-        budget = supply.budget
+        self._position = self._own_until = start  # up to which the loop makes the batches at hand itself
         self._at_hand: Iterator[Block] = iter([])
+        self._reads = WindowReads(supply, epoch, start, stop)
         self._groups: ReadAhead[Span, Iterable[Block]] = ReadAhead(
             self._made,
             self._spans(),
             here=self._batches,
-            threads=budget.threads,
-            depth=budget.depth,
+            threads=supply.budget.threads,
+            depth=supply.budget.depth,
             in_threads=lambda span: span.ahead,
         )
-        self._readers = ThreadPoolExecutor(budget.readers, "brimful-read")
-        self._own_until = start  # position up to which the loop makes batches itself, once it has begun to
-        self._own = threading.local()
 
     def __iter__(self) -> Iterator[Block]:
-        first = next(self._epoch.parts(self._position, self._stop))[0]
-        with self._changed:
-            self._begin(first)
-            self._begin(first + 1)
+        self._reads.begin()
         for batches in self._groups:
             self._at_hand = iter(batches)
             away = 0.0
@@ -239,6 +228,37 @@ class WindowPass:
                 yield batch
                 away += time.perf_counter() - began
             self._supply.pace.away(away)
+
+    def stage(self) -> str:
+        """Handing over where the batch is there; else decoding if its window is, or reading or checking."""
+        if self._position < self._own_until:
+            return "decode"
+        if length_hint(self._at_hand) or self._groups.is_ready:
+            return "queue"
+        if self._reads.is_loaded(self._position):
+            return "decode"
+        return max(("read", "verify"), key=self._supply.busy.__getitem__)
+
+    def check(self) -> None:
+        """Refuse to go on once it is closed."""
+        self._groups.check()
+
+    def close(self) -> None:
+        """Stop the threads, and let go of all batches."""
+        self._reads.stop()
+        self._groups.close()
+        self._reads.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        error_type: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
     def _spans(self) -> Iterator[Span]:
         """Positions of groups of batches. The first are small, so that the first batch comes soon."""
@@ -255,118 +275,27 @@ class WindowPass:
             yield Span(first, last, ahead)
             first = last
 
-    @cached_property
-    def _epoch(self) -> Epoch:
-        return self._supply.epoch(self._number)
-
-    @cached_property
-    def _window_of_piece(self) -> NDArray[np.int64]:
-        return self._epoch.window_of_piece
-
-    def stage(self) -> str:
-        """Handing over where the batch is there; else decoding if its window is, or reading or checking."""
-        if self._position < self._own_until:
-            return "decode"
-        if length_hint(self._at_hand) or self._groups.is_ready:
-            return "queue"
-        loading = self._loading.get(self._epoch.at(self._position))
-        if loading is not None and loading.is_loaded:
-            return "decode"
-        busy = self._supply.busy
-        return max(("read", "verify"), key=busy.__getitem__)
-
-    def check(self) -> None:
-        """Refuse to go on once it is closed."""
-        self._groups.check()
-
-    def close(self) -> None:
-        """Stop the threads; what was read stays in the slab, but nobody holds on to it."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
-        self._readers.shutdown(wait=False, cancel_futures=True)
-        self._groups.close()
-        self._readers.shutdown(wait=True)
-        for loading in self._loading.values():
-            self._supply.slab.let_go(loading.slots)
-        self._loading.clear()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.close()
-
-    def _begin(self, number: int) -> None:
-        """Begin to read a window, if this pass needs it; the lock is held."""
-        supply, slab, starts = self._supply, self._supply.slab, self._epoch.starts
-        if self._closed or number >= len(self._epoch) or starts[number] >= self._stop:
-            return
-        window = supply.window(self._epoch, number)
-
-        def next_use(pieces: NDArray[np.int64]) -> NDArray[np.int64]:
-            used = self._window_of_piece[pieces]
-            return np.where(used > number, used, NEVER)
-
-        slots, is_there = slab.take(window.pieces, next_use)
-        chunks = supply.chunks[window.pieces]
-        left = min(self._stop, int(starts[number + 1])) - max(self._start, int(starts[number]))
-        kinds, kind_of = supply.kinds, supply.kind_of(chunks)
-        loading = Loading(supply.reader, supply.view, window, chunks, slab, slots, kinds, kind_of, left)
-        if not window.is_prepared:
-            loading.work.append(self._readers.submit(window.begin))
-        if supply.with_keys:
-            loading.work.append(self._readers.submit(loading.load_keys))
-        for piece, slot in zip(window.pieces[~is_there].tolist(), slots[~is_there].tolist(), strict=True):
-            loading.work.append(self._readers.submit(self._load, piece, slot))
-        if not window.is_prepared:
-            loading.ordering = self._readers.submit(window.prepare)
-        self._loading[number] = loading
-        self._changed.notify_all()
-
-    def _load(self, piece: int, slot: int) -> None:
-        supply, chunk = self._supply, int(self._supply.chunks[piece])
-        data = supply.files.read(chunk, self._memory())
-        began = time.perf_counter()
-        (kind,) = supply.kind_of(np.array([chunk]))
-        supply.kinds[kind].copy(data, supply.reader.rows_of(chunk), supply.slab, slot)
-        supply.count("decode", time.perf_counter() - began)
-        with self._changed:
-            supply.slab.put(piece, slot)
-
-    def _memory(self) -> mmap:
-        """The memory that this thread reads into."""
-        if not hasattr(self._own, "memory"):
-            self._own.memory = mmap(-1, self._supply.budget.io_bytes)
-        memory: mmap = self._own.memory
-        return memory
-
     def _made(self, span: Span) -> list[Block]:
         """The batches of a group, decoded together. Done in threads."""
         return list(self._batches(span, is_group=True))
 
     def _batches(self, span: Span, *, is_group: bool = False) -> Iterator[Block]:
-        """The batches of a group, or only some when the first of them is wanted."""
+        """The batches of a group; as a step, only some of them when the first of these is wanted."""
         supply, (start, stop, _) = self._supply, span
         if not is_group:
             self._own_until = stop
-        until = {number: last for number, _, last in self._epoch.parts(start, stop)}
+        size = stop - start if is_group else supply.budget.step * supply.batch_size
+        until = {number: last for number, _, last in self._reads.epoch.parts(start, stop)}
         found: dict[int, tuple[int, Places]] = {}
         seconds = 0.0
-        size = stop - start if is_group else supply.budget.step * supply.batch_size
         for first in range(start, stop, size):
             began = time.perf_counter()
             last = min(first + size, stop)
             block, done = supply.empty(last - first, is_group=is_group), 0
-            for number, begin, end in self._epoch.parts(first, last):
+            for number, begin, end in self._reads.epoch.parts(first, last):
                 if number not in found:
                     wanted = time.perf_counter()
-                    loading = self._loaded(number, until[number])
+                    loading = self._reads.loaded(number, until[number])
                     began += time.perf_counter() - wanted
                     found[number] = begin, loading.places(begin, until[number])
                 at, places = found[number]
@@ -374,39 +303,12 @@ class WindowPass:
                 supply.decode(places, slice(begin - at, end - at), block, here)
                 done = here.stop
                 if end == until[number]:
-                    self._count_off(number, end - at)
+                    self._reads.count_off(number, end - at)
             batches = [
-                supply.finish(batch, self._number, first + number * supply.batch_size)
-                for number, batch in enumerate(block.batches(supply.batch_size))
+                supply.finish(batch, self._number, first + at * supply.batch_size)
+                for at, batch in enumerate(block.batches(supply.batch_size))
             ]
             seconds += time.perf_counter() - began
             yield from batches
         supply.count("decode", seconds)
         supply.pace.made(seconds)
-
-    def _loaded(self, number: int, stop: int) -> Loading:
-        """A window, once it is there, and the order of its rows up to a position."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._closed or number in self._loading)
-            if self._closed:
-                raise ended()
-            loading = self._loading[number]
-        try:
-            loading.wait(stop)
-        except CancelledError as error:
-            raise ended() from error
-        return loading
-
-    def _count_off(self, number: int, rows: int) -> None:
-        """Count rows of a window that are decoded; after the last of them, its slots are for another one."""
-        with self._changed:
-            if self._closed:
-                return
-            loading, half = self._loading[number], len(self._loading[number].window) // 2
-            if loading.left > half >= loading.left - rows and len(self._epoch) == 1:
-                self._readers.submit(self._supply.prepare, self._number + 1)
-            loading.left -= rows
-            if loading.left == 0:
-                del self._loading[number]
-                self._supply.slab.let_go(loading.slots)
-                self._begin(number + 2)
