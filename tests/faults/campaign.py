@@ -24,7 +24,7 @@ import numpy as np
 
 from brimful.errors import BrimfulError, StoreNotFoundError, WriteError
 from brimful.store import durable
-from brimful.store.origin import SETTLED
+from brimful.store.prints import SETTLED
 from brimful.store.verify import verify
 from tests.faults.disk import Disk, after_power_loss
 from tests.faults.stores import delivered, expected, files_of, pack_small, put_files, small_tree

@@ -23,8 +23,8 @@ from brimful.order.view import View
 from brimful.store.chunk import Rows
 from brimful.store.durable import locked
 from brimful.store.format import Layout
-from brimful.store.origin import _read_prints
 from brimful.store.packing import pack
+from brimful.store.prints import read_prints
 from brimful.store.reader import StoreReader
 from brimful.store.shard import ShardWriter
 from brimful.store.verify import verify
@@ -302,7 +302,7 @@ def test_shards_that_are_done_are_not_made_again(
 ) -> None:
     """What an interrupted run has finished is kept, where the files' times can prove that it still holds."""
     store = tmp_path / "data.brim"
-    monkeypatch.setattr("brimful.store.origin.SETTLED", -3600)  # as if the files were old
+    monkeypatch.setattr("brimful.store.prints.SETTLED", -3600)  # as if the files were old
     write = ShardWriter.write
     chunks = []
 
@@ -403,7 +403,7 @@ def test_any_flipped_bit_of_the_fingerprints_is_survived(tree: Tree, store: Path
             damaged[at] ^= bit
             (store / "source.arrow").write_bytes(damaged)
             reader = StoreReader(store)
-            told = _read_prints(reader, bf.scan(tree.path)._reader)
+            told = read_prints(reader, bf.scan(tree.path)._reader)
             assert told is None or told.prints.shape == (40, 4)
     (store / "source.arrow").write_bytes(b"")
     os.truncate(store / "source.arrow", 2**36)

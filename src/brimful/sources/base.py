@@ -179,6 +179,12 @@ class SourceReader(Reader, Protocol):
         -1 where there is no file.
         """
 
+    def disk_order(self, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
+        """Positions in rows, in the order in which their files lie on the disk, as far as that can be told.
+
+        None where nothing tells.
+        """
+
     def read(
         self,
         rows: NDArray[np.int64],

@@ -141,6 +141,10 @@ class CsvTree:
         paths = strings(self._listing.paths.take(pa.array(rows)))
         return np.array([fingerprint(self._listing.root, path) for path in paths], np.int64)
 
+    def disk_order(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Positions in rows, by inode."""
+        return np.argsort(self._listing.inodes()[rows], kind="stable")
+
     def read(
         self,
         rows: NDArray[np.int64],

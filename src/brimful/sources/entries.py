@@ -37,12 +37,14 @@ class Entries(NamedTuple):
         initials: The first byte of each name, uint8.
         kinds: FOLDER, FILE, or OTHER, which says nothing. Links are not followed. uint8.
         folders: Which of the folders each lies in.
+        inodes: Their numbers in the file system, uint64.
     """
 
     names: pa.LargeBinaryArray
     initials: NDArray[np.uint8]
     kinds: NDArray[np.uint8]
     folders: NDArray[np.int64]
+    inodes: NDArray[np.uint64]
 
 
 def read_entries(folders: Sequence[bytes]) -> Iterator[Entries]:
@@ -65,7 +67,9 @@ def by_scandir(folders: Sequence[bytes]) -> Iterator[Entries]:
                 kinds = np.fromiter(map(_kind, some), np.uint8, len(some))
                 names = [entry.name for entry in some]
                 initials = np.fromiter((name[0] for name in names), np.uint8, len(names))
-                yield Entries(pa.array(names, pa.large_binary()), initials, kinds, np.full(len(some), number))
+                inodes = np.fromiter((entry.inode() for entry in some), np.uint64, len(some))
+                of = np.full(len(some), number)
+                yield Entries(pa.array(names, pa.large_binary()), initials, kinds, of, inodes)
 
 
 def by_getdents(folders: Sequence[bytes]) -> Iterator[Entries]:
@@ -111,7 +115,8 @@ def _entries(records: NDArray[np.uint8], begins: list[tuple[int, int]]) -> Entri
     kinds[(kinds != FILE) & (kinds != FOLDER)] = OTHER
     bytes_at, numbers = np.array(begins).T
     folders = numbers[np.searchsorted(bytes_at, names[wanted]) - 1]
-    return Entries(pieces.take(pa.array(2 * wanted)), records[names[wanted]], kinds, folders)
+    inodes = records.view(np.uint64)[starts[wanted] // 8]  # a record begins with it
+    return Entries(pieces.take(pa.array(2 * wanted)), records[names[wanted]], kinds, folders, inodes)
 
 
 def _starts(records: NDArray[np.uint8]) -> NDArray[np.int64]:

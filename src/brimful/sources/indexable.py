@@ -49,6 +49,9 @@ class Indexable:
     split_seed = 0
     root = None
 
+    def disk_order(self, rows: NDArray[np.int64]) -> None:
+        """Nothing tells."""
+
     def __init__(
         self,
         samples: RandomAccess,

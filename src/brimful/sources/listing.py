@@ -53,6 +53,14 @@ class Listing:
         """The listing of some rows, which must ascend."""
         return replace(self, paths=self.paths.take(pa.array(rows)), hashes=self.hashes[rows])
 
+    def inodes(self) -> NDArray[np.uint64]:
+        """The inode of each file, 0 where it is gone: the folder is listed again, which asks no file."""
+        found = walk(self.root)
+        hashes, inodes = np.concatenate(found.hashes), np.concatenate(found.inodes)
+        order = np.argsort(hashes)
+        at = np.searchsorted(hashes[order], self.hashes).clip(max=len(hashes) - 1)
+        return np.where(hashes[order[at]] == self.hashes, inodes[order[at]], np.uint64(0))
+
     def draw(self, n: int) -> NDArray[np.int64]:
         """Draw n rows by a second, independent hash of the key, ascending."""
         second = hash_keys(self.keys, DRAW_SEED)

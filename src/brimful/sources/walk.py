@@ -32,6 +32,7 @@ class Found:
     Attributes:
         paths: Paths of the files below the root, `/`-separated, in no order: pyarrow large_string arrays.
         hashes: `xxh3_64` of the key that each path has if it is a sample.
+        inodes: The number of each in the file system, uint64.
         suffixes: Which of SUFFIXES each path has, in capitals or not, -1 for none of them. int8.
         passed_over: What is no sample by its name, counted by suffix.
         not_files: Paths of what is named like a sample and is no file: pipes, links to nowhere.
@@ -40,6 +41,7 @@ class Found:
 
     paths: list[pa.LargeStringArray] = field(default_factory=list)
     hashes: list[NDArray[np.uint64]] = field(default_factory=list)
+    inodes: list[NDArray[np.uint64]] = field(default_factory=list)
     suffixes: list[NDArray[np.int8]] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
     not_files: list[str] = field(default_factory=list)
@@ -57,6 +59,7 @@ class Found:
         """Add what was found elsewhere; the folders to visit are then those found there."""
         self.paths += other.paths
         self.hashes += other.hashes
+        self.inodes += other.inodes
         self.suffixes += other.suffixes
         self.passed_over += other.passed_over
         self.not_files += other.not_files
@@ -100,7 +103,7 @@ def _visit(root: Path, folders: Sequence[bytes], counts: list[int]) -> Found:
     nothing = pa.scalar(b"", pa.large_binary())
     is_empty = np.ones(len(folders), bool)  # of files, and of folders to visit
     try:
-        for names, initials, kinds, of in read_entries([top + folder for folder in folders]):
+        for names, initials, kinds, of, inodes in read_entries([top + folder for folder in folders]):
             paths = pc.binary_join_element_wise(prefixes.take(pa.array(of)), names, nothing)
             _ask(top, paths, kinds)
             is_file, is_hidden = kinds == FILE, initials == ord(".")
@@ -108,6 +111,7 @@ def _visit(root: Path, folders: Sequence[bytes], counts: list[int]) -> Found:
             to_visit = (kinds == FOLDER) & ~is_hidden
             is_kept = is_file & ~is_no_sample
             _keep(root, found, paths if is_kept.all() else paths.filter(is_kept))
+            found.inodes.append(inodes if is_kept.all() else inodes[is_kept])
             found.passed_over.update(map(kind_of, _decoded(names.filter(is_file & is_no_sample))))
             found.passed_over["hidden folders"] += int(((kinds == FOLDER) & is_hidden).sum())
             found.folders += paths.filter(to_visit).to_pylist()

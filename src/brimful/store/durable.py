@@ -7,12 +7,13 @@ written: a file is written under another name, brought to the disk, renamed, and
 import contextlib
 import errno
 import fcntl
+import io
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from brimful.errors import StoreBusyError, WriteError
 from brimful.sizes import readable
@@ -70,6 +71,29 @@ class PartialFile:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class Sink(io.RawIOBase):
+    """A file to Arrow, that keeps what is written to it until it is taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Keep some bytes."""
+        self._pieces.append(data)
+        return len(data)
+
+    def take(self) -> bytes:
+        """All that was written since it was last taken."""
+        content = b"".join(self._pieces)
+        self._pieces.clear()
+        return content
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -64,8 +64,11 @@ MANIFEST = "manifest.json"
 SOURCE = "source.arrow"
 PROGRESS = "packing-{:05d}.json"
 PROGRESS_NAME = re.compile(r"packing-[0-9]{5,}\.json")
+PILE = "pile-{:05d}.arrow"
+PILE_NAME = re.compile(r"pile-[0-9]{5,}\.arrow")
 PARTIAL_NAME = re.compile(
-    r"(manifest\.json|source\.arrow|packing-[0-9]{5,}\.json|shard-[0-9]{5,}-[0-9]+)\.partial"
+    r"(manifest\.json|source\.arrow|packing-[0-9]{5,}\.json|pile-[0-9]{5,}\.arrow|shard-[0-9]{5,}-[0-9]+)"
+    r"\.partial"
 )
 PARTIAL = ".partial"
 SHARD_NAME = re.compile(r"shard-([0-9]{5,})-([0-9a-f]{16})\.arrow")

@@ -1,34 +1,24 @@
-"""Origin: where packing takes each sample from: its file, or the store as it is, where the file is unchanged.
+"""Origin: where packing takes each sample from: its file, or the store as it is, if the file is unchanged."""
 
-`source.arrow` tells which files a store was packed from: an Arrow IPC file with a row for each sample in row
-order, of the columns size, mtime_ns, ctime_ns and inode (int64, -1 where that would prove nothing). The
-metadata of its schema has checksums of the manifest that it belongs to, of what the source was, of targets
-and weights, and of the columns. It may be missing or damaged: then packing again reads everything.
-"""
-
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from xxhash import xxh3_128, xxh3_128_hexdigest
 
 from brimful.errors import DamagedStoreError, StoreError
 from brimful.keys import PIECE, hash_keys, row_order
 from brimful.schema import parts_of
 from brimful.sources.base import FINGERPRINT, Reader, Samples, SourceReader
-from brimful.store.format import SOURCE
-from brimful.store.reader import StoreReader, opened
+from brimful.store.prints import NO_PRINT, read_prints, targets_digest
+from brimful.store.reader import StoreReader
 
-SETTLED = 2.0  # seconds: file systems count time in steps of up to two
-NO_PRINT = -1
-PRINTS = pa.schema([(name, pa.int64()) for name in FINGERPRINT])
-LARGEST = 2**16  # bytes of source.arrow that are no fingerprints
+if TYPE_CHECKING:
+    from brimful.store.piles import Piles
 
 
 @dataclass(frozen=True)
@@ -71,6 +61,7 @@ class Origin:
         self._is_relabelled = np.zeros(len(rows), bool)
         self._same_targets = False
         self._check_content = check_content or not reader.has_files
+        self.piles: Piles | None = None  # where samples of the source are read, once it is set
         if old:
             self._compare(old)
 
@@ -105,13 +96,28 @@ class Origin:
         known = self._old_rows[at] >= 0 if self._check_content else self._is_same[at]
         old = self._old_samples(at[known])
         if old is None or self._check_content:
-            prints = np.full((len(at), len(FINGERPRINT)), NO_PRINT)
-            samples = self.reader.read(self.rows[at], prints=prints)
-            self.prints[at] = prints
+            samples = self._read_source(at)
         else:
             samples = self._merged(at, known, old)
         if old is not None:
             self._note_changes(at[known], old, samples, known)
+        return samples
+
+    @property
+    def unread(self) -> NDArray[np.int64]:
+        """Positions of the samples that will be read from the source."""
+        return np.arange(len(self.rows)) if self._check_content else np.flatnonzero(~self._is_same)
+
+    def _read_source(self, at: NDArray[np.int64], *, targets: bool = True) -> Samples:
+        """Read samples from the source, or from piles of them, and note the fingerprints of their files."""
+        prints = np.full((len(at), len(FINGERPRINT)), NO_PRINT)
+        if self.piles:
+            samples = self.piles.read(at, prints)
+            if targets:
+                samples = Samples(samples.x, *self.reader.targets(self.rows[at]))
+        else:
+            samples = self.reader.read(self.rows[at], targets=targets, prints=prints)
+        self.prints[at] = prints
         return samples
 
     def _compare(self, old: StoreReader) -> None:
@@ -120,11 +126,11 @@ class Origin:
             keys = pa.array(self.reader.keys(self.rows[start : start + PIECE]), pa.large_string())
             self._old_rows[start : start + PIECE] = old.find(keys)
         known = np.flatnonzero(self._old_rows >= 0)
-        told = _read_prints(old, self.reader)
+        told = read_prints(old, self.reader)
         if told is not None and self.reader.has_files:
             prints = self.reader.fingerprints(self.rows[known])
             before = told.prints[self._old_rows[known]]
-            self._same_targets = told.targets == _targets_digest(self.reader, self.rows)
+            self._same_targets = told.targets == targets_digest(self.reader, self.rows)
             self._is_same[known] = (prints == before).all(axis=1) & (before != NO_PRINT).all(axis=1)
             self.prints[known] = prints  # as they are now: what changes later is read again the next time
         self._is_edited[known] = ~self._is_same[known] & (not self._check_content)
@@ -143,9 +149,7 @@ class Origin:
         inputs = [np.empty((len(at), *x.shape[1:]), x.dtype) for x in old.inputs]
         parts = [(known, old)]
         if not known.all():
-            prints = np.full((np.count_nonzero(~known), len(FINGERPRINT)), NO_PRINT)
-            parts.append((~known, self.reader.read(self.rows[at[~known]], targets=False, prints=prints)))
-            self.prints[at[~known]] = prints
+            parts.append((~known, self._read_source(at[~known], targets=False)))
         for which, samples in parts:
             for x, values in zip(inputs, samples.inputs, strict=True):
                 x[which] = values
@@ -171,17 +175,6 @@ class Origin:
         return np.array([numbers.get(name, -1) for name in old])[targets]
 
 
-def is_settled(prints: NDArray[np.int64], began: float) -> NDArray[np.bool_]:
-    """Which files had not changed for so long that another change would show in their times.
-
-    Args:
-        prints: The fingerprint of each file as it was read.
-        began: `time.time()` before the first of them was.
-    """
-    settled: NDArray[np.bool_] = prints[:, 1:3].max(axis=1) < (began - SETTLED) * 1e9
-    return settled
-
-
 def by_hash(reader: Reader, rows: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
     """Some rows in the order of another hash."""
     keys = pa.array(reader.keys(rows), pa.large_string())
@@ -204,65 +197,6 @@ def is_current(reader: SourceReader, rows: NDArray[np.int64], path: Path) -> boo
         return False
 
 
-def write_prints(
-    prints: NDArray[np.int64],
-    manifest: str,
-    reader: SourceReader,
-    rows: NDArray[np.int64],
-    began: float,
-) -> bytes:
-    """The content of source.arrow.
-
-    Args:
-        prints: The fingerprint of each file as it was read, in row order.
-        manifest: The manifest's text.
-        reader: The source.
-        rows: Rows of the source, in row order of the store.
-        began: `time.time()` before the first file was opened; files changed moments before, or since, are
-            read again the next time.
-    """
-    sure = np.where(is_settled(prints, began)[:, np.newaxis], prints, NO_PRINT)
-    told = {
-        "manifest": _digest(manifest),
-        "source": _digest(reader.identity),
-        "targets": _targets_digest(reader, rows),
-        "columns": _columns_digest(sure),
-    }
-    columns = dict(zip(FINGERPRINT, sure.T.copy(), strict=True))
-    table = pa.table(columns).replace_schema_metadata(told)
-    sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, table.schema) as writer:
-        writer.write_table(table)
-    return bytes(sink.getvalue())
-
-
-class _Told(NamedTuple):
-    """What `source.arrow` tells: the fingerprints, and a checksum of targets and weights."""
-
-    prints: NDArray[np.int64]
-    targets: str
-
-
-def _read_prints(old: StoreReader, reader: SourceReader) -> _Told | None:
-    """The fingerprints that a store keeps, if they are those of this store and of this source."""
-    try:
-        with opened(old.path / SOURCE) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
-            table = pa.ipc.open_file(pa.py_buffer(file.read(LARGEST + 64 * len(old)))).read_all()
-        if table.schema != PRINTS or any(column.null_count for column in table.columns):
-            return None
-        prints = np.stack([table[name].to_numpy() for name in FINGERPRINT], axis=1)
-        told = {name.decode(): text.decode() for name, text in table.schema.metadata.items()}
-        targets = told.pop("targets")
-    except (DamagedStoreError, KeyError, ValueError, AttributeError, OSError, pa.ArrowException):
-        return None
-    expected = {"manifest": _digest(old.manifest.to_json()), "source": _digest(reader.identity)}
-    well = {**expected, "columns": _columns_digest(prints)} == told and prints.shape == (
-        len(old),
-        len(FINGERPRINT),
-    )
-    return _Told(prints, targets) if well else None
-
-
 def _any_differ(
     now: Sequence[NDArray[Any]], was: Sequence[NDArray[Any]], known: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
@@ -281,20 +215,3 @@ def _differ(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
 
 def _bits(values: NDArray[Any]) -> NDArray[np.uint8]:
     return np.ascontiguousarray(values).view(np.uint8).reshape(len(values), -1)
-
-
-def _digest(text: str) -> str:
-    return xxh3_128_hexdigest(text.encode(errors="surrogateescape"))
-
-
-def _targets_digest(reader: SourceReader, rows: NDArray[np.int64]) -> str:
-    digest = xxh3_128()
-    for start in range(0, len(rows), PIECE):
-        for part in reader.targets(rows[start : start + PIECE]):
-            for values in parts_of(part):
-                digest.update(np.ascontiguousarray(values).data)
-    return digest.hexdigest()
-
-
-def _columns_digest(prints: NDArray[np.int64]) -> str:
-    return xxh3_128_hexdigest(np.ascontiguousarray(prints).data)

@@ -47,6 +47,7 @@ from brimful.store.format import (
     LARGEST_SAMPLE,
     MANIFEST,
     PARTIAL_NAME,
+    PILE_NAME,
     PROGRESS_NAME,
     SHARD_NAME,
     SOURCE,
@@ -54,12 +55,15 @@ from brimful.store.format import (
     Manifest,
     Shard,
 )
-from brimful.store.origin import Changes, Origin, by_hash, is_settled, write_prints
+from brimful.store.origin import Changes, Origin, by_hash
+from brimful.store.piles import Piles, held_bytes
+from brimful.store.prints import is_settled, write_prints
 from brimful.store.reader import StoreReader, read_manifest
 from brimful.store.shard import ShardWriter
 from brimful.store.verify import verify
 
 OVERWRITE = "Name another store, or say that this one is to be replaced: overwrite=True, --overwrite."
+OWN = (SHARD_NAME, PROGRESS_NAME, PILE_NAME)  # what only packing calls so
 BLOCK_ROWS = 512  # samples that a thread reads at a time
 CHUNKS_HELD = 4  # as delivered: being filled, its codes, the message made of them, and what Arrow holds of it
 
@@ -99,6 +103,7 @@ def pack(
     check_content: bool = False,
     progress: Progress | None = None,
     layout: Layout | None = None,
+    in_disk_order: bool = False,
 ) -> Packed:
     """Pack some samples of a source, all of them as a rule.
 
@@ -112,6 +117,8 @@ def pack(
         check_content: Whether to read files that seem to be unchanged, too.
         progress: Called with the number of samples packed so far.
         layout: How samples are divided into chunks and shards; by default as in every store.
+        in_disk_order: Whether to read files in the order in which they lie on the disk, into piles beside
+            the store, where `memory` allows it. The store is the same.
 
     Raises:
         SourceError: Samples cannot be used; all were read, and the message counts them.
@@ -120,7 +127,6 @@ def pack(
         MemoryBudgetError: `memory` is too small.
     """
     packing = _Packing(reader, rows, path, split_seed, layout or Layout(reader.schema), progress)
-    packing.divide(memory)
     if reader.schema.nbytes > LARGEST_SAMPLE:
         raise ArgumentError(
             f"Expected samples of at most {LARGEST_SAMPLE:,} bytes. Received: {reader.schema}"
@@ -135,6 +141,8 @@ def pack(
         raise WriteError(
             f"{path}: this cannot be written: {error.strerror}.", "Check the path and the permissions."
         ) from error
+    has_piles = path.is_dir() and any(PILE_NAME.fullmatch(each.name) for each in path.iterdir())
+    packing.divide(parse_bytes(memory), in_disk_order=in_disk_order or has_piles)
     make_folder(path)
     with locked(path):
         old = packing.old_store(overwrite=overwrite)
@@ -180,12 +188,21 @@ class _Packing:
         self._looks = Looks.none(len(rows))
         self._resumed = 0
         self._threads = self._block_rows = 1
+        self._of_piles = 0  # bytes of memory; 0 for no piles
+        self._is_piled = False
 
-    def divide(self, memory: str | float) -> None:
-        """Find how many threads and rows at a time the memory allows."""
-        total = parse_bytes(memory)
+    def divide(self, memory: int, *, in_disk_order: bool) -> None:
+        """Find how many threads and rows at a time the memory allows, and whether there is some for piles."""
+        if in_disk_order:
+            with contextlib.suppress(MemoryBudgetError):
+                self._divide(memory - held_bytes(memory))
+                self._of_piles = memory
+                return
+        self._divide(memory)
+
+    def _divide(self, memory: int) -> None:
         chunk = min(self._layout.rows_per_chunk, len(self._rows)) * self._layout.schema.nbytes
-        left = total - CHUNKS_HELD * chunk
+        left = memory - CHUNKS_HELD * chunk
         for threads in range(reading_threads(), 0, -1):
             rows = BLOCK_ROWS
             while rows > 1 and self._depth(threads) * self._reader.working_bytes(rows) > left:
@@ -195,7 +212,7 @@ class _Packing:
                 return
         least = CHUNKS_HELD * chunk + self._depth(1) * self._reader.working_bytes(1)
         raise MemoryBudgetError(
-            f"memory={memory!r} is too small to pack chunks of {chunk:,} bytes.",
+            f"memory={readable(memory)!r} is too small to pack chunks of {chunk:,} bytes.",
             f"Give at least memory={readable(least)!r}.",
         )
 
@@ -260,6 +277,7 @@ class _Packing:
             self._remove_others(old.manifest)
             return self._packed(origin, old.manifest, clock, None)
         finished = Finished(self._path, self._identity(check_content=check_content))
+        self._pile_up(origin, finished, check_content=check_content)
         shards = tuple(self._shard(number, at, origin, finished) for number, at in self._divided())
         counts = len(self._rows), len(self._reader.skipped)
         manifest = Manifest(self._layout, self._split_seed, *counts, shards)
@@ -280,6 +298,30 @@ class _Packing:
         for number, start in enumerate(range(0, len(self._rows), size)):
             yield number, np.arange(start, min(start + size, len(self._rows)))
 
+    def _pile_up(self, origin: Origin, finished: Finished, *, check_content: bool) -> None:
+        """Read the samples of shards that no earlier run has finished into piles, if that was asked for."""
+        if not self._of_piles or (order := self._reader.disk_order(self._rows[origin.unread])) is None:
+            return
+        of_shard = origin.unread[order] // self._layout.rows_per_shard
+        left = [number for number, _ in self._divided() if finished.origin(number) is None]
+        keys = xxh3_128_hexdigest(self._reader.hashes[self._rows].data)
+        origin.piles = Piles(
+            self._path,
+            self._reader,
+            self._rows,
+            identity=f"{self._identity(check_content=check_content)} {keys}",
+            memory=self._of_piles,
+            began=self._began,
+        )
+        origin.piles.fill(
+            origin.unread[order][np.isin(of_shard, left)],
+            threads=self._threads,
+            depth=self._depth(self._threads),
+            block_rows=self._block_rows,
+            progress=lambda count: self._tell(count // 2),
+        )
+        self._is_piled = True
+
     def _shard(self, number: int, at: NDArray[np.int64], origin: Origin, finished: Finished) -> Shard:
         """A shard: that of an earlier run, if it would be the same again, or else a new one."""
         shard = None
@@ -288,7 +330,7 @@ class _Packing:
             shard = finished.recall(number) if self._digest(at, origin) == earlier else None
         if shard:
             self._resumed += len(at)
-            self._tell(int(at[-1]) + 1)
+            self._tell_packed(int(at[-1]) + 1)
         else:
             with ShardWriter(self._path, number, self._layout) as writer:
                 for rows in self._chunks(at, origin):
@@ -317,7 +359,7 @@ class _Packing:
                     for column, array in zip(columns, arrays, strict=True):
                         column[filled : filled + len(array)] = array
                     filled += len(arrays[0])
-                    self._tell(int(part[0]) + filled)
+                    self._tell_packed(int(part[0]) + filled)
                 keys = pa.array(self._reader.keys(self._rows[part]), pa.string())
                 yield Rows(keys, Samples(*self._layout.schema.structured(columns)))
 
@@ -376,6 +418,10 @@ class _Packing:
             AuditCache(self._reader).keep(looks, self._began)
         return summed(self._reader, self._rows, looks, seconds)
 
+    def _tell_packed(self, count: int) -> None:
+        """Tell of samples in the store; where they were piled up first, that was half of the work."""
+        self._tell((len(self._rows) + count) // 2 if self._is_piled else count)
+
     def _tell(self, count: int) -> None:
         if self._progress:
             self._progress(count)
@@ -404,7 +450,7 @@ def refuse_other_content(path: Path, root: Path | None) -> None:
         raise OtherStoreError(f"{path}: this is a file, and no store.", "Name a folder that is not there.")
     names = [entry.name for entry in path.iterdir()]
     strangers = sorted(name for name in names if not PARTIAL_NAME.fullmatch(name))
-    if strangers and not any(SHARD_NAME.fullmatch(name) or PROGRESS_NAME.fullmatch(name) for name in names):
+    if strangers and not any(pattern.fullmatch(name) for name in names for pattern in OWN):
         with contextlib.suppress(StoreError):
             read_manifest(path)  # a store all of whose shards are lost
             return
@@ -416,5 +462,4 @@ def refuse_other_content(path: Path, root: Path | None) -> None:
 
 def is_own(name: str) -> bool:
     """Whether a file of a store's folder is packing's own."""
-    patterns = (SHARD_NAME, PROGRESS_NAME, PARTIAL_NAME)
-    return name in (MANIFEST, SOURCE) or any(pattern.fullmatch(name) for pattern in patterns)
+    return name in (MANIFEST, SOURCE) or any(pattern.fullmatch(name) for pattern in (*OWN, PARTIAL_NAME))

@@ -20,7 +20,7 @@ from brimful.keys import HashedKeys, find_keys, hash_keys, row_order
 from brimful.schema import Schema
 from brimful.sources.base import Fault, Samples
 from brimful.store.chunk import columns_of, decode_keys
-from brimful.store.format import LARGEST_MANIFEST, MANIFEST, PROGRESS_NAME, Chunk, Manifest, Shard
+from brimful.store.format import LARGEST_MANIFEST, MANIFEST, PILE_NAME, PROGRESS_NAME, Chunk, Manifest, Shard
 from brimful.store.narrowing import decoded
 
 MEND = "Pack the source again: that mends the store. `brimful verify` lists all that is damaged."
@@ -306,7 +306,7 @@ def read_manifest(path: Path) -> Manifest:
     except OSError as error:
         raise DamagedStoreError(f"{path}: the store cannot be read: {error.strerror}.", MEND) from error
     if MANIFEST not in names:
-        if any(map(PROGRESS_NAME.fullmatch, names)):
+        if any(PROGRESS_NAME.fullmatch(name) or PILE_NAME.fullmatch(name) for name in names):
             raise StoreNotFoundError(
                 f"{path}: this store was not finished.", "Pack it again: that goes on where it stopped."
             )

@@ -1,6 +1,5 @@
 """ShardWriter: samples in row order -> one shard, under the narrowest rules that all of them allow."""
 
-import io
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from xxhash import xxh3_64, xxh3_64_hexdigest
 
 from brimful.store.chunk import Rows, decode_data, decode_keys
-from brimful.store.durable import PartialFile
+from brimful.store.durable import PartialFile, Sink
 from brimful.store.format import PARTIAL, Chunk, Layout, Shard, padded
 from brimful.store.narrowing import BY_NAME, RAW, encoded, first_rule
 
@@ -126,7 +125,7 @@ class _ShardFile:
         self._layout = layout
         self._schema = layout.arrow(rules)
         self._file = PartialFile(path)
-        self._sink = _Sink()
+        self._sink = Sink()
         self._writer = pa.ipc.new_file(pa.PythonFile(self._sink, "w"), self._schema)
         self._size = 0
         self._digest = xxh3_64()
@@ -174,29 +173,6 @@ class _ShardFile:
         self._file.write(content)
         self._digest.update(content)
         self._size += len(content)
-        return content
-
-
-class _Sink(io.RawIOBase):
-    """A file to Arrow, that keeps what is written to it until it is taken."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._pieces: list[bytes] = []
-
-    def writable(self) -> bool:
-        """It is."""
-        return True
-
-    def write(self, data: Any) -> int:
-        """Keep some bytes."""
-        self._pieces.append(data)
-        return len(data)
-
-    def take(self) -> bytes:
-        """All that was written since it was last taken."""
-        content = b"".join(self._pieces)
-        self._pieces.clear()
         return content
 
 

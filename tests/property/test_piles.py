@@ -1,0 +1,208 @@
+"""Piles: the store is the same in whatever order files are read, and what was piled up is not read again."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import brimful as bf
+from brimful.sources.csv_tree import CsvTree
+from brimful.store import piles as piles_module
+from brimful.store.durable import PartialFile
+from brimful.store.format import PILE_NAME
+from brimful.store.verify import verify
+from tests.faults.stores import delivered, expected, files_of, pack_layout, pack_small, put_files, small_tree
+from tests.trees import Tree
+
+
+@pytest.fixture(autouse=True)
+def small_piles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Segments of 7 samples, piles of 14, whatever the memory; files count as long unchanged."""
+    monkeypatch.setattr(piles_module, "SHARE", 10**9 // (7 * 64))
+    monkeypatch.setattr("brimful.store.packing.held_bytes", lambda _: 0)
+    monkeypatch.setattr("brimful.store.prints.SETTLED", -3600.0)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    """A tree of 40 samples."""
+    return small_tree(tmp_path / "data")
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Path:
+    """Where there is no store yet."""
+    return tmp_path / "data.brim"
+
+
+@pytest.fixture
+def undisturbed(tree: Tree, tmp_path: Path) -> dict[str, bytes]:
+    """The files of the store that is packed as always."""
+    pack_small(tree.path, tmp_path / "undisturbed.brim")
+    return files_of(tmp_path / "undisturbed.brim")
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """The rows that are read from the source."""
+    rows: list[int] = []
+    read = CsvTree.read
+
+    def noting(self: CsvTree, some: Any, **options: Any) -> Any:
+        rows.extend(some.tolist())
+        return read(self, some, **options)
+
+    monkeypatch.setattr(CsvTree, "read", noting)
+    return rows
+
+
+def piles_in(store: Path) -> list[Path]:
+    """The piles beside a store."""
+    if not store.exists():
+        return []
+    return sorted(path for path in store.iterdir() if PILE_NAME.fullmatch(path.name))
+
+
+def stop_after(monkeypatch: pytest.MonkeyPatch, commits: int) -> None:
+    """Let a run of packing end like a kill, once so many files have got their name."""
+    commit, left = PartialFile.commit, [commits]
+
+    def counted(self: PartialFile, name: str) -> None:
+        if not left[0]:
+            raise KeyboardInterrupt
+        left[0] -= 1
+        commit(self, name)
+
+    monkeypatch.setattr(PartialFile, "commit", counted)
+
+
+@settings(max_examples=25, deadline=None)
+@given(data=st.data(), n=st.integers(1, 60), check_content=st.booleans())
+def test_the_same_store_whatever_the_order_of_the_disk(data: Any, n: int, check_content: bool) -> None:
+    """Each file is read once, in that order, and the bytes are those of packing as always."""
+    with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
+        tree = small_tree(Path(folder) / "data", n)
+        order = np.array(data.draw(st.permutations(range(n))))
+        patch.setattr(CsvTree, "disk_order", lambda *_: order)
+        pack_small(tree.path, Path(folder) / "plain.brim", check_content=check_content)
+        packed = pack_small(
+            tree.path, Path(folder) / "piled.brim", in_disk_order=True, check_content=check_content
+        )
+        assert files_of(Path(folder) / "piled.brim") == files_of(Path(folder) / "plain.brim")
+        assert packed.audit is not None
+        assert packed.audit.value_range == bf.scan(tree.path).audit(cached=False).value_range
+
+
+def test_files_are_read_once_in_the_order_of_their_inodes(
+    tree: Tree, store: Path, undisturbed: dict[str, bytes], reads: list[int]
+) -> None:
+    """That is what it is for."""
+    source = bf.scan(tree.path)
+    reads.clear()
+    pack_layout(source, store, chunk_bytes=100, shard_bytes=300, in_disk_order=True)
+    paths = [tree.file(key) for key in source.keys]
+    assert reads == sorted(range(40), key=lambda row: paths[row].stat().st_ino)
+    assert files_of(store) == undisturbed
+    assert delivered(store) == expected(tree)
+
+
+@pytest.mark.parametrize("commits", range(15))
+def test_a_run_that_goes_on_reads_no_file_again_that_is_in_a_pile(
+    commits: int,
+    tree: Tree,
+    store: Path,
+    undisturbed: dict[str, bytes],
+    reads: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Stopped after any file got its name, it ends with the same bytes, and without leftovers."""
+    with monkeypatch.context() as patch:
+        stop_after(patch, commits)
+        with pytest.raises(KeyboardInterrupt):
+            pack_small(tree.path, store, in_disk_order=True)
+    piled = 14 * min(commits, 2) if commits < 3 else 40
+    assert len(piles_in(store)) == min(commits, 3)
+    if commits:
+        with pytest.raises(bf.StoreNotFoundError, match="not finished"):
+            bf.open(store)
+    source = bf.scan(tree.path)
+    reads.clear()
+    in_disk_order = not commits  # where there are piles, they are used anyway
+    pack_layout(source, store, chunk_bytes=100, shard_bytes=300, in_disk_order=in_disk_order)
+    assert len(reads) == 40 - piled
+    assert files_of(store) == undisturbed
+    assert verify(store).ok
+
+
+def test_what_has_changed_since_it_was_piled_up_is_read_again(
+    tree: Tree, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file that was edited between two runs is packed as it is now."""
+    with monkeypatch.context() as patch:
+        stop_after(patch, 4)
+        with pytest.raises(KeyboardInterrupt):
+            pack_small(tree.path, store, in_disk_order=True)
+    for key in list(tree.x)[::3]:
+        np.savetxt(tree.file(key), np.full((2, 3), 0.5))
+    pack_small(tree.path, store)
+    pack_small(tree.path, tmp_path / "anew.brim")
+    assert files_of(store) == files_of(tmp_path / "anew.brim")
+
+
+def test_piles_of_another_source_are_of_no_use(
+    tree: Tree, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file more, and positions are others."""
+    with monkeypatch.context() as patch:
+        stop_after(patch, 3)
+        with pytest.raises(KeyboardInterrupt):
+            pack_small(tree.path, store, in_disk_order=True)
+    np.savetxt(tree.path / "train" / "00000.csv", np.zeros((2, 3)))
+    with (tree.path / "target.csv").open("a") as table:
+        table.write("0,1\n")
+    pack_small(tree.path, store, in_disk_order=True)
+    pack_small(tree.path, tmp_path / "anew.brim")
+    assert files_of(store) == files_of(tmp_path / "anew.brim")
+
+
+def test_a_damaged_pile_is_read_again_from_the_source(
+    tree: Tree, store: Path, undisturbed: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Any flipped bit, any length: never another sample."""
+    with monkeypatch.context() as patch:
+        stop_after(patch, 3)
+        with pytest.raises(KeyboardInterrupt):
+            pack_small(tree.path, store, in_disk_order=True)
+    saved = files_of(store)
+    name = piles_in(store)[1].name
+    random = np.random.default_rng(0)
+    whole = saved[name]
+    flips = random.integers(len(whole) * 8, size=25).tolist()
+    damaged = [_flipped(whole, bit) for bit in flips] + [whole[: len(whole) // 2], b"", b"x" * len(whole)]
+    for content in damaged:
+        put_files(store, {**saved, name: content})
+        pack_small(tree.path, store)
+        assert {file: data for file, data in files_of(store).items() if file in undisturbed} == undisturbed
+        assert not piles_in(store)
+        for path in store.iterdir():
+            path.unlink()
+
+
+def test_a_bad_file_is_named_and_counted_as_always(tree: Tree, store: Path) -> None:
+    """Also if it is met while piles are made."""
+    source = bf.scan(tree.path)
+    tree.file("train/00007").write_text("1 2 3\nx 5 6\n")
+    with pytest.raises(bf.SourceError, match="1 x malformed"):
+        pack_layout(source, store, chunk_bytes=100, shard_bytes=300, in_disk_order=True)
+    assert not piles_in(store)
+
+
+def _flipped(content: bytes, bit: int) -> bytes:
+    changed = bytearray(content)
+    changed[bit // 8] ^= 1 << bit % 8
+    return bytes(changed)
