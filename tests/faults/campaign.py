@@ -15,15 +15,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from unittest.mock import patch
 
 import click
 import numpy as np
 
 from brimful.errors import BrimfulError, StoreNotFoundError, WriteError
-from brimful.store import durable
+from brimful.store import durable, piles
 from brimful.store.prints import SETTLED
 from brimful.store.verify import verify
 from tests.faults.disk import Disk, after_power_loss
@@ -31,6 +32,8 @@ from tests.faults.stores import delivered, expected, files_of, pack_small, put_f
 from tests.trees import Tree
 
 HANGS_AFTER = 60  # seconds
+PILES: dict[str, object] = {"in_disk_order": True, "memory": 100_000}
+PILES_SHARE = 230  # of that memory, so that there are several
 
 
 class BrokenPromiseError(AssertionError):
@@ -64,6 +67,7 @@ class Scene:
         before: Files of the store before; none if there is no store.
         samples_before: What that store delivers; None if there is none.
         after: Files of the store that an undisturbed run makes.
+        options: How it is packed.
     """
 
     name: str
@@ -71,6 +75,12 @@ class Scene:
     before: dict[str, bytes]
     samples_before: dict[str, tuple[bytes, int]] | None
     after: dict[str, bytes]
+    options: dict[str, object] = field(default_factory=dict)
+
+    def pack(self, store: Path) -> None:
+        """Pack it."""
+        with patch.object(piles, "SHARE", PILES_SHARE):
+            pack_small(self.tree.path, store, **self.options)
 
     @property
     def samples_after(self) -> dict[str, tuple[bytes, int]]:
@@ -94,7 +104,8 @@ class Campaign:
     def __post_init__(self) -> None:
         self.store = self.folder / "data.brim"
         self._random = random.Random(self.seed)  # noqa: S311 (no secrets here)
-        self.scenes = [self._first(), self._update()]
+        first = self._first()
+        self.scenes = [first, self._update(), replace(first, name="piles", options=PILES)]
 
     def kills(self, times: int) -> Outcome:
         """`kill -9` at random moments, again and again until packing is done."""
@@ -130,7 +141,7 @@ class Campaign:
         for scene in self.scenes:
             self._begin(scene)
             with _disk(Disk()) as disk:
-                pack_small(scene.tree.path, self.store)
+                scene.pack(self.store)
             for count in range(0, len(disk.calls) + 1, step):
                 for names_are_lost in (True, False):
                     files = after_power_loss(
@@ -153,7 +164,7 @@ class Campaign:
                     self._begin(scene)
                     with _disk(Disk(before=_failing(call, number, stays=stays))):
                         try:
-                            pack_small(scene.tree.path, self.store)
+                            scene.pack(self.store)
                         except WriteError:
                             outcome.detected += 1
                     outcome.trials += 1
@@ -205,7 +216,7 @@ class Campaign:
                 outcome.notes = "not allowed to mount one here"
                 break
             try:
-                pack_small(scene.tree.path, place / "data.brim")
+                scene.pack(place / "data.brim")
                 if delivered(place / "data.brim") != scene.samples_after:
                     raise BrokenPromiseError(f"{size} KiB: other samples")
             except WriteError:
@@ -275,7 +286,7 @@ class Campaign:
     def _finish(self, scene: Scene) -> None:
         """Packing again must end with the bytes of an undisturbed run."""
         with _alarm():
-            pack_small(scene.tree.path, self.store)
+            scene.pack(self.store)
         self._check_finished(scene)
 
     def _check_finished(self, scene: Scene) -> None:
@@ -316,18 +327,19 @@ class Campaign:
         """How many calls that change the disk an undisturbed run makes."""
         self._begin(scene)
         with _disk(Disk()) as disk:
-            pack_small(scene.tree.path, self.store)
+            scene.pack(self.store)
         return len(disk.calls)
 
     def _timed(self, scene: Scene) -> float:
         """Seconds that packing takes in a child."""
         began = time.perf_counter()
-        self._in_child(scene, None)
+        if not self._in_child(scene, None):
+            raise BrokenPromiseError(f"{scene.name}: packing fails, undisturbed")
         return time.perf_counter() - began
 
     def _killed_after(self, scene: Scene, seconds: float) -> bool:
         """Pack in a child, and kill it after some time; whether it was done by then."""
-        child = _fork(lambda: pack_small(scene.tree.path, self.store))
+        child = _fork(lambda: scene.pack(self.store))
         time.sleep(seconds)
         os.kill(child, signal.SIGKILL)
         return _exit_code(child) == 0
@@ -337,7 +349,7 @@ class Campaign:
 
         def run() -> None:
             with _disk(disk or Disk()):
-                pack_small(scene.tree.path, self.store)
+                scene.pack(self.store)
 
         return _exit_code(_fork(run)) == 0
 

@@ -29,7 +29,7 @@ from brimful.store.reader import StoreReader
 from brimful.store.shard import ShardWriter
 from brimful.store.verify import verify
 from tests.faults.campaign import Campaign
-from tests.faults.stores import delivered, expected, files_of, pack_small, small_tree
+from tests.faults.stores import delivered, expected, files_of, pack_layout, pack_small, small_tree
 from tests.trees import Tree
 
 
@@ -156,6 +156,31 @@ def test_damage_names_the_samples(store: Path) -> None:
     assert caught.value.keys == keys
     (damage,) = verify(store).bad
     assert (damage.file, damage.chunk, damage.rows, damage.keys) == (shard.file, 2, (15, 17), keys)
+
+
+def test_many_lost_shards_are_told_with_as_many_looks(
+    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where thousands are lost, what lies around each is not looked for all over again."""
+    path = tmp_path / "many.brim"
+    pack_layout(bf.scan(tree.path), path, chunk_bytes=24, shard_bytes=24)
+    shards = sorted(path.glob("shard-*"))
+    assert len(shards) == 40
+    for shard in shards[1:-1]:
+        shard.unlink()
+    looks, ends = [0], StoreReader._ends
+
+    def counted(self: StoreReader, chunk: int) -> tuple[int, int] | None:
+        looks[0] += 1
+        return ends(self, chunk)
+
+    monkeypatch.setattr(StoreReader, "_ends", counted)
+    found = verify(path)
+    assert len(found.bad) == 38
+    assert looks[0] < 12 * 40  # and not 40 * 40
+    low, high = (int(digits, 16) for digits in found.bad[19].hash_range or ("", ""))
+    hashes = bf.scan(tree.path)._reader.hashes
+    assert (low, high) == (hashes[0], hashes[-1])
 
 
 def test_verify_on_the_command_line(store: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,6 +1,6 @@
 """Piles: the store is the same in whatever order files are read, and what was piled up is not read again."""
 
-from collections.abc import Iterator
+import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -48,7 +48,7 @@ def undisturbed(tree: Tree, tmp_path: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def reads(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The rows that are read from the source."""
     rows: list[int] = []
     read = CsvTree.read
@@ -200,6 +200,34 @@ def test_a_bad_file_is_named_and_counted_as_always(tree: Tree, store: Path) -> N
     with pytest.raises(bf.SourceError, match="1 x malformed"):
         pack_layout(source, store, chunk_bytes=100, shard_bytes=300, in_disk_order=True)
     assert not piles_in(store)
+
+
+@pytest.mark.parametrize("seeks", [True, False])
+def test_the_order_of_the_disk_is_taken_where_it_pays(
+    seeks: bool, tree: Tree, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a disk where each step to a file that is not the next one takes long, and on no other."""
+    read, orders = CsvTree.read, []
+
+    def slow_read(self: CsvTree, rows: Any, **options: Any) -> Any:
+        inodes = self._listing.inodes()
+        rank = np.argsort(np.argsort(inodes))[rows]
+        orders.append(rank.tolist())
+        time.sleep(0.002 * (np.diff(rank) != 1).sum() if seeks else 0.001 * len(rank))
+        return read(self, rows, **options)
+
+    monkeypatch.setattr(CsvTree, "read", slow_read)
+    monkeypatch.setattr("brimful.store.plan.MANY", 10)
+    source = bf.scan(tree.path)
+    planned = source.plan()
+    assert planned is not None
+    assert (planned.pile_bytes > 0) == seeks
+    assert planned.in_disk_order(10**9) == seeks
+    assert not planned.in_disk_order(planned.store_bytes + planned.pile_bytes - 1)
+    orders.clear()
+    source.pack_into(store)
+    assert (orders == [list(range(40))]) == seeks
+    assert delivered(store) == expected(tree)
 
 
 def _flipped(content: bytes, bit: int) -> bytes:

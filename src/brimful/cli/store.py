@@ -60,6 +60,12 @@ def pack_source(screen: Screen, source: Source, store: Path, **packing: Any) -> 
             f"{planned.store_bytes / 1e6:,.1f} MB in the store ({free / 1e6:,.0f} MB are free), "
             f"about {planned.seconds:,.1f} s"
         )
+        if planned.pile_bytes:
+            piles = f"with {planned.pile_bytes / 1e6:,.1f} MB of piles beside the store meanwhile"
+            verb = "is read" if planned.in_disk_order(free) else "would be read, were there room for them,"
+            screen.say(
+                f"  in the order of the disk {verb} in about {planned.seconds_in_disk_order:,.1f} s, {piles}"
+            )
     with screen.bar("packing", len(source)) as bar:
         packed = source.pack_into(store, progress=bar, **packing)
     for line in _told(packed):

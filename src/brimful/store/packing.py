@@ -141,12 +141,13 @@ def pack(
         raise WriteError(
             f"{path}: this cannot be written: {error.strerror}.", "Check the path and the permissions."
         ) from error
-    has_piles = path.is_dir() and any(PILE_NAME.fullmatch(each.name) for each in path.iterdir())
-    packing.divide(parse_bytes(memory), in_disk_order=in_disk_order or has_piles)
+    total = parse_bytes(memory)
     make_folder(path)
     with locked(path):
-        old = packing.old_store(overwrite=overwrite)
         try:
+            has_piles = any(PILE_NAME.fullmatch(each.name) for each in path.iterdir())
+            packing.divide(total, in_disk_order=in_disk_order or has_piles)
+            old = packing.old_store(overwrite=overwrite)
             return packing.run(old, check_content=check_content)
         except SourceError as error:
             found = audit(reader, np.sort(rows), progress)

@@ -4,7 +4,7 @@ import os
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,13 @@ from brimful.sizes import readable
 from brimful.sources.base import INFERRED_FROM, Samples, SourceReader, reading_threads
 from brimful.store.format import Layout
 from brimful.store.narrowing import RAW, first_rule
+from brimful.store.piles import row_bytes
 
 SAMPLED = 512  # samples: the scan has not read them, so that a cold disk shows
 BLOCK_ROWS = 64
+MANY = 10_000  # samples: of fewer, no order is worth a second look
+SLOW = 0.001  # seconds a sample, from which on a disk may be one that seeks
+PAYS = 2  # the order of the disk must be so many times as fast
 
 
 @dataclass(frozen=True)
@@ -28,13 +32,22 @@ class Plan:
         samples: How many there are.
         decoded_bytes: What they take as delivered.
         store_bytes: What the store will take, as far as the samples that were read tell.
-        seconds: How long it will take, likewise.
+        seconds: How long it will take, likewise, reading files in the order of the store.
+        pile_bytes: What it will take beside the store meanwhile, if files are read in the order in which they
+            lie on the disk; 0 where that does not pay.
+        seconds_in_disk_order: How long it will take then.
     """
 
     samples: int
     decoded_bytes: int
     store_bytes: int
     seconds: float
+    pile_bytes: int = 0
+    seconds_in_disk_order: float = 0.0
+
+    def in_disk_order(self, free: int) -> bool:
+        """Whether to read in the order of the disk: it pays, and there is room for it in some free bytes."""
+        return 0 < self.pile_bytes <= free - self.store_bytes
 
     def refuse_if_too_large(self, path: Path) -> int:
         """Refuse to begin where there is not enough room.
@@ -72,11 +85,7 @@ def plan(reader: SourceReader, rows: NDArray[np.int64]) -> Plan | None:
     layout = Layout(reader.schema)
     start = INFERRED_FROM if len(rows) >= INFERRED_FROM + SAMPLED else 0
     some = rows[start : start + SAMPLED]
-    blocks = [some[at : at + BLOCK_ROWS] for at in range(0, len(some), BLOCK_ROWS)]
-    began = time.perf_counter()
-    with ThreadPoolExecutor(reading_threads(), "brimful-plan") as pool:
-        read = [samples for samples in pool.map(lambda block: _read(reader, block), blocks) if samples]
-    seconds = time.perf_counter() - began
+    read, seconds = _timed(reader, some)
     if not read:
         return None
     inputs = map(np.concatenate, zip(*(samples.inputs for samples in read), strict=True))
@@ -84,9 +93,36 @@ def plan(reader: SourceReader, rows: NDArray[np.int64]) -> Plan | None:
     rules = [rule.name if rule else RAW for rule in found]
     keys = reader.keys(some)
     key_bytes = 4 + sum(len(key.encode()) for key in keys) / len(keys)
-    row_bytes = key_bytes + layout.row_bytes(rules)
+    store_bytes = int(len(rows) * (key_bytes + layout.row_bytes(rules)))
     n = len(rows)
-    return Plan(n, n * reader.schema.nbytes, int(n * row_bytes), seconds / len(some) * n)
+    usual = Plan(n, n * reader.schema.nbytes, store_bytes, seconds / len(some) * n)
+    return usual if n < MANY or seconds < SLOW * len(some) else _with_disk_order(usual, reader, rows)
+
+
+def _with_disk_order(usual: Plan, reader: SourceReader, rows: NDArray[np.int64]) -> Plan:
+    """The plan with what reading in the order of the disk takes, if that pays."""
+    order = reader.disk_order(rows)
+    if order is None:
+        return usual
+    start = len(rows) // 3  # not what was read a moment ago, and is in the page cache now
+    some = rows[order[start : start + SAMPLED]]
+    read, seconds = _timed(reader, some)
+    if not read:
+        return usual
+    rate = reader.fingerprints(some)[:, 0].clip(min=1).sum() / seconds
+    piled = len(rows) * (seconds / len(some) + 2 * row_bytes(reader) / rate)  # written, and read back
+    if usual.seconds < PAYS * piled:
+        return usual
+    return replace(usual, pile_bytes=len(rows) * row_bytes(reader), seconds_in_disk_order=float(piled))
+
+
+def _timed(reader: SourceReader, rows: NDArray[np.int64]) -> tuple[list[Samples], float]:
+    """Read some samples as packing does, and the seconds it took."""
+    blocks = [rows[at : at + BLOCK_ROWS] for at in range(0, len(rows), BLOCK_ROWS)]
+    began = time.perf_counter()
+    with ThreadPoolExecutor(reading_threads(), "brimful-plan") as pool:
+        read = [samples for samples in pool.map(lambda block: _read(reader, block), blocks) if samples]
+    return read, time.perf_counter() - began
 
 
 def _read(reader: SourceReader, rows: NDArray[np.int64]) -> Samples | None:

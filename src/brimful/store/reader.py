@@ -55,6 +55,7 @@ class StoreReader:
         self._cache_bytes = cache_bytes
         self._cache: OrderedDict[int, tuple[bytes, Shard, Chunk]] = OrderedDict()
         self._known_ends: dict[int, tuple[int, int] | None] = {}
+        self._next_well: dict[tuple[int, int], int] = {}
         self._lock = threading.Lock()
         layout = self.manifest.layout
         self.rows_per_chunk = layout.rows_per_chunk
@@ -105,7 +106,7 @@ class StoreReader:
         """Bytes of the keys of a chunk, at the most."""
         return max(chunk.keys for shard in self.manifest.shards for chunk in shard.chunks)
 
-    @property
+    @cached_property
     def chunks(self) -> int:
         """How many chunks there are."""
         return sum(len(shard.chunks) for shard in self.manifest.shards)
@@ -214,9 +215,20 @@ class StoreReader:
         own = self._ends(chunk)
         if own is not None:
             return own
-        before = next(filter(None, map(self._ends, range(chunk - 1, -1, -1))), (0, 0))
-        after = next(filter(None, map(self._ends, range(chunk + 1, self.chunks))), (2**64 - 1, 0))
-        return before[1], after[0]
+        before, after = self._well(chunk, -1), self._well(chunk, +1)
+        return before[1] if before else 0, after[0] if after else 2**64 - 1
+
+    def _well(self, chunk: int, step: int) -> tuple[int, int] | None:
+        """The ends of the next chunk in a direction whose keys are not damaged; None if there is none."""
+        passed, at = [chunk], chunk + step
+        while 0 <= at < self.chunks and self._ends(at) is None:
+            if (at, step) in self._next_well:  # or thousands of lost chunks would be passed thousands of times
+                at = self._next_well[at, step]
+                break
+            passed.append(at)
+            at += step
+        self._next_well.update({(each, step): at for each in passed})
+        return self._ends(at) if 0 <= at < self.chunks else None
 
     def well_keys(self) -> Iterator[pa.StringArray]:
         """The keys of those chunks where they are not damaged."""
