@@ -15,6 +15,7 @@ from brimful.sources.csv_tree import CsvTree
 from brimful.store import piles as piles_module
 from brimful.store.durable import PartialFile
 from brimful.store.format import PILE_NAME
+from brimful.store.origin import Changes
 from brimful.store.verify import verify
 from tests.faults.stores import delivered, expected, files_of, pack_layout, pack_small, put_files, small_tree
 from tests.trees import Tree
@@ -150,6 +151,27 @@ def test_what_has_changed_since_it_was_piled_up_is_read_again(
     for key in list(tree.x)[::3]:
         np.savetxt(tree.file(key), np.full((2, 3), 0.5))
     pack_small(tree.path, store)
+    pack_small(tree.path, tmp_path / "anew.brim")
+    assert files_of(store) == files_of(tmp_path / "anew.brim")
+
+
+@pytest.mark.parametrize("check_content", [False, True])
+def test_a_store_is_brought_up_to_date_in_the_order_of_the_disk(
+    check_content: bool, tree: Tree, store: Path, tmp_path: Path, reads: list[int]
+) -> None:
+    """Only what is new or changed is read, and what changed is told as always."""
+    pack_small(tree.path, store)
+    for key in ("train/00003", "train/00017"):
+        np.savetxt(tree.file(key), np.full((2, 3), 0.25))
+    tree.file("train/00020").unlink()
+    lines = (tree.path / "target.csv").read_text().splitlines(keepends=True)
+    (tree.path / "target.csv").write_text("".join(line for line in lines if not line.startswith("20,")))
+    options: dict[str, Any] = {"in_disk_order": True, "check_content": check_content}
+    source = bf.scan(tree.path)
+    reads.clear()
+    packed = pack_layout(source, store, chunk_bytes=100, shard_bytes=300, **options)
+    assert len(reads) == (39 if check_content else 2)
+    assert packed.changes == Changes(removed=1, edited=2)
     pack_small(tree.path, tmp_path / "anew.brim")
     assert files_of(store) == files_of(tmp_path / "anew.brim")
 
