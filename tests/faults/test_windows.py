@@ -12,6 +12,7 @@ import pytest
 import brimful as bf
 from brimful.feed.feed import Feed
 from brimful.feed.recycler import Recycler
+from brimful.feed.slab import Slab
 from brimful.feed.windows import WindowSupply
 from brimful.order.view import View
 from brimful.store.reader import StoreReader
@@ -135,6 +136,36 @@ def test_many_loops_at_once_end_one_another(store: Path, memory: int) -> None:
     assert not any(thread.is_alive() for thread in loops)
     assert set(errors) <= {bf.PassEndedError}
     assert nothing_is_left()
+
+
+def test_a_pass_that_was_ended_takes_nothing_from_the_one_that_ended_it(store: Path) -> None:
+    """The old loop finds out late, in the middle of the new one, at any moment of either."""
+    reader = StoreReader(store)
+    for before in range(1, 20):
+        for after in range(1, 20, 3):
+            feed = Feed(reader, View(range(40)), 2, seed=before, memory=SMALL)
+            assert len(feed.order.epoch(0)) > 2
+            old = iter(feed)
+            for _ in range(before):
+                next(old)
+            new = iter(feed)
+            seen = [next(new)[0] for _ in range(after)]
+            with pytest.raises(bf.PassEndedError):
+                next(old)
+            seen += [x for x, _ in new]
+            assert sorted(map(bytes, np.concatenate(seen))) == _all_of(reader)
+
+
+def _all_of(reader: StoreReader) -> list[bytes]:
+    return sorted(map(bytes, reader.read(np.arange(len(reader))).x))
+
+
+def test_more_chunks_than_slots_are_an_error_and_no_mixture() -> None:
+    """It would be a mistake of the feed; NumPy would put all of them into the one that is free."""
+    slab = Slab(2, 100, 5)
+    slab.take(np.array([0]), lambda pieces: pieces)
+    with pytest.raises(RuntimeError, match="1 slots are free, for 2 chunks"):
+        slab.take(np.array([1, 2]), lambda pieces: pieces)
 
 
 def test_batches_stay_as_they_are_though_memory_is_used_again(store: Path) -> None:

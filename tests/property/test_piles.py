@@ -1,5 +1,6 @@
 """Piles: the store is the same in whatever order files are read, and what was piled up is not read again."""
 
+import os
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +17,7 @@ from brimful.store import piles as piles_module
 from brimful.store.durable import PartialFile
 from brimful.store.format import PILE_NAME
 from brimful.store.origin import Changes
+from brimful.store.packing import unfinished_bytes
 from brimful.store.verify import verify
 from tests.faults.stores import delivered, expected, files_of, pack_layout, pack_small, put_files, small_tree
 from tests.trees import Tree
@@ -213,6 +215,72 @@ def test_a_damaged_pile_is_read_again_from_the_source(
         assert not piles_in(store)
         for path in store.iterdir():
             path.unlink()
+
+
+def test_a_run_with_other_memory_takes_piles_over(
+    tree: Tree, store: Path, undisturbed: dict[str, bytes], reads: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Segments keep their size."""
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        with pytest.raises(KeyboardInterrupt):
+            pack_small(tree.path, store, in_disk_order=True)
+    source = bf.scan(tree.path)
+    reads.clear()
+    pack_layout(source, store, chunk_bytes=100, shard_bytes=300, memory="600MB")
+    assert len(reads) == 40 - 28
+    assert files_of(store) == undisturbed
+
+
+def test_what_a_pile_with_a_damaged_end_had_is_read_in_the_order_of_the_disk(
+    tree: Tree, store: Path, reads: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And not later, one by one."""
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        with pytest.raises(KeyboardInterrupt):
+            pack_small(tree.path, store, in_disk_order=True)
+    pile = piles_in(store)[1]
+    content = pile.read_bytes()
+    pile.write_bytes(_flipped(content, 8 * (len(content) * 3 // 5)))
+    source = bf.scan(tree.path)
+    reads.clear()
+    pack_layout(source, store, chunk_bytes=100, shard_bytes=300)
+    inodes = source._reader.fingerprints(np.array(reads))[:, 3].tolist()
+    assert len(reads) == 40 - 14
+    assert inodes == sorted(inodes)
+    assert delivered(store) == expected(tree)
+
+
+def test_inodes_are_those_of_their_files_beside_names_that_are_no_text(tmp_path: Path) -> None:
+    """What is left out does not shift them; what is gone has none."""
+    for number in range(30):
+        (tmp_path / f"{number}.csv").write_text("1\n")
+        Path(os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9%d.jpg" % number)).touch()
+    source = bf.scan(tmp_path)
+    rows = np.arange(30)
+    by_inode = source._reader.fingerprints(rows)[:, 3].argsort()
+    order = source._reader.disk_order(rows)
+    assert order is not None
+    assert order.tolist() == by_inode.tolist()
+    for path in tmp_path.iterdir():
+        path.unlink()
+    assert sorted(source._reader.disk_order(rows).tolist()) == list(range(30))  # type: ignore[union-attr]
+
+
+def test_room_that_an_earlier_run_has_taken_counts_as_free(
+    tree: Tree, store: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Or the same command would be refused for want of the room that it is filling."""
+    assert unfinished_bytes(store) == 0
+    with monkeypatch.context() as patch:
+        stop_after(patch, 6)
+        with pytest.raises(KeyboardInterrupt):
+            pack_small(tree.path, store, in_disk_order=True)
+    left = sum(path.stat().st_size for path in store.iterdir())
+    assert unfinished_bytes(store) == left > 3000
+    pack_small(tree.path, store)
+    assert unfinished_bytes(store) == 0
 
 
 def test_a_bad_file_is_named_and_counted_as_always(tree: Tree, store: Path) -> None:

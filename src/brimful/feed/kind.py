@@ -96,7 +96,7 @@ class Kind:
 
 def decode_mixed(
     kinds: Sequence[Kind],
-    which: NDArray[np.intp],
+    which: NDArray[np.uint16],
     slab: Slab,
     places: NDArray[np.int64],
     outs: Sequence[NDArray[Any]],

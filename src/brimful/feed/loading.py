@@ -31,7 +31,7 @@ class Places(NamedTuple):
 
     rows: NDArray[np.int64]
     slab: NDArray[np.int64]
-    kinds: NDArray[np.intp]
+    kinds: NDArray[np.uint16]
     keys: list[str]
 
 
@@ -59,7 +59,7 @@ class Loading:
         slab: Slab,
         slots: NDArray[np.int64],
         kinds: Sequence[Kind],
-        kind_of: NDArray[np.intp],
+        kind_of: NDArray[np.uint16],
         left: int,
     ) -> None:
         self.window = window

@@ -55,6 +55,8 @@ class Slab:
         when = np.full(len(free), np.iinfo(np.int64).max)
         when[held != EMPTY] = next_use(held[held != EMPTY])
         taken = free[np.argsort(-when, kind="stable")[: np.count_nonzero(~is_there)]]
+        if len(taken) < np.count_nonzero(~is_there):
+            raise RuntimeError(f"{len(free)} slots are free, for {np.count_nonzero(~is_there)} chunks")
         slots[~is_there] = taken
         self._in_use[taken] = True
         forgotten = self._chunk_in[taken]
@@ -89,6 +91,10 @@ class Slab:
         """Note that a chunk is in a slot, all of it."""
         self._chunk_in[slot] = chunk
         self._slot_of[chunk] = slot
+
+    def let_go_of_all(self) -> None:
+        """Let others take all slots; what is in them stays until they do."""
+        self._in_use[:] = False
 
     def let_go(self, slots: NDArray[np.int64]) -> None:
         """Let others take some slots; what is in them stays until they do."""

@@ -38,15 +38,17 @@ class WindowReads:
         self._window_of_piece = self.epoch.window_of_piece
         self._changed = threading.Condition()
         self._loading: dict[int, Loading] = {}
-        self._of_next = np.empty(0, np.int64)  # slots that chunks of the next epoch are read into
         self._following = self.epoch.at(start)  # the window that is read next
-        self._closed = False
+        self._closed = self._released = False
+        self._closing = threading.Lock()
         self._threads = ThreadPoolExecutor(supply.budget.readers, "brimful-read")
         self._own = threading.local()
 
     def begin(self) -> None:
         """Begin to read the first two windows."""
         with self._changed:
+            if self._closed:
+                raise ended()
             self._begin()
             self._begin()
 
@@ -93,11 +95,17 @@ class WindowReads:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
-        """Wait for what is under way. What was read stays in the slab, but nobody holds on to it."""
-        self._threads.shutdown(wait=True)
-        for slots in (self._of_next, *(loading.slots for loading in self._loading.values())):
-            self._supply.slab.let_go(slots)
-        self._loading.clear()
+        """Wait for what is under way. What was read stays in the slab, but nobody holds on to it.
+
+        Only once: a pass that another one has ended is closed again when its loop finds out, and by then the
+        slots are those of the other one.
+        """
+        with self._closing:
+            self._threads.shutdown(wait=True)
+            if not self._released:
+                self._supply.slab.let_go_of_all()
+                self._loading.clear()
+                self._released = True
 
     def _begin(self) -> None:
         """Begin to read the next window; the lock is held."""
@@ -136,7 +144,6 @@ class WindowReads:
         """Begin to read the first window of the next epoch, and to make its order."""
         epoch, window = self._supply.first_of(self._number + 1)
         slots, is_there = self._supply.slab.take(window.pieces, epoch.window_of_piece.__getitem__)
-        self._of_next = slots
         self._threads.submit(window.prepare)
         for piece, slot in zip(window.pieces[~is_there].tolist(), slots[~is_there].tolist(), strict=True):
             self._threads.submit(self._load, piece, slot)

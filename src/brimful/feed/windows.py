@@ -107,10 +107,10 @@ class WindowSupply:
         """The memory for chunks; there from the first pass on, so that what fits is read once."""
         return Slab(self.budget.slots, self.budget.slot_bytes, len(self.chunks))
 
-    def kind_of(self, chunks: NDArray[np.int64]) -> NDArray[np.intp]:
+    def kind_of(self, chunks: NDArray[np.int64]) -> NDArray[np.uint16]:
         """The number of the way in which each of some chunks is kept."""
         rules = (self.reader.place(chunk)[0].rules for chunk in chunks.tolist())
-        return np.array([self._rules.index(each) for each in rules])
+        return np.array([self._rules.index(each) for each in rules], np.uint16)
 
     def epoch(self, number: int) -> Epoch:
         """The windows of an epoch."""
@@ -120,7 +120,8 @@ class WindowSupply:
     def window(self, windows: Epoch, number: int) -> Window:
         """A window of an epoch, its permutation made already if there was time."""
         ahead, self._ahead = self._ahead, None
-        return ahead[2] if ahead is not None and ahead[1] is windows else windows.window(number)
+        is_it = ahead is not None and ahead[1] is windows and number == 0
+        return ahead[2] if ahead and is_it else windows.window(number)
 
     def first_of(self, epoch: int) -> tuple[Epoch, Window]:
         """An epoch that is still to come and its first window, kept so that they need not be made again."""
@@ -204,7 +205,10 @@ class WindowPass:
     def __init__(self, supply: WindowSupply, epoch: int, start: int, stop: int) -> None:
         self._supply = supply
         self._number, self._start, self._stop = epoch, start, stop
-        self._position = self._own_until = start  # up to which the loop makes the batches at hand itself
+        self._position = start
+        self._made_until = self._own_until = (
+            start  # of the batches that the loop makes, those that are made, all
+        )
         self._at_hand: Iterator[Block] = iter([])
         self._reads = WindowReads(supply, epoch, start, stop)
         self._groups: ReadAhead[Span, Iterable[Block]] = ReadAhead(
@@ -231,9 +235,12 @@ class WindowPass:
 
     def stage(self) -> str:
         """Handing over where the batch is there; else decoding if its window is, or reading or checking."""
-        if self._position < self._own_until:
-            return "decode"
-        if length_hint(self._at_hand) or self._groups.is_ready:
+        is_own = self._position < self._own_until
+        if (
+            self._position < self._made_until
+            if is_own
+            else length_hint(self._at_hand) or self._groups.is_ready
+        ):
             return "queue"
         if self._reads.is_loaded(self._position):
             return "decode"
@@ -248,6 +255,7 @@ class WindowPass:
         self._reads.stop()
         self._groups.close()
         self._reads.close()
+        self._at_hand = iter([])
 
     def __enter__(self) -> Self:
         return self
@@ -304,11 +312,14 @@ class WindowPass:
                 done = here.stop
                 if end == until[number]:
                     self._reads.count_off(number, end - at)
+            self.check()  # what was decoded of chunks that another pass has read meanwhile means nothing
             batches = [
                 supply.finish(batch, self._number, first + at * supply.batch_size)
                 for at, batch in enumerate(block.batches(supply.batch_size))
             ]
             seconds += time.perf_counter() - began
+            if not is_group:
+                self._made_until = last
             yield from batches
         supply.count("decode", seconds)
         supply.pace.made(seconds)

@@ -129,18 +129,18 @@ class Window:
         """Whether the order of the rows up to a position has been made."""
         return self.is_prepared or stop <= len(vars(self).get("_beginning", ()))
 
-    def drawn(self, start: int, stop: int) -> tuple[NDArray[np.integer], NDArray[np.unsignedinteger]]:
+    def drawn(self, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.unsignedinteger]]:
         """Which rows of the window are at some positions in it.
 
         Returns:
             Their numbers, from 0 for the first row of the first piece on, and the piece that each is in, by
             its place among `pieces`.
         """
-        at: NDArray[np.integer]
         if not self.is_prepared and stop <= len(vars(self).get("_beginning", ())):
-            at = self._beginning[start:stop]
+            at = self._beginning[start:stop].astype(np.int64)
             return at, np.searchsorted(self.offsets, at, side="right").astype(np.uint32) - np.uint32(1)
-        at = np.arange(start, stop) if self.permutation is None else self.permutation[start:stop]
+        order = self.permutation
+        at = np.arange(start, stop) if order is None else order[start:stop].astype(np.int64)
         return at, self._piece_of.take(at)
 
     @property

@@ -57,6 +57,8 @@ class Listing:
         """The inode of each file, 0 where it is gone: the folder is listed again, which asks no file."""
         found = walk(self.root)
         hashes, inodes = np.concatenate(found.hashes), np.concatenate(found.inodes)
+        if not len(hashes):
+            return np.zeros(len(self), np.uint64)
         order = np.argsort(hashes)
         at = np.searchsorted(hashes[order], self.hashes).clip(max=len(hashes) - 1)
         return np.where(hashes[order[at]] == self.hashes, inodes[order[at]], np.uint64(0))

@@ -110,8 +110,7 @@ def _visit(root: Path, folders: Sequence[bytes], counts: list[int]) -> Found:
             is_no_sample = np.isin(initials, list(NO_SAMPLE.encode()))
             to_visit = (kinds == FOLDER) & ~is_hidden
             is_kept = is_file & ~is_no_sample
-            _keep(root, found, paths if is_kept.all() else paths.filter(is_kept))
-            found.inodes.append(inodes if is_kept.all() else inodes[is_kept])
+            _keep(root, found, paths if is_kept.all() else paths.filter(is_kept), inodes[is_kept])
             found.passed_over.update(map(kind_of, _decoded(names.filter(is_file & is_no_sample))))
             found.passed_over["hidden folders"] += int(((kinds == FOLDER) & is_hidden).sum())
             found.folders += paths.filter(to_visit).to_pylist()
@@ -135,12 +134,14 @@ def _ask(top: bytes, paths: pa.LargeBinaryArray, kinds: NDArray[np.uint8]) -> No
             kinds[at] = FOLDER
 
 
-def _keep(root: Path, found: Found, paths: pa.LargeBinaryArray) -> None:
+def _keep(root: Path, found: Found, paths: pa.LargeBinaryArray, inodes: NDArray[np.uint64]) -> None:
     """Keep the paths of files that may be samples."""
     try:
         packed = paths.cast(pa.large_string())
     except pa.ArrowInvalid:
-        packed = pa.array(_utf8(root, found, paths), pa.large_string())
+        is_text = np.fromiter(_are_utf8(root, found, paths), bool, len(paths))
+        packed, inodes = paths.filter(is_text).cast(pa.large_string()), inodes[is_text]
+    found.inodes.append(inodes)
     found.paths.append(packed)
     found.hashes.append(hash_keys(keys_of(packed)))
     endings = pc.utf8_slice_codeunits(packed, -len(SUFFIXES[0]))
@@ -150,12 +151,13 @@ def _keep(root: Path, found: Found, paths: pa.LargeBinaryArray) -> None:
     found.suffixes.append(pc.fill_null(numbers, -1).to_numpy().astype(np.int8))
 
 
-def _utf8(root: Path, found: Found, paths: pa.LargeBinaryArray) -> Iterator[str]:
-    """The paths that are UTF-8; the others are counted, if they are no samples."""
+def _are_utf8(root: Path, found: Found, paths: pa.LargeBinaryArray) -> Iterator[bool]:
+    """Which paths are UTF-8; the others are counted, if they are no samples."""
     for path in _decoded(paths):
+        yield _is_utf8(path)
         if _is_utf8(path):
-            yield path
-        elif sample_suffix(path):
+            continue
+        if sample_suffix(path):
             raise SourceError(f"{root}: the name of a file is not UTF-8: {path!r}.", "Rename the file.")
         else:
             found.passed_over[kind_of(path)] += 1

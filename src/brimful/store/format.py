@@ -7,7 +7,8 @@ A store is a folder, by custom `NAME.brim`, of
     source.arrow                   which files the samples came from (see `prints`); needed only to pack anew
 
 and nothing else. While it is packed there are also `packing-00000.json`, one for each shard that is done,
-`pile-00000.arrow` (see `piles`), and files that end in `.partial`; the store is what `manifest.json` names, whatever else lies about.
+`pile-00000.arrow` (see `piles`), and files that end in `.partial`; the store is what `manifest.json` names,
+whatever else lies about.
 
 **Rows.** Samples are in ascending order of (`xxh3_64(key, split_seed)`, UTF-8 bytes of the key). A chunk
 has `rows_per_chunk = max(1, chunk_bytes // b)` rows, where b is the bytes of a sample as delivered, and a

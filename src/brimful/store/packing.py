@@ -314,12 +314,14 @@ class _Packing:
             memory=self._of_piles,
             began=self._began,
         )
+        wanted = origin.unread[order][np.isin(of_shard, left)]
+        share = len(self._rows) / max(1, len(wanted)) / 2  # of the progress
         origin.piles.fill(
-            origin.unread[order][np.isin(of_shard, left)],
+            wanted,
             threads=self._threads,
             depth=self._depth(self._threads),
             block_rows=self._block_rows,
-            progress=lambda count: self._tell(count // 2),
+            progress=lambda count: self._tell(int(count * share)),
         )
         self._is_piled = True
 
@@ -464,3 +466,20 @@ def refuse_other_content(path: Path, root: Path | None) -> None:
 def is_own(name: str) -> bool:
     """Whether a file of a store's folder is packing's own."""
     return name in (MANIFEST, SOURCE) or any(pattern.fullmatch(name) for pattern in (*OWN, PARTIAL_NAME))
+
+
+def unfinished_bytes(path: Path) -> int:
+    """Bytes that stopped runs of packing have left in a folder: all that the store does not name."""
+    try:
+        named = {shard.file for shard in read_manifest(path).shards}
+    except (StoreError, OSError, ValueError):
+        named = set()
+    try:
+        with os.scandir(path) as entries:
+            own = [entry for entry in entries if entry.name not in named and is_own(entry.name)]
+            is_unfinished = any(
+                PROGRESS_NAME.fullmatch(entry.name) or PILE_NAME.fullmatch(entry.name) for entry in own
+            )
+            return sum(entry.stat(follow_symlinks=False).st_size for entry in own) if is_unfinished else 0
+    except (OSError, ValueError):
+        return 0

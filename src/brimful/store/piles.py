@@ -11,6 +11,7 @@ its name once it is whole, and a run that goes on takes over what earlier ones h
 that have changed since.
 """
 
+import contextlib
 import os
 import threading
 from collections import OrderedDict
@@ -24,6 +25,7 @@ from numpy.typing import NDArray
 from xxhash import xxh3_64
 
 from brimful.errors import DamagedStoreError
+from brimful.keys import PIECE
 from brimful.read_ahead import ReadAhead
 from brimful.sources.base import FINGERPRINT, Progress, Samples, SourceReader
 from brimful.store.durable import PartialFile, Sink, remove
@@ -69,11 +71,10 @@ class Columns(NamedTuple):
 
 
 class _Pile(NamedTuple):
-    """A pile: where it is, the segment that each of its batches is of, whether an earlier run made it."""
+    """A pile: where it is, and the segment that each of its batches is of."""
 
     path: Path
     segments: list[int]
-    is_earlier: bool
 
 
 class Piles:
@@ -104,6 +105,7 @@ class Piles:
         self._identity = identity
         self._began = began
         self._size = max(1, memory // SHARE // row_bytes(reader))  # samples a segment
+        self._most = max(1, memory // HELD_SEGMENTS // row_bytes(reader))  # which earlier runs may have made
         self._piles: list[_Pile] = []
         self._following = 0  # the number of the next pile
         self._lock = threading.Lock()
@@ -167,7 +169,6 @@ class Piles:
         """Read samples from the source. Done in threads."""
         prints = np.full((len(at), len(FINGERPRINT)), NO_PRINT)
         samples = self._reader.read(self._rows[at], targets=False, prints=prints)
-        prints[~is_settled(prints, self._began)] = NO_PRINT  # what changes once more could look the same
         return Columns(at, prints, list(samples.inputs))
 
     def _write(self, pile: Columns) -> None:
@@ -181,13 +182,13 @@ class Piles:
             with pa.ipc.new_file(pa.PythonFile(sink, "w"), self._schema) as writer:
                 for number in np.unique(segments).tolist():
                     some = pile.take(order[slice(*np.searchsorted(segments, (number, number + 1)))])
-                    said = {"segment": str(number), "checksum": some.digest}
+                    said = {"segment": str(number), "checksum": some.digest, "began": repr(self._began)}
                     writer.write_batch(self._to_arrow(some), custom_metadata=said)
                     file.write(memoryview(sink.take()))
                     numbers.append(number)
             file.write(memoryview(sink.take()))
             file.commit(path.name)
-        self._piles.append(_Pile(path, numbers, is_earlier=False))
+        self._piles.append(_Pile(path, numbers))
 
     def _segment(self, number: int) -> Columns:
         """What the piles have for a segment; -1 as position where there is nothing."""
@@ -199,47 +200,64 @@ class Piles:
                 self._segments.popitem(last=False)
             start = number * self._size
             segment = self._empty(min(self._size, len(self._rows) - start))
-            for pile in self._piles:
+            for pile in self._piles:  # what has changed since it was piled up is in a later one, too
                 if number in pile.segments:
-                    some = self._well(pile, number)
-                    segment.put(some.at - start, some)
+                    with contextlib.suppress(DamagedStoreError):
+                        _, _, some = next(self._batches(pile.path, pile.segments.index(number)))
+                        segment.put(some.at - start, some)
             self._segments[number] = segment
             return segment
 
-    def _well(self, pile: _Pile, number: int) -> Columns:
-        """What a pile has for a segment, but for what is damaged, or has changed since an earlier run."""
-        try:
-            _, some = next(self._batches(pile.path, pile.segments.index(number)))
-        except DamagedStoreError:
-            return self._empty(0)
-        if not pile.is_earlier:
-            return some
-        now = self._reader.fingerprints(self._rows[some.at])
-        same = (now == some.prints).all(axis=1) & (now != NO_PRINT).all(axis=1)
-        return some.take(np.flatnonzero(same))
-
     def _take_over(self) -> NDArray[np.bool_]:
-        """Find which positions earlier runs have piled up; what is no whole pile of them is removed."""
+        """Find which positions earlier runs have piled up, of files that are as they were.
+
+        What is no whole pile of them is removed.
+        """
         is_there = np.zeros(len(self._rows), bool)
-        for path in sorted(path for path in self._folder.iterdir() if PILE_NAME.fullmatch(path.name)):
-            numbers = []
+        paths = sorted(path for path in self._folder.iterdir() if PILE_NAME.fullmatch(path.name))
+        self._size = next(filter(None, map(self._size_of, paths)), self._size)
+        for path in paths:
             self._following = int(path.stem.split("-")[1]) + 1
+            numbers, positions, prints, settled = [], [], [], []
             try:
-                for number, some in self._batches(path):
-                    is_there[some.at] = True
+                for number, began, some in self._batches(path):
                     numbers.append(number)
+                    positions.append(some.at)
+                    prints.append(some.prints)
+                    settled.append(is_settled(some.prints, began))
             except DamagedStoreError:
                 remove(path)
-            else:
-                self._piles.append(_Pile(path, numbers, is_earlier=True))
+                continue
+            self._piles.append(_Pile(path, numbers))
+            at = np.concatenate(positions)
+            is_there[at] = np.concatenate(settled) & self._as_they_were(at, np.concatenate(prints))
         return is_there
+
+    def _size_of(self, path: Path) -> int | None:
+        """Samples a segment of an earlier run's pile, which may have had other memory; None if of no use."""
+        try:
+            with opened(path) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
+                said = pa.ipc.open_file(file).schema.metadata
+            size = int(said[b"segment_rows"])
+            return size if 0 < size <= self._most and said[b"identity"].decode() == self._identity else None
+        except (DamagedStoreError, OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+            return None
+
+    def _as_they_were(self, at: NDArray[np.int64], prints: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which files have the fingerprints that they had; asked in the order of the disk."""
+        same = np.zeros(len(at), bool)
+        order = np.argsort(prints[:, FINGERPRINT.index("inode")])
+        for start in range(0, len(order), PIECE):
+            some = order[start : start + PIECE]
+            same[some] = (self._reader.fingerprints(self._rows[at[some]]) == prints[some]).all(axis=1)
+        return same
 
     @property
     def _schema(self) -> pa.Schema:
         fields = self._reader.schema.input_fields
         names = ["at", *FINGERPRINT, *(f"x{number}" for number in range(len(fields)))]
         types = [*[pa.int64()] * (1 + len(FINGERPRINT)), *(pa.binary(field.nbytes) for field in fields)]
-        said = {"identity": self._identity, "segment": str(self._size)}
+        said = {"identity": self._identity, "segment_rows": str(self._size)}
         return pa.schema(list(zip(names, types, strict=True)), said)
 
     def _to_arrow(self, some: Columns) -> pa.RecordBatch:
@@ -251,8 +269,8 @@ class Piles:
         ]
         return pa.RecordBatch.from_arrays([*integers, *inputs], schema=schema)
 
-    def _batches(self, path: Path, only: int | None = None) -> Iterator[tuple[int, Columns]]:
-        """The batches of a pile, or one of them: segment and samples.
+    def _batches(self, path: Path, only: int | None = None) -> Iterator[tuple[int, float, Columns]]:
+        """The batches of a pile, or one of them: segment, when the run began, samples.
 
         Raises:
             DamagedStoreError: It is damaged, or of another run.
@@ -268,7 +286,7 @@ class Piles:
                     number = int(said["segment"])
                     if some.digest != said["checksum"].decode() or (some.at // self._size != number).any():
                         raise DamagedStoreError(f"{path}: a pile is damaged.")
-                    yield number, some
+                    yield number, float(said["began"]), some
         except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
             raise DamagedStoreError(f"{path}: a pile is damaged.") from error
 

@@ -15,6 +15,7 @@ from brimful.sizes import readable
 from brimful.sources.base import INFERRED_FROM, Samples, SourceReader, reading_threads
 from brimful.store.format import Layout
 from brimful.store.narrowing import RAW, first_rule
+from brimful.store.packing import unfinished_bytes
 from brimful.store.piles import row_bytes
 
 SAMPLED = 512  # samples: the scan has not read them, so that a cold disk shows
@@ -56,13 +57,13 @@ class Plan:
             path: The store to make.
 
         Returns:
-            Free bytes there.
+            Free bytes there, with what an earlier run has written that is of no finished store.
 
         Raises:
             WriteError: There is less than the store will take.
         """
         folder = next(each for each in (path, *path.absolute().parents) if os.path.isdir(each))  # noqa: PTH112
-        free = shutil.disk_usage(folder).free
+        free = shutil.disk_usage(folder).free + unfinished_bytes(path)
         if free < self.store_bytes:
             raise WriteError(
                 f"{path}: the store will take about {readable(self.store_bytes)}, and {readable(free)} are "

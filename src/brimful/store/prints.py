@@ -35,6 +35,7 @@ def is_settled(prints: NDArray[np.int64], began: float) -> NDArray[np.bool_]:
         began: `time.time()` before the first of them was.
     """
     settled: NDArray[np.bool_] = prints[:, 1:3].max(axis=1) < (began - SETTLED) * 1e9
+    settled &= (prints != NO_PRINT).all(axis=1)
     return settled
 
 
