@@ -11,6 +11,7 @@ from brimful.errors import ArgumentError, StateError
 from brimful.feed.budget import divide
 from brimful.feed.finish import Finishing, Last, Transform
 from brimful.feed.kind import Kind
+from brimful.feed.loading import place_bytes
 from brimful.feed.rows import RowSupply
 from brimful.feed.stats import Stats
 from brimful.feed.supply import Block, Pass, Supply
@@ -241,6 +242,7 @@ def _windows(
     chunks, bounds = view.pieces(reader.rows_per_chunk)
     layout = reader.manifest.layout
     largest = min(reader.rows_per_chunk, len(reader))
+    row_bytes = finishing.schema.nbytes + place_bytes(len(reader.schema.fields))
     kinds = {Kind(layout, rules) for rules in {shard.rules for shard in reader.manifest.shards}}
     budget = divide_windows(
         memory,
@@ -249,7 +251,7 @@ def _windows(
         key_bytes=reader.largest_keys if keys else 0,
         rows_per_chunk=largest,
         pieces=len(chunks),
-        batch_bytes=min(batch_size, len(view)) * finishing.schema.nbytes,
+        batch_bytes=min(batch_size, len(view)) * row_bytes,
     )
     order = Order(len(view), seed=seed, shuffle=shuffle, bounds=bounds, window=budget.window)
     direct = len(chunks) * budget.slot_bytes > memory_limit() // CACHED_SHARE

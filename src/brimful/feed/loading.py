@@ -35,6 +35,11 @@ class Places(NamedTuple):
     keys: list[str]
 
 
+def place_bytes(columns: int) -> int:
+    """Bytes that the place of a row takes until it is decoded, and its number with the batch."""
+    return 8 * (2 + columns) + 2
+
+
 class Loading:
     """A window on its way into the slab.
 
