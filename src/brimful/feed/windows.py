@@ -206,9 +206,8 @@ class WindowPass:
         self._supply = supply
         self._number, self._start, self._stop = epoch, start, stop
         self._position = start
-        self._made_until = self._own_until = (
-            start  # of the batches that the loop makes, those that are made, all
-        )
+        self._own_until = start  # behind the batches that the loop makes itself, once it has begun to
+        self._made_until = start  # behind those of them that are made
         self._at_hand: Iterator[Block] = iter([])
         self._reads = WindowReads(supply, epoch, start, stop)
         self._groups: ReadAhead[Span, Iterable[Block]] = ReadAhead(
@@ -235,12 +234,11 @@ class WindowPass:
 
     def stage(self) -> str:
         """Handing over where the batch is there; else decoding if its window is, or reading or checking."""
-        is_own = self._position < self._own_until
-        if (
-            self._position < self._made_until
-            if is_own
-            else length_hint(self._at_hand) or self._groups.is_ready
-        ):
+        if self._position < self._own_until:
+            is_there = self._position < self._made_until
+        else:
+            is_there = bool(length_hint(self._at_hand)) or self._groups.is_ready
+        if is_there:
             return "queue"
         if self._reads.is_loaded(self._position):
             return "decode"
@@ -299,27 +297,45 @@ class WindowPass:
         for first in range(start, stop, size):
             began = time.perf_counter()
             last = min(first + size, stop)
-            block, done = supply.empty(last - first, is_group=is_group), 0
-            for number, begin, end in self._reads.epoch.parts(first, last):
-                if number not in found:
-                    wanted = time.perf_counter()
-                    loading = self._reads.loaded(number, until[number])
-                    began += time.perf_counter() - wanted
-                    found[number] = begin, loading.places(begin, until[number])
-                at, places = found[number]
-                here = slice(done, done + end - begin)
-                supply.decode(places, slice(begin - at, end - at), block, here)
-                done = here.stop
-                if end == until[number]:
-                    self._reads.count_off(number, end - at)
+            block = supply.empty(last - first, is_group=is_group)
+            waited = self._fill(block, first, until, found)
             self.check()  # what was decoded of chunks that another pass has read meanwhile means nothing
             batches = [
                 supply.finish(batch, self._number, first + at * supply.batch_size)
                 for at, batch in enumerate(block.batches(supply.batch_size))
             ]
-            seconds += time.perf_counter() - began
+            seconds += time.perf_counter() - began - waited
             if not is_group:
                 self._made_until = last
             yield from batches
         supply.count("decode", seconds)
         supply.pace.made(seconds)
+
+    def _fill(
+        self, block: Block, first: int, until: dict[int, int], found: dict[int, tuple[int, Places]]
+    ) -> float:
+        """Decode the rows from a position on into a block.
+
+        Args:
+            block: Room for them.
+            first: The position.
+            until: For each window how far its places are to be found.
+            found: For each window its places from a position in it on, as far as they were found.
+
+        Returns:
+            Seconds that were spent on waiting for windows.
+        """
+        done, waited = 0, 0.0
+        for number, begin, end in self._reads.epoch.parts(first, first + len(block.rows)):
+            if number not in found:
+                wanted = time.perf_counter()
+                loading = self._reads.loaded(number, until[number])
+                waited += time.perf_counter() - wanted
+                found[number] = begin, loading.places(begin, until[number])
+            at, places = found[number]
+            here = slice(done, done + end - begin)
+            self._supply.decode(places, slice(begin - at, end - at), block, here)
+            done = here.stop
+            if end == until[number]:
+                self._reads.count_off(number, end - at)
+        return waited
