@@ -243,7 +243,10 @@ class Source(SampleSet):
         """What packing takes a sample."""
         planned = self.plan()
         n = len(self)
-        return {"bytes": planned.store_bytes / n, "seconds": planned.seconds / n} if planned else {}
+        if planned is None:
+            return {}
+        seconds = planned.seconds_in_disk_order or planned.seconds
+        return {"bytes": planned.store_bytes / n, "seconds": seconds / n}
 
     def _rows(self) -> NDArray[np.int64]:
         return self._view.at(np.arange(len(self)))

@@ -327,7 +327,7 @@ def test_shards_that_are_done_are_not_made_again(
 ) -> None:
     """What an interrupted run has finished is kept, where the files' times can prove that it still holds."""
     store = tmp_path / "data.brim"
-    monkeypatch.setattr("brimful.store.prints.SETTLED", -3600)  # as if the files were old
+    monkeypatch.setattr("brimful.sources.files.SETTLED", -3600)  # as if the files were old
     write = ShardWriter.write
     chunks = []
 

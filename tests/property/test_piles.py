@@ -15,9 +15,10 @@ import brimful as bf
 from brimful.sources.csv_tree import CsvTree
 from brimful.store import piles as piles_module
 from brimful.store.durable import PartialFile
+from brimful.store.folder import unfinished_bytes
 from brimful.store.format import PILE_NAME
 from brimful.store.origin import Changes
-from brimful.store.packing import unfinished_bytes
+from brimful.store.plan import plan
 from brimful.store.verify import verify
 from tests.faults.stores import delivered, expected, files_of, pack_layout, pack_small, put_files, small_tree
 from tests.trees import Tree
@@ -28,7 +29,7 @@ def small_piles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments of 7 samples, piles of 14, whatever the memory; files count as long unchanged."""
     monkeypatch.setattr(piles_module, "SHARE", 10**9 // (7 * 64))
     monkeypatch.setattr("brimful.store.packing.held_bytes", lambda _: 0)
-    monkeypatch.setattr("brimful.store.prints.SETTLED", -3600.0)
+    monkeypatch.setattr("brimful.sources.files.SETTLED", -3600.0)
 
 
 @pytest.fixture
@@ -71,8 +72,8 @@ def piles_in(store: Path) -> list[Path]:
     return sorted(path for path in store.iterdir() if PILE_NAME.fullmatch(path.name))
 
 
-def stop_after(monkeypatch: pytest.MonkeyPatch, commits: int) -> None:
-    """Let a run of packing end like a kill, once so many files have got their name."""
+def pack_and_stop(tree: Tree, store: Path, commits: int) -> None:
+    """Pack through piles, and end like a kill once so many files have got their name."""
     commit, left = PartialFile.commit, [commits]
 
     def counted(self: PartialFile, name: str) -> None:
@@ -81,7 +82,10 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, commits: int) -> None:
         left[0] -= 1
         commit(self, name)
 
-    monkeypatch.setattr(PartialFile, "commit", counted)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PartialFile, "commit", counted)
+        with pytest.raises(KeyboardInterrupt):
+            pack_small(tree.path, store, in_disk_order=True)
 
 
 @settings(max_examples=25, deadline=None)
@@ -121,13 +125,9 @@ def test_a_run_that_goes_on_reads_no_file_again_that_is_in_a_pile(
     store: Path,
     undisturbed: dict[str, bytes],
     reads: list[int],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Stopped after any file got its name, it ends with the same bytes, and without leftovers."""
-    with monkeypatch.context() as patch:
-        stop_after(patch, commits)
-        with pytest.raises(KeyboardInterrupt):
-            pack_small(tree.path, store, in_disk_order=True)
+    pack_and_stop(tree, store, commits)
     piled = 14 * min(commits, 2) if commits < 3 else 40
     assert len(piles_in(store)) == min(commits, 3)
     if commits:
@@ -142,14 +142,12 @@ def test_a_run_that_goes_on_reads_no_file_again_that_is_in_a_pile(
     assert verify(store).ok
 
 
+@pytest.mark.parametrize("commits", range(1, 15))
 def test_what_has_changed_since_it_was_piled_up_is_read_again(
-    tree: Tree, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    commits: int, tree: Tree, store: Path, tmp_path: Path
 ) -> None:
-    """A file that was edited between two runs is packed as it is now."""
-    with monkeypatch.context() as patch:
-        stop_after(patch, 4)
-        with pytest.raises(KeyboardInterrupt):
-            pack_small(tree.path, store, in_disk_order=True)
+    """A file that was edited between two runs is packed as it is now, also if its shard was finished."""
+    pack_and_stop(tree, store, commits)
     for key in list(tree.x)[::3]:
         np.savetxt(tree.file(key), np.full((2, 3), 0.5))
     pack_small(tree.path, store)
@@ -178,14 +176,9 @@ def test_a_store_is_brought_up_to_date_in_the_order_of_the_disk(
     assert files_of(store) == files_of(tmp_path / "anew.brim")
 
 
-def test_piles_of_another_source_are_of_no_use(
-    tree: Tree, store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_piles_of_another_source_are_of_no_use(tree: Tree, store: Path, tmp_path: Path) -> None:
     """A file more, and positions are others."""
-    with monkeypatch.context() as patch:
-        stop_after(patch, 3)
-        with pytest.raises(KeyboardInterrupt):
-            pack_small(tree.path, store, in_disk_order=True)
+    pack_and_stop(tree, store, 3)
     np.savetxt(tree.path / "train" / "00000.csv", np.zeros((2, 3)))
     with (tree.path / "target.csv").open("a") as table:
         table.write("0,1\n")
@@ -195,13 +188,10 @@ def test_piles_of_another_source_are_of_no_use(
 
 
 def test_a_damaged_pile_is_read_again_from_the_source(
-    tree: Tree, store: Path, undisturbed: dict[str, bytes], monkeypatch: pytest.MonkeyPatch
+    tree: Tree, store: Path, undisturbed: dict[str, bytes]
 ) -> None:
     """Any flipped bit, any length: never another sample."""
-    with monkeypatch.context() as patch:
-        stop_after(patch, 3)
-        with pytest.raises(KeyboardInterrupt):
-            pack_small(tree.path, store, in_disk_order=True)
+    pack_and_stop(tree, store, 3)
     saved = files_of(store)
     name = piles_in(store)[1].name
     random = np.random.default_rng(0)
@@ -218,13 +208,10 @@ def test_a_damaged_pile_is_read_again_from_the_source(
 
 
 def test_a_run_with_other_memory_takes_piles_over(
-    tree: Tree, store: Path, undisturbed: dict[str, bytes], reads: list[int], monkeypatch: pytest.MonkeyPatch
+    tree: Tree, store: Path, undisturbed: dict[str, bytes], reads: list[int]
 ) -> None:
     """Segments keep their size."""
-    with monkeypatch.context() as patch:
-        stop_after(patch, 2)
-        with pytest.raises(KeyboardInterrupt):
-            pack_small(tree.path, store, in_disk_order=True)
+    pack_and_stop(tree, store, 2)
     source = bf.scan(tree.path)
     reads.clear()
     pack_layout(source, store, chunk_bytes=100, shard_bytes=300, memory="600MB")
@@ -233,13 +220,10 @@ def test_a_run_with_other_memory_takes_piles_over(
 
 
 def test_what_a_pile_with_a_damaged_end_had_is_read_in_the_order_of_the_disk(
-    tree: Tree, store: Path, reads: list[int], monkeypatch: pytest.MonkeyPatch
+    tree: Tree, store: Path, reads: list[int]
 ) -> None:
     """And not later, one by one."""
-    with monkeypatch.context() as patch:
-        stop_after(patch, 2)
-        with pytest.raises(KeyboardInterrupt):
-            pack_small(tree.path, store, in_disk_order=True)
+    pack_and_stop(tree, store, 2)
     pile = piles_in(store)[1]
     content = pile.read_bytes()
     pile.write_bytes(_flipped(content, 8 * (len(content) * 3 // 5)))
@@ -268,15 +252,10 @@ def test_inodes_are_those_of_their_files_beside_names_that_are_no_text(tmp_path:
     assert sorted(source._reader.disk_order(rows).tolist()) == list(range(30))  # type: ignore[union-attr]
 
 
-def test_room_that_an_earlier_run_has_taken_counts_as_free(
-    tree: Tree, store: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_room_that_an_earlier_run_has_taken_counts_as_free(tree: Tree, store: Path) -> None:
     """Or the same command would be refused for want of the room that it is filling."""
     assert unfinished_bytes(store) == 0
-    with monkeypatch.context() as patch:
-        stop_after(patch, 6)
-        with pytest.raises(KeyboardInterrupt):
-            pack_small(tree.path, store, in_disk_order=True)
+    pack_and_stop(tree, store, 6)
     left = sum(path.stat().st_size for path in store.iterdir())
     assert unfinished_bytes(store) == left > 3000
     pack_small(tree.path, store)
@@ -290,6 +269,23 @@ def test_a_bad_file_is_named_and_counted_as_always(tree: Tree, store: Path) -> N
     with pytest.raises(bf.SourceError, match="1 x malformed"):
         pack_layout(source, store, chunk_bytes=100, shard_bytes=300, in_disk_order=True)
     assert not piles_in(store)
+
+
+def test_each_plan_looks_at_other_samples(
+    tree: Tree, reads: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of the last one are in the page cache, and would make any disk look fast."""
+    monkeypatch.setattr("brimful.store.plan.SAMPLED", 5)
+    monkeypatch.setattr("brimful.store.plan.INFERRED_FROM", 3)
+    source = bf.scan(tree.path)
+    seen = set()
+    for _ in range(40):
+        reads.clear()
+        plan(source._reader, np.arange(40))
+        assert len(reads) == 5
+        seen.update(reads)
+    assert seen > set(range(10, 30))
+    assert not seen & {0, 1, 2}
 
 
 @pytest.mark.parametrize("seeks", [True, False])

@@ -27,7 +27,7 @@ def settled(make_tree: Callable[..., Tree]) -> Tree:
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Keys of the samples that audits read, as they do; times count as settled at once."""
-    monkeypatch.setattr("brimful.sources.audit_cache.SETTLED", 0.0)
+    monkeypatch.setattr("brimful.sources.files.SETTLED", 0.0)
     seen: list[str] = []
     look_at = auditing._look_at
 
@@ -107,7 +107,7 @@ def test_files_that_may_change_unseen_are_not_kept(
     settled: Tree, read: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Times are coarse: what was written just before the audit is read again by the next."""
-    monkeypatch.setattr("brimful.sources.audit_cache.SETTLED", 3600.0)
+    monkeypatch.setattr("brimful.sources.files.SETTLED", 3600.0)
     source = bf.scan(settled.path)
     source.audit()
     read.clear()

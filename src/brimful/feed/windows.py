@@ -225,7 +225,6 @@ class WindowPass:
             self._at_hand = iter(batches)
             away = 0.0
             for batch in self._at_hand:
-                self.check()  # made here while another thread closed it, it may be of chunks read since
                 self._position += len(batch.rows)
                 began = time.perf_counter()
                 yield batch

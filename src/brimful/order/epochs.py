@@ -127,7 +127,10 @@ class Window:
 
     def is_ready(self, stop: int) -> bool:
         """Whether the order of the rows up to a position has been made."""
-        return self.is_prepared or stop <= len(vars(self).get("_beginning", ()))
+        return self.is_prepared or self._has_begun(stop)
+
+    def _has_begun(self, stop: int) -> bool:
+        return stop <= len(vars(self).get("_beginning", ()))
 
     def drawn(self, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.unsignedinteger]]:
         """Which rows of the window are at some positions in it.
@@ -136,7 +139,7 @@ class Window:
             Their numbers, from 0 for the first row of the first piece on, and the piece that each is in, by
             its place among `pieces`.
         """
-        if not self.is_prepared and stop <= len(vars(self).get("_beginning", ())):
+        if not self.is_prepared and self._has_begun(stop):
             at = self._beginning[start:stop].astype(np.int64)
             return at, np.searchsorted(self.offsets, at, side="right").astype(np.uint32) - np.uint32(1)
         order = self.permutation

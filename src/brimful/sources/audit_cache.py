@@ -30,11 +30,11 @@ from platformdirs import user_cache_path
 from xxhash import xxh3_128_digest, xxh3_128_hexdigest
 
 from brimful.sources.base import FINGERPRINT, SourceReader
+from brimful.sources.files import is_settled
 
 VERSION = "2"
 PACKING = b"packing"  # in the metadata of the file's schema
 DIGEST_BYTES = 16
-SETTLED = 2.0  # seconds: file systems count time in steps of up to two
 NOT_KEPT = ("unreadable",)  # may be otherwise the next time, though the file has not changed
 SCHEMA = pa.schema(
     [
@@ -126,7 +126,7 @@ class AuditCache:
         if not self._reader.has_files or not all(map(_is_unicode, looks.messages.values())):
             return  # the name of a folder that is no UTF-8 cannot be written down
         hashes, prints = self._reader.hashes, looks.prints
-        settled = prints[:, 1:3].max(axis=1) < (began - SETTLED) * 1e9
+        settled = is_settled(prints, began)
         for at, kind in looks.kinds.items():
             settled[at] &= kind not in NOT_KEPT
         kinds = [looks.kinds.get(at) for at in range(len(hashes))] if looks.kinds else pa.nulls(len(hashes))

@@ -14,6 +14,8 @@ from brimful.sources.base import reading_threads
 
 OPEN_AHEAD = 256  # files a thread; cold, one with 64 reads as much as 8 threads of plain reads, for less CPU
 SHARE = 4  # of the files that this process may open, one in so many is open ahead
+SETTLED = 2.0  # seconds: file systems count time in steps of up to two
+NO_PRINT = -1  # in a fingerprint: the file is gone, or nothing is known of it
 
 
 def read_files(
@@ -79,12 +81,24 @@ def read_file(path: Path) -> bytes:
 
 
 def fingerprint(folder: Path, path: str) -> tuple[int, int, int, int]:
-    """Size, time of modification, time of change of state, and inode of a file; -1 if it is gone."""
+    """Size, time of modification, time of change of state, and inode of a file; NO_PRINT if it is gone."""
     try:
         status = os.stat(f"{folder}/{path}")  # noqa: PTH116 (half the time of pathlib's)
     except OSError:
-        return (-1, -1, -1, -1)
+        return (NO_PRINT, NO_PRINT, NO_PRINT, NO_PRINT)
     return _print_of(status)
+
+
+def is_settled(prints: NDArray[np.int64], began: float) -> NDArray[np.bool_]:
+    """Which files had not changed for so long that another change would show in their times.
+
+    Args:
+        prints: The fingerprint of each file as it was read.
+        began: `time.time()` before the first of them was.
+    """
+    settled: NDArray[np.bool_] = prints[:, 1:3].max(axis=1) < (began - SETTLED) * 1e9
+    settled &= (prints != NO_PRINT).all(axis=1)
+    return settled
 
 
 def _open_ahead() -> int:

@@ -14,7 +14,8 @@ from brimful.errors import DamagedStoreError, StoreError
 from brimful.keys import PIECE, hash_keys, row_order
 from brimful.schema import parts_of
 from brimful.sources.base import FINGERPRINT, Reader, Samples, SourceReader
-from brimful.store.prints import NO_PRINT, read_prints, targets_digest
+from brimful.sources.files import NO_PRINT
+from brimful.store.prints import read_prints, targets_digest
 from brimful.store.reader import StoreReader
 
 if TYPE_CHECKING:

@@ -10,7 +10,6 @@ is removed.
 
 import contextlib
 import json
-import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -40,16 +39,15 @@ from brimful.sizes import parse_bytes, readable
 from brimful.sources.audit import Audit, audit, summed
 from brimful.sources.audit_cache import AuditCache, Looks
 from brimful.sources.base import Progress, Samples, SourceReader, reading_threads
+from brimful.sources.files import is_settled
 from brimful.store.chunk import Rows
 from brimful.store.durable import locked, make_folder, remove, remove_if_empty, sync_folder, write_whole
 from brimful.store.finished import Finished
+from brimful.store.folder import has_piles, is_own, refuse_other_content
 from brimful.store.format import (
     LARGEST_SAMPLE,
     MANIFEST,
     PARTIAL_NAME,
-    PILE_NAME,
-    PROGRESS_NAME,
-    SHARD_NAME,
     SOURCE,
     Layout,
     Manifest,
@@ -57,13 +55,12 @@ from brimful.store.format import (
 )
 from brimful.store.origin import Changes, Origin, by_hash
 from brimful.store.piles import Piles, held_bytes
-from brimful.store.prints import is_settled, write_prints
-from brimful.store.reader import StoreReader, read_manifest
+from brimful.store.prints import write_prints
+from brimful.store.reader import StoreReader
 from brimful.store.shard import ShardWriter
 from brimful.store.verify import verify
 
 OVERWRITE = "Name another store, or say that this one is to be replaced: overwrite=True, --overwrite."
-OWN = (SHARD_NAME, PROGRESS_NAME, PILE_NAME)  # what only packing calls so
 BLOCK_ROWS = 512  # samples that a thread reads at a time
 CHUNKS_HELD = 4  # as delivered: being filled, its codes, the message made of them, and what Arrow holds of it
 
@@ -145,8 +142,7 @@ def pack(
     make_folder(path)
     with locked(path):
         try:
-            has_piles = any(PILE_NAME.fullmatch(each.name) for each in path.iterdir())
-            packing.divide(total, in_disk_order=in_disk_order or has_piles)
+            packing.divide(total, in_disk_order=in_disk_order or has_piles(path))
             old = packing.old_store(overwrite=overwrite)
             return packing.run(old, check_content=check_content)
         except SourceError as error:
@@ -431,55 +427,3 @@ class _Packing:
 
     def _depth(self, threads: int) -> int:
         return 2 * threads + 1
-
-
-def refuse_other_content(path: Path, root: Path | None) -> None:
-    """Refuse to write a store where there is something else, or into the source.
-
-    Raises:
-        OtherStoreError: There is something else.
-        ArgumentError: It would lie in the source's folder.
-    """
-    if root is not None and path.resolve().is_relative_to(root.resolve()):
-        raise ArgumentError(
-            f"{path}: the store would lie in the folder of the source, which is never written to.",
-            f"Put it beside: {root.resolve()}.brim",
-        )
-    if not path.parent.is_dir():
-        raise ArgumentError(f"{path}: there is no folder to put the store into.", "Make it first.")
-    if not os.path.lexists(path):
-        return
-    if not path.is_dir():
-        raise OtherStoreError(f"{path}: this is a file, and no store.", "Name a folder that is not there.")
-    names = [entry.name for entry in path.iterdir()]
-    strangers = sorted(name for name in names if not PARTIAL_NAME.fullmatch(name))
-    if strangers and not any(pattern.fullmatch(name) for name in names for pattern in OWN):
-        with contextlib.suppress(StoreError):
-            read_manifest(path)  # a store all of whose shards are lost
-            return
-        raise OtherStoreError(
-            f"{path}: the folder is no store and not empty: there is {strangers[0]!r}.",
-            "Name a folder that is not there yet.",
-        )
-
-
-def is_own(name: str) -> bool:
-    """Whether a file of a store's folder is packing's own."""
-    return name in (MANIFEST, SOURCE) or any(pattern.fullmatch(name) for pattern in (*OWN, PARTIAL_NAME))
-
-
-def unfinished_bytes(path: Path) -> int:
-    """Bytes that stopped runs of packing have left in a folder: all that the store does not name."""
-    try:
-        named = {shard.file for shard in read_manifest(path).shards}
-    except (StoreError, OSError, ValueError):
-        named = set()
-    try:
-        with os.scandir(path) as entries:
-            own = [entry for entry in entries if entry.name not in named and is_own(entry.name)]
-            is_unfinished = any(
-                PROGRESS_NAME.fullmatch(entry.name) or PILE_NAME.fullmatch(entry.name) for entry in own
-            )
-            return sum(entry.stat(follow_symlinks=False).st_size for entry in own) if is_unfinished else 0
-    except (OSError, ValueError):
-        return 0

@@ -28,9 +28,9 @@ from brimful.errors import DamagedStoreError
 from brimful.keys import PIECE
 from brimful.read_ahead import ReadAhead
 from brimful.sources.base import FINGERPRINT, Progress, Samples, SourceReader
+from brimful.sources.files import NO_PRINT, is_settled
 from brimful.store.durable import PartialFile, Sink, remove
 from brimful.store.format import PARTIAL, PILE, PILE_NAME
-from brimful.store.prints import NO_PRINT, is_settled
 from brimful.store.reader import opened
 
 SHARE = 8  # a segment is one part in so many of the memory
@@ -71,10 +71,11 @@ class Columns(NamedTuple):
 
 
 class _Pile(NamedTuple):
-    """A pile: where it is, and the segment that each of its batches is of."""
+    """A pile: where it is, the segment that each of its batches is of, whether an earlier run made it."""
 
     path: Path
     segments: list[int]
+    is_earlier: bool = False
 
 
 class Piles:
@@ -107,6 +108,9 @@ class Piles:
         self._size = max(1, memory // SHARE // row_bytes(reader))  # samples a segment
         self._most = max(1, memory // HELD_SEGMENTS // row_bytes(reader))  # which earlier runs may have made
         self._piles: list[_Pile] = []
+        self._is_taken_over = np.zeros(
+            len(rows), bool
+        )  # what earlier runs have, of files that are as they were
         self._following = 0  # the number of the next pile
         self._lock = threading.Lock()
         self._segments: OrderedDict[int, Columns] = OrderedDict()
@@ -123,7 +127,8 @@ class Piles:
             block_rows: Samples that a thread reads at a time.
             progress: Called with the number of samples that are piled up.
         """
-        left = order[~self._take_over()[order]]
+        self._take_over()
+        left = order[~self._is_taken_over[order]]
         done, filled = len(order) - len(left), 0
         pile = self._empty(PILE_SEGMENTS * self._size)
         blocks = (left[start : start + block_rows] for start in range(0, len(left), block_rows))
@@ -200,20 +205,18 @@ class Piles:
                 self._segments.popitem(last=False)
             start = number * self._size
             segment = self._empty(min(self._size, len(self._rows) - start))
-            for pile in self._piles:  # what has changed since it was piled up is in a later one, too
+            for pile in self._piles:
                 if number in pile.segments:
                     with contextlib.suppress(DamagedStoreError):
                         _, _, some = next(self._batches(pile.path, pile.segments.index(number)))
+                        if pile.is_earlier:
+                            some = some.take(np.flatnonzero(self._is_taken_over[some.at]))
                         segment.put(some.at - start, some)
             self._segments[number] = segment
             return segment
 
-    def _take_over(self) -> NDArray[np.bool_]:
-        """Find which positions earlier runs have piled up, of files that are as they were.
-
-        What is no whole pile of them is removed.
-        """
-        is_there = np.zeros(len(self._rows), bool)
+    def _take_over(self) -> None:
+        """Find what earlier runs have piled up, of files that are as they were; other piles are removed."""
         paths = sorted(path for path in self._folder.iterdir() if PILE_NAME.fullmatch(path.name))
         self._size = next(filter(None, map(self._size_of, paths)), self._size)
         for path in paths:
@@ -228,10 +231,10 @@ class Piles:
             except DamagedStoreError:
                 remove(path)
                 continue
-            self._piles.append(_Pile(path, numbers))
+            self._piles.append(_Pile(path, numbers, is_earlier=True))
             at = np.concatenate(positions)
-            is_there[at] = np.concatenate(settled) & self._as_they_were(at, np.concatenate(prints))
-        return is_there
+            as_they_were = self._as_they_were(at, np.concatenate(prints))
+            self._is_taken_over[at] = np.concatenate(settled) & as_they_were
 
     def _size_of(self, path: Path) -> int | None:
         """Samples a segment of an earlier run's pile, which may have had other memory; None if of no use."""

@@ -1,6 +1,7 @@
 """Plan: what packing will take, from a few samples that are read to find out."""
 
 import os
+import random
 import shutil
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -13,12 +14,12 @@ from numpy.typing import NDArray
 from brimful.errors import SourceError, WriteError
 from brimful.sizes import readable
 from brimful.sources.base import INFERRED_FROM, Samples, SourceReader, reading_threads
+from brimful.store.folder import unfinished_bytes
 from brimful.store.format import Layout
 from brimful.store.narrowing import RAW, first_rule
-from brimful.store.packing import unfinished_bytes
 from brimful.store.piles import row_bytes
 
-SAMPLED = 512  # samples: the scan has not read them, so that a cold disk shows
+SAMPLED = 512  # samples
 BLOCK_ROWS = 64
 MANY = 10_000  # samples: of fewer, no order is worth a second look
 SLOW = 0.001  # seconds a sample, from which on a disk may be one that seeks
@@ -84,8 +85,7 @@ def plan(reader: SourceReader, rows: NDArray[np.int64]) -> Plan | None:
         The plan; None if none of the samples that were tried can be used.
     """
     layout = Layout(reader.schema)
-    start = INFERRED_FROM if len(rows) >= INFERRED_FROM + SAMPLED else 0
-    some = rows[start : start + SAMPLED]
+    some = _somewhere(rows)
     read, seconds = _timed(reader, some)
     if not read:
         return None
@@ -105,8 +105,7 @@ def _with_disk_order(usual: Plan, reader: SourceReader, rows: NDArray[np.int64])
     order = reader.disk_order(rows)
     if order is None:
         return usual
-    start = len(rows) // 3  # not what was read a moment ago, and is in the page cache now
-    some = rows[order[start : start + SAMPLED]]
+    some = rows[_somewhere(order)]
     read, seconds = _timed(reader, some)
     if not read:
         return usual
@@ -115,6 +114,15 @@ def _with_disk_order(usual: Plan, reader: SourceReader, rows: NDArray[np.int64])
     if usual.seconds < PAYS * piled:
         return usual
     return replace(usual, pile_bytes=len(rows) * row_bytes(reader), seconds_in_disk_order=float(piled))
+
+
+def _somewhere(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Some that follow each other, each time others: what was read before is in the page cache.
+
+    The first ones the scan has read.
+    """
+    start = random.randint(INFERRED_FROM, max(INFERRED_FROM, len(rows) - SAMPLED))  # noqa: S311 (no secret)
+    return rows[min(start, max(0, len(rows) - SAMPLED)) :][:SAMPLED]
 
 
 def _timed(reader: SourceReader, rows: NDArray[np.int64]) -> tuple[list[Samples], float]:

@@ -18,25 +18,12 @@ from brimful.errors import DamagedStoreError
 from brimful.keys import PIECE
 from brimful.schema import parts_of
 from brimful.sources.base import FINGERPRINT, SourceReader
+from brimful.sources.files import NO_PRINT, is_settled
 from brimful.store.format import SOURCE
 from brimful.store.reader import StoreReader, opened
 
-SETTLED = 2.0  # seconds: file systems count time in steps of up to two
-NO_PRINT = -1
 PRINTS = pa.schema([(name, pa.int64()) for name in FINGERPRINT])
 LARGEST = 2**16  # bytes of source.arrow that are no fingerprints
-
-
-def is_settled(prints: NDArray[np.int64], began: float) -> NDArray[np.bool_]:
-    """Which files had not changed for so long that another change would show in their times.
-
-    Args:
-        prints: The fingerprint of each file as it was read.
-        began: `time.time()` before the first of them was.
-    """
-    settled: NDArray[np.bool_] = prints[:, 1:3].max(axis=1) < (began - SETTLED) * 1e9
-    settled &= (prints != NO_PRINT).all(axis=1)
-    return settled
 
 
 def write_prints(
