@@ -5,7 +5,8 @@ in decimal for an object. The hash is XXH3, 64 bits, of the key's UTF-8 bytes: o
 is fast, specified and the same on every machine (https://github.com/Cyan4973/xxHash, "XXH3").
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -15,22 +16,27 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
+from brimful.xxh3 import xxh3_64
+
 DRAW_SEED = 0x6C696D6974  # b"limit": independent of the split, whose seed is 0 unless asked for
-PIECE = 8_192  # keys of an array that are held as Python bytes at a time
+PIECE = 8_192  # keys of an array that are held as Python strings at a time
+TOGETHER = 1 << 16  # keys that a thread looks for: with fewer, threads wait for one another's Python
+THREADS = 2  # that look for keys
 
 
-def hash_keys(keys: Iterable[str] | pa.LargeStringArray, seed: int = 0) -> NDArray[np.uint64]:
+def hash_keys(keys: Iterable[str] | pa.Array, seed: int = 0) -> NDArray[np.uint64]:
     """Hash each key.
 
     Args:
-        keys: The keys.
+        keys: The keys: Python strings, or a pyarrow array of strings or of their bytes, without nulls.
         seed: Seed of the hash, 0 to 2**64 - 1.
 
     Returns:
         The hashes, shape `(len(keys),)`, uint64.
     """
-    encoded = _encoded(keys) if isinstance(keys, pa.Array) else map(str.encode, keys)
-    return np.fromiter(map(xxh3_64_intdigest, encoded, repeat(seed)), np.uint64)
+    if isinstance(keys, pa.Array):
+        return xxh3_64(keys.cast(pa.large_binary()), seed)
+    return np.fromiter(map(xxh3_64_intdigest, map(str.encode, keys), repeat(seed)), np.uint64)
 
 
 def row_order(hashes: NDArray[np.uint64], keys: Callable[[], pa.LargeStringArray]) -> NDArray[np.int64]:
@@ -90,28 +96,26 @@ def find_keys(
     Args:
         keys: What to look for, n of them.
         hashes: Hashes of all rows' keys, ascending.
-        keys_at: Gives the keys of some rows.
+        keys_at: Gives the keys of some rows; called in threads.
 
     Returns:
         The rows, shape `(n,)`, int64, -1 where there is none with that key.
     """
-    candidates = np.empty(len(keys), np.int64)
-    candidates[keys.ascending] = np.searchsorted(hashes, keys.hashes[keys.ascending])
     rows = np.full(len(keys), -1)
-    for start in range(0, len(keys), PIECE):
-        left = np.arange(start, min(start + PIECE, len(keys)))
+
+    def find(start: int) -> None:
+        left = keys.ascending[start : start + TOGETHER]
+        candidates = np.searchsorted(hashes, keys.hashes[left])
         while left.size:  # again only for those keys that share their hash with another one
-            left = left[candidates[left] < len(hashes)]
-            left = left[hashes[candidates[left]] == keys.hashes[left]]
-            same = pc.equal(keys_at(candidates[left]), keys.keys.take(pa.array(left)))
+            may_be = candidates < len(hashes)
+            may_be[may_be] = hashes[candidates[may_be]] == keys.hashes[left[may_be]]
+            left, candidates = left[may_be], candidates[may_be]
+            same = pc.equal(keys_at(candidates), keys.keys.take(pa.array(left)))
             is_same = same.to_numpy(zero_copy_only=False)
-            rows[left[is_same]] = candidates[left[is_same]]
-            left = left[~is_same]
-            candidates[left] += 1
+            rows[left[is_same]] = candidates[is_same]
+            left, candidates = left[~is_same], candidates[~is_same] + 1
+
+    with ThreadPoolExecutor(THREADS, "brimful-find") as pool:
+        for _ in pool.map(find, range(0, len(keys), TOGETHER)):
+            pass  # an error in a thread is raised here
     return rows
-
-
-def _encoded(keys: pa.LargeStringArray) -> Iterator[bytes]:
-    binary = keys.cast(pa.large_binary())
-    for start in range(0, len(binary), PIECE):
-        yield from binary.slice(start, PIECE).to_pylist()
