@@ -51,7 +51,7 @@ def main(names: tuple[str, ...], mnist_path: Path | None, write: Path | None) ->
         "packing": lambda: packing.warm(tree, rounds=5),
         "packing-cold": lambda: packing.cold(tree, rounds=5),
         "scaling": lambda: packing.scaling((10_000, 100_000, 1_000_000)),
-        "listing": lambda: listing.listing(wide_tree(1000, 1000), rounds=3),
+        "listing": lambda: listing.listing(wide_tree(1000, 1000), rounds=9),
         "warm": lambda: feed.warm(story_store(tree), rounds=3),
         "beyond": lambda: feed.beyond(rounds=3),
         "hard-disk": lambda: feed.slow(rounds=3),

@@ -196,7 +196,8 @@ class _Join:
 
     def _met(self, cells: pa.Array) -> pa.Array:
         """Cells of the lines that name a sample; empty for the others: a label no sample has is no class."""
-        return pc.if_else(pa.array(self.rows >= 0), cells, "")
+        met = self.rows >= 0
+        return cells if met.all() else pc.if_else(pa.array(met), cells, "")
 
     def _floats(self, cells: pa.Array) -> NDArray[np.float32]:
         """Cells as finite floats, 0 where they are empty or no number, which is noted."""
