@@ -85,7 +85,7 @@ def list_folder(root: Path, *, without: Sequence[Path] = (), progress: Progress 
         SourceError: A name is not UTF-8, or two files have the same key.
     """
     found = walk(root, progress)
-    paths, hashes = pa.concat_arrays(found.paths), np.concatenate(found.hashes)
+    paths, hashes = pa.chunked_array(found.paths), np.concatenate(found.hashes)
     suffixes = np.concatenate(found.suffixes)
     usual = np.argmax(np.bincount(suffixes + 1, minlength=2)[1:])
     is_sample = suffixes == usual
@@ -107,13 +107,13 @@ def counted(left_out: Mapping[str, int]) -> str:
     return ", ".join(f"{count:,} {what}" for what, count in left_out.items())
 
 
-def strings(array: pa.LargeStringArray) -> Iterator[str]:
+def strings(array: pa.LargeStringArray | pa.ChunkedArray) -> Iterator[str]:
     """The strings of an array, few at a time in memory."""
     for start in range(0, len(array), PIECE):
         yield from array.slice(start, PIECE).to_pylist()
 
 
-def _lead_to(files: Sequence[Path], root: Path, paths: pa.LargeStringArray) -> NDArray[np.bool_]:
+def _lead_to(files: Sequence[Path], root: Path, paths: pa.ChunkedArray) -> NDArray[np.bool_]:
     """Which paths lead to one of some files."""
     lead = np.zeros(len(paths), bool)
     targets = {file.resolve() for file in files}
@@ -124,11 +124,11 @@ def _lead_to(files: Sequence[Path], root: Path, paths: pa.LargeStringArray) -> N
 
 
 def _in_row_order(
-    root: Path, paths: pa.LargeStringArray, hashes: NDArray[np.uint64], samples: NDArray[np.int64]
+    root: Path, paths: pa.ChunkedArray, hashes: NDArray[np.uint64], samples: NDArray[np.int64]
 ) -> Listing:
     """The listing of those of some paths that are samples."""
-    order = samples[row_order(hashes[samples], lambda: keys_of(paths.take(pa.array(samples))))]
-    listing = Listing(root, paths.take(pa.array(order)), hashes[order], {})
+    order = samples[row_order(hashes[samples], lambda: keys_of(paths.take(pa.array(samples)).chunk(0)))]
+    listing = Listing(root, paths.take(pa.array(order)).chunk(0), hashes[order], {})
     equal = np.flatnonzero(np.diff(listing.hashes) == 0)
     for row in equal.tolist():
         first, second = listing.paths.slice(row, 2).to_pylist()
