@@ -26,7 +26,7 @@ def _hashed(keys: list[str], differing: int) -> NDArray[np.uint64]:
 def test_each_key_is_found_where_it_is(
     there: list[str], wanted: list[str], differing: int, together: int
 ) -> None:
-    """Also if it shares its hash with others, is asked for twice, or is not there; whatever a thread looks for."""
+    """Also if it shares its hash with others, is asked for twice, or is not there; by many threads."""
     unordered = pa.array(there, pa.large_string())
     order = row_order(_hashed(there, differing), lambda: unordered)
     rows = unordered.take(pa.array(order))
@@ -43,7 +43,7 @@ def test_each_key_is_found_where_it_is(
 def test_a_folder_whose_keys_all_collide(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is in the order of its keys, each with its own label."""
 
-    def collide(keys: pa.Array, seed: int = 0) -> NDArray[np.uint64]:
+    def collide(keys: pa.Array, _seed: int = 0) -> NDArray[np.uint64]:
         return np.zeros(len(keys), np.uint64)
 
     monkeypatch.setattr("brimful.sources.walk.hash_keys", collide)
