@@ -55,6 +55,7 @@ def test_a_folder_whose_keys_all_collide(tmp_path: Path, monkeypatch: pytest.Mon
     (tmp_path / "target.csv").write_text("".join(f"{name},{number}\n" for number, name in enumerate(names)))
     source = bf.scan(tmp_path)
     assert list(source.keys) == sorted(names, key=str.encode)
-    for key, (x, y) in zip(source.keys, source, strict=True):
+    for at, key in enumerate(source.keys):
+        x, y = source[at]
         assert (x == names.index(key)).all()
         assert y == names.index(key)
