@@ -116,7 +116,7 @@ def _told(packed: Packed) -> list[str]:
     size = f"{manifest.samples:,} samples, {manifest.store_bytes / 1e6:,.1f} MB"
     lines = [f"{packed.path}: {size}, in {packed.seconds:,.1f} s"]
     if packed.resumed:
-        lines.append(f"{packed.resumed:,} of them had been finished before")
+        lines.append(f"{packed.resumed:,} of them were there already")
     if packed.changes:
         changes = vars(packed.changes)
         counts = ", ".join(f"{count:,} {what}" for what, count in changes.items() if count)

@@ -12,7 +12,7 @@ import contextlib
 import json
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -53,12 +53,12 @@ from brimful.store.format import (
     Manifest,
     Shard,
 )
+from brimful.store.mending import Whole, whole_shards
 from brimful.store.origin import Changes, Origin, by_hash
 from brimful.store.piles import Piles, held_bytes
 from brimful.store.prints import write_prints
 from brimful.store.reader import StoreReader
 from brimful.store.shard import ShardWriter
-from brimful.store.verify import verify
 
 OVERWRITE = "Name another store, or say that this one is to be replaced: overwrite=True, --overwrite."
 BLOCK_ROWS = 512  # samples that a thread reads at a time
@@ -74,7 +74,7 @@ class Packed:
         manifest: What it holds.
         source_bytes: Bytes of the files that the samples came from; 0 where there are none.
         seconds: How long it took.
-        resumed: Samples in shards that an earlier run had finished.
+        resumed: Samples in shards that an earlier run had finished, and that could stay.
         changes: How the source differed from what the store held before; None where there was none. Of
             shards that an earlier run had finished, labels and content are not compared again.
         audit: What was seen of the samples; None where not all were looked at in this run.
@@ -184,6 +184,7 @@ class _Packing:
         self._began = time.time()
         self._looks = Looks.none(len(rows))
         self._resumed = 0
+        self._damaged: StoreReader | None = None
         self._threads = self._block_rows = 1
         self._of_piles = 0  # bytes of memory; 0 for no piles
         self._is_piled = False
@@ -244,8 +245,9 @@ class _Packing:
         try:
             for shard in old.manifest.shards:
                 old.check_size(shard)
-            old.hashes  # noqa: B018 (where keys are damaged nothing is taken over)
+            old.hashes  # noqa: B018 (where keys are damaged no sample is taken over, but whole shards)
         except DamagedStoreError:
+            self._damaged = old
             return None
         return old
 
@@ -269,19 +271,31 @@ class _Packing:
             if PARTIAL_NAME.fullmatch(path.name):
                 remove(path)
         origin = Origin(self._reader, self._rows, old, check_content=check_content)
-        is_unchanged = old is not None and old.manifest.layout == self._layout and origin.is_unchanged
-        if old and is_unchanged and verify(self._path, self._progress).ok:
+        stays = {} if check_content else self._what_stays(old, origin)
+        if old and len(stays) == len(old.manifest.shards):
             self._remove_others(old.manifest)
             return self._packed(origin, old.manifest, clock, None)
         finished = Finished(self._path, self._identity(check_content=check_content))
-        self._pile_up(origin, finished, check_content=check_content)
-        shards = tuple(self._shard(number, at, origin, finished) for number, at in self._divided())
+        self._pile_up(origin, finished, stays, check_content=check_content)
+        shards = tuple(
+            self._stay(stays[number], at, origin)
+            if number in stays
+            else self._shard(number, at, origin, finished)
+            for number, at in self._divided()
+        )
         counts = len(self._rows), len(self._reader.skipped)
         manifest = Manifest(self._layout, self._split_seed, *counts, shards)
         prints = write_prints(origin.prints, manifest.to_json(), self._reader, self._rows, self._began)
         self._commit(manifest, prints)
         seen = self._audit(origin, manifest, time.perf_counter() - clock)
         return self._packed(origin, manifest, clock, seen)
+
+    def _what_stays(self, old: StoreReader | None, origin: Origin) -> dict[int, Whole]:
+        """The shards that need not be written again: all but damaged ones, if nothing has changed."""
+        store = old if origin.is_unchanged else self._damaged
+        if store is None:
+            return {}
+        return whole_shards(store, self._reader, self._rows, self._layout, self._progress)
 
     def _packed(self, origin: Origin, manifest: Manifest, clock: float, seen: Audit | None) -> Packed:
         """What there is to say of it."""
@@ -295,12 +309,15 @@ class _Packing:
         for number, start in enumerate(range(0, len(self._rows), size)):
             yield number, np.arange(start, min(start + size, len(self._rows)))
 
-    def _pile_up(self, origin: Origin, finished: Finished, *, check_content: bool) -> None:
+    def _pile_up(
+        self, origin: Origin, finished: Finished, stays: Container[int], *, check_content: bool
+    ) -> None:
         """Read the samples of shards that no earlier run has finished into piles, if that was asked for."""
         if not self._of_piles or (order := self._reader.disk_order(self._rows[origin.unread])) is None:
             return
         of_shard = origin.unread[order] // self._layout.rows_per_shard
-        left = [number for number, _ in self._divided() if finished.origin(number) is None]
+        numbers = (number for number, _ in self._divided() if number not in stays)
+        left = [number for number in numbers if finished.origin(number) is None]
         keys = xxh3_128_hexdigest(self._reader.hashes[self._rows].data)
         origin.piles = Piles(
             self._path,
@@ -320,6 +337,13 @@ class _Packing:
             progress=lambda count: self._tell(int(count * share)),
         )
         self._is_piled = True
+
+    def _stay(self, whole: Whole, at: NDArray[np.int64], origin: Origin) -> Shard:
+        """A shard that stays as it is."""
+        origin.prints[at] = whole.prints
+        self._resumed += len(at)
+        self._tell_packed(int(at[-1]) + 1)
+        return whole.shard
 
     def _shard(self, number: int, at: NDArray[np.int64], origin: Origin, finished: Finished) -> Shard:
         """A shard: that of an earlier run, if it would be the same again, or else a new one."""

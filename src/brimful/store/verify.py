@@ -92,15 +92,21 @@ def verify(path: Path, progress: Progress | None = None) -> Verification:
     bad: list[Damage] = []
     first = 0
     for shard in reader.manifest.shards:
-        bad += _damages(reader, shard, first)
+        bad += damages(reader, shard, first)
         first += len(shard.chunks)
         if progress:
             progress(min(len(reader), reader.rows_at(first - 1)[1] + 1))
     return Verification(len(reader), reader.chunks, tuple(bad))
 
 
-def _damages(reader: StoreReader, shard: Shard, first: int) -> Iterator[Damage]:
-    """What is damaged in a shard whose first chunk has a number."""
+def damages(reader: StoreReader, shard: Shard, first: int) -> Iterator[Damage]:
+    """Read all of a shard, and tell what is damaged.
+
+    Args:
+        reader: The store.
+        shard: The shard.
+        first: The number of its first chunk.
+    """
     last = first + len(shard.chunks) - 1
     try:
         reader.check_size(shard)
