@@ -23,7 +23,7 @@ from unittest.mock import patch
 import click
 import numpy as np
 
-from brimful.errors import BrimfulError, StoreNotFoundError, WriteError
+from brimful.errors import BrimfulError, DamagedStoreError, StoreNotFoundError, WriteError
 from brimful.sources.files import SETTLED
 from brimful.store import durable, piles
 from brimful.store.verify import verify
@@ -65,9 +65,10 @@ class Scene:
         name: What a person calls it.
         tree: The tree.
         before: Files of the store before; none if there is no store.
-        samples_before: What that store delivers; None if there is none.
+        samples_before: What that store delivers; None if there is none, or it is damaged.
         after: Files of the store that an undisturbed run makes.
         options: How it is packed.
+        was_damaged: Whether what there is before is damaged: it may be until the new store is whole.
     """
 
     name: str
@@ -76,6 +77,7 @@ class Scene:
     samples_before: dict[str, tuple[bytes, int]] | None
     after: dict[str, bytes]
     options: dict[str, object] = field(default_factory=dict)
+    was_damaged: bool = False
 
     def pack(self, store: Path) -> None:
         """Pack it."""
@@ -105,7 +107,7 @@ class Campaign:
         self.store = self.folder / "data.brim"
         self._random = random.Random(self.seed)  # noqa: S311 (no secrets here)
         first = self._first()
-        self.scenes = [first, self._update(), replace(first, name="piles", options=PILES)]
+        self.scenes = [first, self._update(), replace(first, name="piles", options=PILES), self._mend()]
 
     def kills(self, times: int) -> Outcome:
         """`kill -9` at random moments, again and again until packing is done."""
@@ -258,6 +260,23 @@ class Campaign:
         self._remove()
         return Scene("update", tree, before, samples_before, after)
 
+    def _mend(self) -> Scene:
+        """A store with a shard cut and a bit flipped in another one, nothing changed since."""
+        tree = small_tree(self.folder / "mend")
+        time.sleep(SETTLED + 0.1)  # or no shard would stay
+        pack_small(tree.path, self.store)
+        after = files_of(self.store)
+        cut, flipped, *_ = sorted(self.store.glob("shard-*"))
+        cut.write_bytes(cut.read_bytes()[:-1000])
+        content = bytearray(flipped.read_bytes())
+        content[len(content) // 2] ^= 1
+        flipped.write_bytes(content)
+        before = {path.name: path.read_bytes() for path in self.store.iterdir()}
+        if not pack_small(tree.path, self.store).resumed:
+            raise BrokenPromiseError("no shard stays where others are mended")
+        self._remove()
+        return Scene("mend", tree, before, None, after, was_damaged=True)
+
     def _begin(self, scene: Scene) -> None:
         self._remove()
         if scene.before:
@@ -277,6 +296,10 @@ class Campaign:
         try:
             samples = delivered(self.store)
         except StoreNotFoundError:
+            samples = None
+        except DamagedStoreError:
+            if not scene.was_damaged:
+                raise
             samples = None
         if samples not in (scene.samples_before, scene.samples_after):
             raise BrokenPromiseError(f"{scene.name}: neither the old nor the new store")
