@@ -96,7 +96,7 @@ def find_keys(
     Args:
         keys: What to look for, n of them.
         hashes: Hashes of all rows' keys, ascending.
-        keys_at: Gives the keys of some rows; called in threads.
+        keys_at: Gives the keys of some rows; called in threads, if there are many keys.
 
     Returns:
         The rows, shape `(n,)`, int64, -1 where there is none with that key.
@@ -115,6 +115,9 @@ def find_keys(
             rows[left[is_same]] = candidates[is_same]
             left, candidates = left[~is_same], candidates[~is_same] + 1
 
+    if len(keys) <= TOGETHER:
+        find(0)
+        return rows
     with ThreadPoolExecutor(THREADS, "brimful-find") as pool:
         for _ in pool.map(find, range(0, len(keys), TOGETHER)):
             pass  # an error in a thread is raised here

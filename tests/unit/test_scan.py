@@ -72,6 +72,18 @@ def test_a_name_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
         bf.scan(tmp_path)
 
 
+def test_the_last_name_of_a_folder_is_looked_at_too(tmp_path: Path) -> None:
+    """Whatever order names come in, one without UTF-8 is refused or counted, and never lost."""
+    (tmp_path / "bad\udcff.csv").write_text("1 2\n")
+    with pytest.raises(bf.SourceError, match="not UTF-8"):
+        bf.scan(tmp_path)
+    (tmp_path / "bad\udcff.csv").unlink()
+    for name in ("a\udcff.md", "b\udcff.md", "c\udcff.md"):
+        (tmp_path / name).write_text("notes")
+    with pytest.raises(bf.SourceNotFoundError, match=r"what lies there: 3 \.md"):
+        bf.scan(tmp_path)
+
+
 def test_a_folder_whose_own_name_is_not_utf8_can_be_scanned(tmp_path: Path) -> None:
     """Keys are paths below it; its own name is only shown."""
     root = tmp_path / "b\udcff"
@@ -94,6 +106,13 @@ def test_a_path_that_is_too_long_is_not_there() -> None:
     """It is an error like any other path that does not exist."""
     with pytest.raises(bf.SourceNotFoundError, match="no such folder"):
         bf.scan("x" * 5000)
+
+
+def test_an_empty_folder_is_refused_without_getdents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the C library cannot list folders, Python does."""
+    monkeypatch.setattr("brimful.sources.entries._getdents64", None)
+    with pytest.raises(bf.SourceNotFoundError, match="it is empty"):
+        bf.scan(tmp_path)
 
 
 def test_two_files_of_one_key_are_refused(tmp_path: Path) -> None:

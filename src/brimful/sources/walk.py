@@ -82,6 +82,7 @@ def walk(root: Path, progress: Progress | None = None) -> Found:
         SourceError: The name of what may be a sample is not UTF-8.
     """
     found = Found(folders=[b""])
+    _keep(root, found, pa.array([], pa.large_binary()), np.empty(0, np.uint64))  # also of an empty folder
     counts: list[int] = []
     with ThreadPoolExecutor(THREADS, "brimful-walk") as pool:
         while folders := found.folders:
@@ -140,7 +141,7 @@ def _keep(root: Path, found: Found, paths: pa.LargeBinaryArray, inodes: NDArray[
     try:
         packed = paths.cast(pa.large_string())
     except pa.ArrowInvalid:
-        is_text = np.fromiter(_are_utf8(root, found, paths), bool, len(paths))
+        is_text = np.array([_is_text(root, found, path) for path in _decoded(paths)])
         paths, inodes = paths.filter(is_text), inodes[is_text]
         packed = paths.cast(pa.large_string())
     found.inodes.append(inodes)
@@ -153,16 +154,14 @@ def _keep(root: Path, found: Found, paths: pa.LargeBinaryArray, inodes: NDArray[
     found.suffixes.append(pc.fill_null(numbers, -1).to_numpy().astype(np.int8))
 
 
-def _are_utf8(root: Path, found: Found, paths: pa.LargeBinaryArray) -> Iterator[bool]:
-    """Which paths are UTF-8; the others are counted, if they are no samples."""
-    for path in _decoded(paths):
-        yield _is_utf8(path)
-        if _is_utf8(path):
-            continue
-        if sample_suffix(path):
-            raise SourceError(f"{root}: the name of a file is not UTF-8: {path!r}.", "Rename the file.")
-        else:
-            found.passed_over[kind_of(path)] += 1
+def _is_text(root: Path, found: Found, path: str) -> bool:
+    """Whether a path is UTF-8; if it is not, and is no sample, it is counted."""
+    if _is_utf8(path):
+        return True
+    if sample_suffix(path):
+        raise SourceError(f"{root}: the name of a file is not UTF-8: {path!r}.", "Rename the file.")
+    found.passed_over[kind_of(path)] += 1
+    return False
 
 
 def _note_others(found: Found, paths: pa.LargeBinaryArray) -> None:
