@@ -2,8 +2,8 @@
 
 The `xxhash` library hashes one string a call: a million calls hold the interpreter's lock for as long as it
 takes to list a million files. Here each step of the algorithm is taken for thousands of strings, which for up
-to 32 bytes takes half the time or less where lengths are alike, and lets other threads work. Beyond 64 bytes the
-library is faster.
+to 32 bytes takes half the time or less where lengths are alike, and lets other threads work. Beyond 64 bytes
+the library is faster.
 
 Source: Collet: xxHash specification, "XXH3 Algorithm Overview",
 https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md.
