@@ -363,6 +363,14 @@ def test_letters_and_digits_are_names(tmp_path: Path) -> None:
     assert len(source.schema.classes or ()) == 26
 
 
+def test_a_line_break_in_the_first_row(tmp_path: Path) -> None:
+    """Its cells are text like all others, also those behind it."""
+    write_samples(tmp_path, "a", "b")
+    (tmp_path / "target.csv").write_text('a,"q\nr",1,2\nb,"z\ny",3,4\n')
+    source = bf.scan(tmp_path, target="3")
+    assert {key: source[at][1] for at, key in enumerate(source.keys)} == {"a": 1, "b": 3}
+
+
 def test_a_target_may_be_called_weight_or_name(tmp_path: Path) -> None:
     """What is asked for as target is neither id nor weight."""
     root = numbered(tmp_path, ["id,height,weight", *(f"{n},{n}.5,{n}.25" for n in range(40))])

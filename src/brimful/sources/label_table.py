@@ -172,7 +172,9 @@ def _cells(path: Path) -> list[pa.Array]:
         with path.open("rb") as file:
             head = file.read(1 << 16)
         delimiter = _delimiter(head)
-        count = len(next((line for line in head.splitlines() if line.strip()), b"").split(delimiter.encode()))
+        line = next((line for line in head.splitlines() if line.strip()), b"")
+        row = head if b'"' in line else line  # there may be line breaks in its cells: at most as many columns
+        count = row.count(delimiter.encode()) + 1
         table = pyarrow.csv.read_csv(
             path,
             # each thread would keep its own freed memory
