@@ -1,9 +1,9 @@
 """XXH3: 64-bit hashes of many short strings at once, in NumPy.
 
 The `xxhash` library hashes one string a call: a million calls hold the interpreter's lock for as long as it
-takes to list a million files. Here each step of the algorithm is taken for thousands of strings, which for up
-to 32 bytes takes half the time or less where lengths are alike, and lets other threads work. Beyond 64 bytes
-the library is faster.
+takes to list a million files. Here each step of the algorithm is taken for thousands of strings, which for 4 to 32
+bytes takes half the time or less where lengths are alike, and lets other threads work. All others are left to
+the library, which is as fast.
 
 Source: Collet: xxHash specification, "XXH3 Algorithm Overview",
 https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md.
@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
 PIECE = 8_192  # strings at a time: all that is calculated of them stays in the processor's cache
-SECRET = struct.unpack(  # the first 64 of the 192 bytes in the specification
-    "<8Q",
+SECRET = struct.unpack(  # the first 56 of the 192 bytes in the specification
+    "<7Q",
     bytes.fromhex(
         "b8fe6c3923a44bbe7c01812cf721ad1cded46de9839097db7240a4a4b7b3671f"
-        "cb79e64eccc0e578825ad07dccff7221b8084674f743248ee03590e6813a264c"
+        "cb79e64eccc0e578825ad07dccff7221b8084674f743248e"
     ),
 )
 PRIME64_1 = np.uint64(0x9E3779B185EBCA87)
@@ -51,13 +51,12 @@ def xxh3_64(strings: pa.LargeBinaryArray, seed: int = 0) -> Hashes:
     for start in range(0, len(strings), PIECE):
         end = min(start + PIECE, len(strings))
         begins, lengths = bounds[start:end], np.diff(bounds[start : end + 1])
-        left = np.ones(end - start, bool)
         for shortest, longest, formula in FORMULAS:
             alike = (lengths >= shortest) & (lengths <= longest)
             if alike.any():
-                at = slice(None) if alike.all() else alike  # which takes longer
+                at = slice(None) if alike.all() else alike  # a mask takes longer
                 hashes[start:end][at] = formula(words, begins[at], lengths[at], seed)
-                left &= ~alike
+        left = (lengths < SHORTEST) | (lengths > LONGEST)
         if left.any():
             others = strings.slice(start, end - start).filter(pa.array(left)).to_pylist()
             hashes[start:end][left] = np.fromiter(map(xxh3_64_intdigest, others, repeat(seed)), np.uint64)
@@ -96,21 +95,12 @@ def _of_9_to_16(words: _Words, begins: Places, lengths: Places, seed: int) -> Ha
 
 
 def _of_17_to_32(words: _Words, begins: Places, lengths: Places, seed: int) -> Hashes:
-    return _avalanche(lengths.astype(np.uint64) * PRIME64_1 + _ends_mixed(words, begins, lengths, seed, 0))
+    ends = _mixed(words, begins, seed, 0) + _mixed(words, begins + lengths - 16, seed, 2)
+    return _avalanche(lengths.astype(np.uint64) * PRIME64_1 + ends)
 
 
-def _of_33_to_64(words: _Words, begins: Places, lengths: Places, seed: int) -> Hashes:
-    inner, outer = (_ends_mixed(words, begins, lengths, seed, pair) for pair in (1, 0))
-    return _avalanche(lengths.astype(np.uint64) * PRIME64_1 + inner + outer)
-
-
-FORMULAS = ((4, 8, _of_4_to_8), (9, 16, _of_9_to_16), (17, 32, _of_17_to_32), (33, 64, _of_33_to_64))
-
-
-def _ends_mixed(words: _Words, begins: Places, lengths: Places, seed: int, pair: int) -> Hashes:
-    """Mix the 16 bytes that lie so many pairs from the first, and the 16 that lie so many from the last."""
-    from_first, from_last = begins + 16 * pair, begins + lengths - 16 * (pair + 1)
-    return _mixed(words, from_first, seed, 4 * pair) + _mixed(words, from_last, seed, 4 * pair + 2)
+FORMULAS = ((4, 8, _of_4_to_8), (9, 16, _of_9_to_16), (17, 32, _of_17_to_32))
+SHORTEST, LONGEST = FORMULAS[0][0], FORMULAS[-1][1]
 
 
 def _mixed(words: _Words, at: Places, seed: int, secret: int) -> Hashes:

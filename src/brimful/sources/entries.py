@@ -123,7 +123,7 @@ def _starts(records: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Where records begin, and where the last one ends: each tells its length, a multiple of 8.
 
     A loop from one to the next is work for Python with every record. Here each word is taken for the begin of
-    a record, NumPy finds which one is eight further, and the loop goes from one eighth to the next.
+    a record, NumPy finds which one is eight further, and the loop goes from eight to eight.
     """
     end = records.size // 8
     follower = np.arange(end + 1)
@@ -132,13 +132,13 @@ def _starts(records: NDArray[np.uint8]) -> NDArray[np.int64]:
     followers = [np.minimum(follower, end)]
     for _ in range(3):
         followers.append(followers[-1].take(followers[-1]))
-    eighth, some, at = followers.pop().data, [], 0
+    eight_further, some, at = followers.pop().data, [], 0
     while at < end:
         some.append(at)
-        at = eighth[at]
+        at = eight_further[at]
     words = np.array(some)
-    for follower in reversed(followers):
-        words = np.stack((words, follower[words]), axis=1).ravel()
+    for each in reversed(followers):
+        words = np.stack((words, each[words]), axis=1).ravel()
     return np.append(words[: np.searchsorted(words, end)], end) * 8
 
 

@@ -171,8 +171,8 @@ def _cells(path: Path) -> list[pa.Array]:
     try:
         with path.open("rb") as file:
             head = file.read(1 << 16)
-        delimiter = _delimiter(head)
         line = next((line for line in head.splitlines() if line.strip()), b"")
+        delimiter = next((mark.decode() for mark in (b"\t", b";", b",") if mark in line), " ")
         row = head if b'"' in line else line  # there may be line breaks in its cells: at most as many columns
         count = row.count(delimiter.encode()) + 1
         table = pyarrow.csv.read_csv(
@@ -199,10 +199,5 @@ def _cells(path: Path) -> list[pa.Array]:
 def _trimmed(cells: pa.LargeStringArray) -> pa.LargeStringArray:
     """Cells without blanks around them; most tables have none anywhere, which is seen sooner."""
     content = np.frombuffer(cells.buffers()[2] or b"", np.uint8)
-    may_be_blank = (content <= ord(" ")).any() or (content >= 0x80).any()  # among other letters
+    may_be_blank = (content <= ord(" ")).any() or (content >= 0x80).any()  # in Unicode
     return pc.utf8_trim_whitespace(cells) if may_be_blank else cells
-
-
-def _delimiter(head: bytes) -> str:
-    line = next((line for line in head.splitlines() if line.strip()), b"")
-    return next((mark.decode() for mark in (b"\t", b";", b",") if mark in line), " ")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from brimful.errors import SourceError, SourceNotFoundError
 from brimful.keys import DRAW_SEED, PIECE, hash_keys, row_order
 from brimful.sources.base import Finding, Progress
-from brimful.sources.walk import SUFFIX, SUFFIXES, keys_of, kind_of, walk
+from brimful.sources.walk import SUFFIX_BYTES, SUFFIXES, keys_of, kind_of, walk
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def _in_row_order(
     equal = np.flatnonzero(np.diff(listing.hashes) == 0)
     for row in equal.tolist():
         first, second = listing.paths.slice(row, 2).to_pylist()
-        if first[:-SUFFIX] == second[:-SUFFIX]:
+        if first[:-SUFFIX_BYTES] == second[:-SUFFIX_BYTES]:
             raise SourceError(
                 f"{root}: two files have the same key: {first} and {second}.",
                 "Rename one of them: the key is the path without its suffix.",

@@ -9,6 +9,7 @@ float64, NumPy casts. Parsing goes the fastest way that is safe, and falls back:
 """
 
 import codecs
+import contextlib
 import re
 from typing import Any
 
@@ -39,13 +40,11 @@ def detect(text: bytes) -> Layout:
         raise TextError("empty", "there is no number in this file")
     padded = delimiter == b" " and any(b"" in line.split(b" ") for line in lines)
     layout = Layout(delimiter, len(lines), len(_cells(lines[0], delimiter)), padded)
-    try:
-        if len(text) >= SMALL:
+    if len(text) >= SMALL:
+        with contextlib.suppress(TextError):
             parse([text], layout, "float64")
             return layout
-    except TextError:
-        pass  # slow as it is, `parse_one` knows the place
-    parse_one(text, layout)
+    parse_one(text, layout)  # slow for much text, but it knows the place of what is wrong
     return layout
 
 

@@ -19,7 +19,7 @@ from brimful.sources.entries import FILE, FOLDER, OTHER, read_entries
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
 SUFFIX_ARRAY = pa.array(SUFFIXES, pa.large_binary())
-SUFFIX = len(SUFFIXES[0])  # bytes and letters of each
+SUFFIX_BYTES = len(SUFFIXES[0])  # bytes and letters of each
 NO_SAMPLE = ".~#"  # how the names of files begin that systems and editors leave behind
 THREADS = 2  # while one waits for the system, another one works; more wait for one another's Python
 TOLD = 0.1  # seconds from one call of `progress` to the next
@@ -146,10 +146,10 @@ def _keep(root: Path, found: Found, paths: pa.LargeBinaryArray, inodes: NDArray[
         packed = paths.cast(pa.large_string())
     found.inodes.append(inodes)
     found.paths.append(packed)
-    found.hashes.append(hash_keys(pc.binary_slice(paths, 0, -SUFFIX)))
-    numbers = pc.index_in(pc.binary_slice(paths, -SUFFIX), value_set=SUFFIX_ARRAY)
+    found.hashes.append(hash_keys(pc.binary_slice(paths, 0, -SUFFIX_BYTES)))
+    numbers = pc.index_in(pc.binary_slice(paths, -SUFFIX_BYTES), value_set=SUFFIX_ARRAY)
     if numbers.null_count:
-        endings = pc.utf8_lower(pc.utf8_slice_codeunits(packed, -SUFFIX))
+        endings = pc.utf8_lower(pc.utf8_slice_codeunits(packed, -SUFFIX_BYTES))
         numbers = pc.index_in(endings.cast(pa.large_binary()), value_set=SUFFIX_ARRAY)
     found.suffixes.append(pc.fill_null(numbers, -1).to_numpy().astype(np.int8))
 
@@ -179,7 +179,7 @@ def _decoded(paths: pa.LargeBinaryArray) -> Iterator[str]:
 
 def keys_of(paths: pa.LargeStringArray) -> pa.LargeStringArray:
     """Keys of sample files: the path without its suffix, all of which are of one length."""
-    return pc.binary_slice(paths.cast(pa.large_binary()), 0, -SUFFIX).cast(pa.large_string())
+    return pc.binary_slice(paths.cast(pa.large_binary()), 0, -SUFFIX_BYTES).cast(pa.large_string())
 
 
 def unlistable(folder: Path, error: OSError) -> SourceNotFoundError:

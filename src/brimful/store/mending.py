@@ -1,64 +1,58 @@
 """Mending: which shards of a store can stay as they are when it is packed again."""
 
-from typing import NamedTuple
-
 import numpy as np
 from numpy.typing import NDArray
 
-from brimful.sources.base import Progress, SourceReader
+from brimful.sources.base import FINGERPRINT, Progress, SourceReader
 from brimful.sources.files import NO_PRINT
-from brimful.store.format import Layout, Shard
+from brimful.store.format import Shard
 from brimful.store.prints import read_prints, targets_digest
 from brimful.store.reader import StoreReader
 from brimful.store.verify import damages
 
 
-class Whole(NamedTuple):
-    """A shard that can stay.
+def unchanged_prints(old: StoreReader, reader: SourceReader, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The fingerprints of the files that are, as far as times tell, those that a store was packed from.
 
-    Attributes:
-        shard: What the manifest says of it.
-        prints: The fingerprints of the files that it was packed from.
+    Args:
+        old: The store; of its files only the manifest and the fingerprints are looked at.
+        reader: The source.
+        rows: Rows of the source, in the order of the store.
+
+    Returns:
+        One for each row, NO_PRINT where the store's row of the same number is, or may be, of something else.
     """
-
-    shard: Shard
-    prints: NDArray[np.int64]
+    told = read_prints(old, reader)
+    if told is None or len(old) != len(rows) or told.targets != targets_digest(reader, rows):
+        return np.full((len(rows), len(FINGERPRINT)), NO_PRINT)
+    prints = reader.fingerprints(rows)
+    return np.where((prints == told.prints).all(axis=1, keepdims=True), prints, NO_PRINT)
 
 
 def whole_shards(
     old: StoreReader,
     reader: SourceReader,
     rows: NDArray[np.int64],
-    layout: Layout,
+    prints: NDArray[np.int64],
     progress: Progress | None = None,
-) -> dict[int, Whole]:
-    """The shards that packing would write again as they are, by number.
-
-    Their files have not changed since, as far as times tell, nor have targets and weights, and every byte of
-    them is as it was.
+) -> dict[int, Shard]:
+    """The shards of a store that packing would write again as they are, by number.
 
     Args:
         old: The store, whatever else is damaged or missing of it.
         reader: The source.
         rows: Rows of the source, in the order of the store.
-        layout: How they are to be divided.
+        prints: The fingerprints of their files; NO_PRINT of those that are other ones than the store's.
         progress: Called with the number of samples looked at so far.
     """
-    told = read_prints(old, reader)
-    if old.manifest.layout != layout or len(old) != len(rows) or told is None:
-        return {}
-    if told.targets != targets_digest(reader, rows):
-        return {}
-    whole, first = {}, 0
+    whole, first, start = {}, 0, 0
     for number, shard in enumerate(old.manifest.shards):
-        at = slice(number * layout.rows_per_shard, (number + 1) * layout.rows_per_shard)
-        prints = told.prints[at]
-        is_same = np.array_equal(reader.fingerprints(rows[at]), prints) and (prints != NO_PRINT).all()
-        if is_same and _keys_if_whole(old, shard, first) == reader.keys(rows[at]):
-            whole[number] = Whole(shard, prints)
-        first += len(shard.chunks)
+        at = slice(start, start + old.manifest.layout.rows_per_shard)
+        if (prints[at] != NO_PRINT).all() and _keys_if_whole(old, shard, first) == reader.keys(rows[at]):
+            whole[number] = shard
+        first, start = first + len(shard.chunks), at.stop
         if progress:
-            progress(min(len(rows), at.stop))
+            progress(min(len(rows), start))
     return whole
 
 

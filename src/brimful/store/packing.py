@@ -53,7 +53,7 @@ from brimful.store.format import (
     Manifest,
     Shard,
 )
-from brimful.store.mending import Whole, whole_shards
+from brimful.store.mending import unchanged_prints, whole_shards
 from brimful.store.origin import Changes, Origin, by_hash
 from brimful.store.piles import Piles, held_bytes
 from brimful.store.prints import write_prints
@@ -278,9 +278,7 @@ class _Packing:
         finished = Finished(self._path, self._identity(check_content=check_content))
         self._pile_up(origin, finished, stays, check_content=check_content)
         shards = tuple(
-            self._stay(stays[number], at, origin)
-            if number in stays
-            else self._shard(number, at, origin, finished)
+            self._stay(stays[number], at) if number in stays else self._shard(number, at, origin, finished)
             for number, at in self._divided()
         )
         counts = len(self._rows), len(self._reader.skipped)
@@ -290,12 +288,14 @@ class _Packing:
         seen = self._audit(origin, manifest, time.perf_counter() - clock)
         return self._packed(origin, manifest, clock, seen)
 
-    def _what_stays(self, old: StoreReader | None, origin: Origin) -> dict[int, Whole]:
+    def _what_stays(self, old: StoreReader | None, origin: Origin) -> dict[int, Shard]:
         """The shards that need not be written again: all but damaged ones, if nothing has changed."""
         store = old if origin.is_unchanged else self._damaged
-        if store is None:
+        if store is None or store.manifest.layout != self._layout:
             return {}
-        return whole_shards(store, self._reader, self._rows, self._layout, self._progress)
+        if store is self._damaged:  # whose keys could not be compared
+            origin.prints = unchanged_prints(store, self._reader, self._rows)
+        return whole_shards(store, self._reader, self._rows, origin.prints, self._progress)
 
     def _packed(self, origin: Origin, manifest: Manifest, clock: float, seen: Audit | None) -> Packed:
         """What there is to say of it."""
@@ -338,12 +338,11 @@ class _Packing:
         )
         self._is_piled = True
 
-    def _stay(self, whole: Whole, at: NDArray[np.int64], origin: Origin) -> Shard:
+    def _stay(self, shard: Shard, at: NDArray[np.int64]) -> Shard:
         """A shard that stays as it is."""
-        origin.prints[at] = whole.prints
         self._resumed += len(at)
         self._tell_packed(int(at[-1]) + 1)
-        return whole.shard
+        return shard
 
     def _shard(self, number: int, at: NDArray[np.int64], origin: Origin, finished: Finished) -> Shard:
         """A shard: that of an earlier run, if it would be the same again, or else a new one."""

@@ -108,9 +108,7 @@ class Piles:
         self._size = max(1, memory // SHARE // row_bytes(reader))  # samples a segment
         self._most = max(1, memory // HELD_SEGMENTS // row_bytes(reader))  # which earlier runs may have made
         self._piles: list[_Pile] = []
-        self._is_taken_over = np.zeros(
-            len(rows), bool
-        )  # what earlier runs have, of files that are as they were
+        self._is_taken_over = np.zeros(len(rows), bool)  # in piles of earlier runs, of unchanged files
         self._following = 0  # the number of the next pile
         self._lock = threading.Lock()
         self._segments: OrderedDict[int, Columns] = OrderedDict()

@@ -121,8 +121,9 @@ def _somewhere(rows: NDArray[np.int64]) -> NDArray[np.int64]:
 
     The first ones the scan has read.
     """
-    start = random.randint(INFERRED_FROM, max(INFERRED_FROM, len(rows) - SAMPLED))  # noqa: S311 (no secret)
-    return rows[min(start, max(0, len(rows) - SAMPLED)) :][:SAMPLED]
+    last = max(0, len(rows) - SAMPLED)
+    start = random.randint(min(INFERRED_FROM, last), last)  # noqa: S311 (no secret)
+    return rows[start : start + SAMPLED]
 
 
 def _timed(reader: SourceReader, rows: NDArray[np.int64]) -> tuple[list[Samples], float]:

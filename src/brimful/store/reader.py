@@ -222,10 +222,7 @@ class StoreReader:
         """The ends of the next chunk in a direction whose keys are not damaged; None if there is none."""
         passed, at = [chunk], chunk + step
         while 0 <= at < self.chunks and self._ends(at) is None:
-            if (
-                at,
-                step,
-            ) in self._next_well:  # or thousands of lost chunks would be passed thousands of times
+            if (at, step) in self._next_well:  # or thousands of lost chunks were passed thousands of times
                 at = self._next_well[at, step]
                 break
             passed.append(at)
