@@ -1,9 +1,9 @@
 """XXH3: 64-bit hashes of many short strings at once, in NumPy.
 
 The `xxhash` library hashes one string a call: a million calls hold the interpreter's lock for as long as it
-takes to list a million files. Here each step of the algorithm is taken for thousands of strings, which for 4 to 32
-bytes takes half the time or less where lengths are alike, and lets other threads work. All others are left to
-the library, which is as fast.
+takes to list a million files. Here each step of the algorithm is taken for thousands of strings, which for
+4 to 32 bytes takes half the time or less where lengths are alike, and lets other threads work. All others
+are left to the library, which is as fast.
 
 Source: Collet: xxHash specification, "XXH3 Algorithm Overview",
 https://github.com/Cyan4973/xxHash/blob/dev/doc/xxhash_spec.md.
