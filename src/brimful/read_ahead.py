@@ -1,5 +1,8 @@
 """ReadAhead: work done ahead of its use, in threads, a bounded number of pieces, in order."""
 
+import os
+import threading
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
@@ -11,21 +14,26 @@ from brimful.errors import PassEndedError
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 
+MOST_THREADS = 8  # beyond, they wait for one another's Python
+PATIENCE = 0.05  # seconds of waiting more than half of the time, until more threads are let in
+
 
 class ReadAhead(Generic[Piece, Result]):
     """Do `work` on each of `pieces` in threads; iterating gives the results in order.
 
-    Work starts at the first `next`; what no thread has begun when its result is wanted is done by the thread
-    that wants it. At most `depth` pieces exist at a time: in work, done and waiting, or handed out. An error
-    in a thread is raised in its turn. Leaving the context stops the threads, whatever is left.
+    Work starts at the first `next`. Who wants a result that is not there does not wait for it while there is
+    work that no thread has begun: it does that itself, be it the next piece or one behind it. At most `depth`
+    pieces exist at a time: in work, done and waiting, or handed out. An error is raised in its turn. Leaving
+    the context stops the threads, whatever is left.
+
+    At first as many are at work as keep the cores busy, for more only take one another's time. Should they
+    wait most of the time, as for a slow disk, all threads are let in.
 
     Args:
         work: What to do; called in several threads at once.
         pieces: What to do it on.
-        threads: How many threads.
+        threads: How many threads, at the most.
         depth: How many pieces may exist at a time, at least 2.
-        here: What to do instead on what no thread has begun when its result is wanted; by default `work`.
-        in_threads: Asked for each piece: whether a thread may begin it.
     """
 
     def __init__(
@@ -35,25 +43,22 @@ class ReadAhead(Generic[Piece, Result]):
         *,
         threads: int,
         depth: int,
-        here: Callable[[Piece], Result] | None = None,
-        in_threads: Callable[[Piece], bool] = lambda _: True,
     ) -> None:
         self._work = work
-        self._here = here or work
         self._pieces = iter(pieces)
         self._depth = depth
-        self._in_threads = in_threads
-        self._pending: deque[tuple[Piece, Future[Result] | None]] = deque()
+        self._pending: deque[tuple[Piece, Future[Result]]] = deque()
         self._closed = False
+        few = min(threads, busy_threads())
+        self._at_work, self._left_out = threading.Semaphore(few), threads - few
+        self._waited = 0.0
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="brimful")
 
     def __iter__(self) -> Iterator[Result]:
         try:
             self._submit(self._depth - 1)
             while self._pending:
-                piece, future = self._pending.popleft()
-                # rather than wait for what no thread has begun, do it here
-                result = self._here(piece) if future is None or future.cancel() else future.result()
+                result = self._next()
                 self.check()
                 self._submit(1)
                 yield result
@@ -66,8 +71,7 @@ class ReadAhead(Generic[Piece, Result]):
     @property
     def is_ready(self) -> bool:
         """Whether the next result is there."""
-        future = self._pending[0][1] if self._pending else None
-        return future is not None and future.done()
+        return bool(self._pending) and self._pending[0][1].done()
 
     def check(self) -> None:
         """Refuse to go on once it is closed.
@@ -80,8 +84,36 @@ class ReadAhead(Generic[Piece, Result]):
 
     def _submit(self, count: int) -> None:
         for _, piece in zip(range(count), self._pieces, strict=False):
-            future = self._pool.submit(self._work, piece) if self._in_threads(piece) else None
-            self._pending.append((piece, future))
+            self._pending.append((piece, self._pool.submit(self._in_thread, piece)))
+
+    def _in_thread(self, piece: Piece) -> Result:
+        """Do a piece in a thread, once enough others are done."""
+        with self._at_work:
+            self.check()
+            began, used = time.perf_counter(), time.thread_time()
+            result = self._work(piece)
+            self._waited += time.perf_counter() - began - 2 * (time.thread_time() - used)
+            if self._left_out and self._waited > PATIENCE:
+                left_out, self._left_out = self._left_out, 0
+                self._at_work.release(left_out)
+            return result
+
+    def _next(self) -> Result:
+        """The next result."""
+        piece, future = self._pending.popleft()
+        if future.cancel():
+            return self._work(piece)
+        while not future.done() and self._help():
+            pass
+        return future.result()
+
+    def _help(self) -> bool:
+        """Do a piece that no thread has begun, if there is one."""
+        for at, (piece, future) in enumerate(self._pending):
+            if future.cancel():
+                self._pending[at] = piece, _done(self._work, piece)
+                return True
+        return False
 
     def __enter__(self) -> Self:
         return self
@@ -99,6 +131,27 @@ class ReadAhead(Generic[Piece, Result]):
         self._closed = True
         self._pending.clear()
         self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def reading_threads() -> int:
+    """How many threads to read and parse with: one more than cores that this process may use."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(cores + 1, MOST_THREADS)
+
+
+def busy_threads() -> int:
+    """How many keep the cores busy, beside the one that wants what they make."""
+    return max(1, reading_threads() - 2)
+
+
+def _done(work: Callable[[Piece], Result], piece: Piece) -> Future[Result]:
+    """Work done here and now, as if in a thread."""
+    future: Future[Result] = Future()
+    try:
+        future.set_result(work(piece))
+    except Exception as error:  # noqa: BLE001 (raised in its turn)
+        future.set_exception(error)
+    return future
 
 
 def ended() -> PassEndedError:

@@ -31,9 +31,9 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     seen: list[str] = []
     look_at = auditing._look_at
 
-    def spy(reader: Any, rows: Any, at: Any, looks: Any) -> int:
+    def spy(reader: Any, rows: Any, looks: Any, at: Any) -> int:
         seen.extend(reader.keys(rows[at]))
-        return look_at(reader, rows, at, looks)
+        return look_at(reader, rows, looks, at)
 
     monkeypatch.setattr(auditing, "_look_at", spy)
     return seen

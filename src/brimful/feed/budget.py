@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from brimful.errors import MemoryBudgetError
+from brimful.read_ahead import reading_threads
 from brimful.schema import Schema
 from brimful.sizes import parse_bytes, readable
-from brimful.sources.base import Reader, reading_threads
+from brimful.sources.base import Reader
 
 AHEAD = 3  # batches that are finished ahead
 BLOCK_ROWS = 512  # samples that a thread reads at a time, several native calls long

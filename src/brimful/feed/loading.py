@@ -25,13 +25,13 @@ class Places(NamedTuple):
     Attributes:
         rows: Which rows of the view they are, int64, shape `(n,)`.
         slab: The slab's row of each, for each column, int64, shape `(columns, n)`.
-        kinds: The number of the kind in which each is kept, shape `(n,)`.
+        kinds: The number of the kind in which each is kept, shape `(n,)`; None where there is one only.
         keys: Their keys, empty where nobody asked.
     """
 
     rows: NDArray[np.int64]
     slab: NDArray[np.int64]
-    kinds: NDArray[np.uint16]
+    kinds: NDArray[np.uint16] | None
     keys: list[str]
 
 
@@ -75,7 +75,7 @@ class Loading:
         self._reader = reader
         self._view = view
         self._chunks = chunks
-        self._kind_of = kind_of
+        self._kind_of = kind_of if len(kinds) > 1 else None
         places = zip(kind_of.tolist(), slots.tolist(), map(reader.rows_of, chunks.tolist()), strict=True)
         firsts = np.array([kinds[kind].first_rows(slab, slot, n) for kind, slot, n in places])
         self._first_rows = chunks * reader.rows_per_chunk
@@ -111,7 +111,8 @@ class Loading:
         else:
             rows = at + self.window.shifts.take(piece)
             slab = self._view.at(rows) + self._to_slab.take(piece, axis=1)
-        return Places(rows, slab, self._kind_of.take(piece), self._keys_of(rows, piece))
+        kinds = None if self._kind_of is None else self._kind_of.take(piece)
+        return Places(rows, slab, kinds, self._keys_of(rows, piece))
 
     @cached_property
     def _shifts(self) -> NDArray[np.int64]:

@@ -9,15 +9,13 @@ from dataclasses import dataclass, replace
 
 from brimful.errors import MemoryBudgetError
 from brimful.order.epochs import DRAWN_BYTES
+from brimful.read_ahead import busy_threads
 from brimful.sizes import readable
-from brimful.sources.base import reading_threads
 
 SIXTEENTHS = 3  # of the memory, for batches
 READERS = 3  # chunks that are read at a time: more brings nothing, on any disk tried
 READERS_SHARE = 8  # of the memory, one part in so many at the most is read into, but for one chunk
-STEP_BYTES = 6 * 2**20  # that the loop decodes at a time: for less, Python takes too large a share
-STEPS = 2  # one in use while the next is decoded
-GROUP_BYTES = 24 * 2**20  # of batches that a thread makes at a time, so that handing them over costs little
+GROUP_BYTES = 10 * 2**20  # of batches made at a time: with less, threads wait for Python; with more, for RAM
 
 
 @dataclass(frozen=True)
@@ -31,8 +29,7 @@ class WindowBudget:
         piece_bytes: What a chunk of a window takes: its slot, the order of its rows, their keys.
         pieces: Chunks that hold rows of the view.
         threads: How many decode, one a core but for the loop's.
-        group: Batches that a thread makes at a time.
-        step: Batches that the loop decodes at a time.
+        group: Batches that are made at a time.
     """
 
     memory: int
@@ -42,7 +39,6 @@ class WindowBudget:
     pieces: int
     threads: int
     group: int
-    step: int
 
     @property
     def readers(self) -> int:
@@ -51,13 +47,18 @@ class WindowBudget:
 
     @property
     def depth(self) -> int:
-        """Groups of batches that may exist at a time; where they are small, one more waits for a thread."""
-        return self.threads + (3 if self.group > 1 else 2)
+        """Groups that are made ahead at a time, that which is handed out among them."""
+        return self.threads + 3
+
+    @property
+    def groups(self) -> int:
+        """Groups that may exist at a time: the loop may hold on to the last batch of one."""
+        return self.depth + 1
 
     @property
     def batches(self) -> int:
-        """Batches that may exist at a time: in groups, handed out, and in use."""
-        return self.depth * self.group + STEPS * self.step
+        """Batches that may exist at a time."""
+        return self.groups * self.group
 
     @property
     def window(self) -> int:
@@ -120,11 +121,10 @@ def divide_windows(
     piece_bytes = slot_bytes + key_bytes + rows_per_chunk * DRAWN_BYTES
 
     def divided(threads: int, group: int) -> WindowBudget:
-        step = min(group, max(1, STEP_BYTES // batch_bytes))
-        return WindowBudget(memory, io_bytes, slot_bytes, piece_bytes, pieces, threads, group, step)
+        return WindowBudget(memory, io_bytes, slot_bytes, piece_bytes, pieces, threads, group)
 
     share = memory * SIXTEENTHS // 16
-    budget = divided(max(1, reading_threads() - 2), max(1, GROUP_BYTES // batch_bytes))
+    budget = divided(busy_threads(), max(1, GROUP_BYTES // batch_bytes))
     while budget.batches * batch_bytes > share and (budget.threads, budget.group) != (1, 1):
         fewer = (budget.threads, budget.group // 2) if budget.group > 1 else (budget.threads - 1, 1)
         budget = divided(*fewer)

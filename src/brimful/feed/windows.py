@@ -11,9 +11,8 @@ are gathered from all chunks in one step.
 
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cached_property
-from itertools import cycle
 from operator import length_hint
 from types import TracebackType
 from typing import Any, NamedTuple, Self
@@ -25,11 +24,10 @@ from xxhash import xxh3_64_hexdigest
 from brimful.errors import MemoryBudgetError
 from brimful.feed.kind import Kind, decode_mixed
 from brimful.feed.loading import Places
-from brimful.feed.pace import Pace
 from brimful.feed.recycler import Recycler
 from brimful.feed.slab import Slab
 from brimful.feed.supply import STAGES, Block, Finish
-from brimful.feed.window_budget import STEPS, WindowBudget
+from brimful.feed.window_budget import WindowBudget
 from brimful.feed.window_reads import WindowReads
 from brimful.order.epochs import Epoch, Order, Window
 from brimful.order.view import View
@@ -39,21 +37,12 @@ from brimful.sources.base import Samples
 from brimful.store.chunk_files import ChunkFiles
 from brimful.store.reader import StoreReader
 
-OWN, WHOLE = 4, 7  # a loop that makes batches too makes so many of so many; it decodes in smaller steps
-
 
 class Span(NamedTuple):
-    """Positions whose batches are made together.
-
-    Attributes:
-        start: First position.
-        stop: Position behind the last.
-        ahead: Whether in a thread, before they are wanted; else by the loop, step by step as it wants them.
-    """
+    """Positions whose batches are made together: the first, and that behind the last."""
 
     start: int
     stop: int
-    ahead: bool
 
 
 class WindowSupply:
@@ -93,13 +82,14 @@ class WindowSupply:
         self.with_keys = with_keys
         self.finish = finish
         self.busy = dict.fromkeys(STAGES, 0.0)
-        self.pace = Pace(budget.threads)
         self._ahead: tuple[int, Epoch, Window] | None = None
         self._lock = threading.Lock()
         self._rules = list(dict.fromkeys(shard.rules for shard in reader.manifest.shards))
         self.kinds = [Kind(reader.manifest.layout, rules) for rules in self._rules]
-        self._of_groups = self._recyclers(budget.group, budget.depth)
-        self._of_steps = self._recyclers(budget.step, STEPS)
+        n = min(budget.group * batch_size, order.n)
+        self._memory = [
+            Recycler((n, *field.shape), field.dtype, budget.groups) for field in reader.schema.fields
+        ]
         self.files = ChunkFiles(reader, direct=direct, clock=self.count)
 
     @cached_property
@@ -130,25 +120,20 @@ class WindowSupply:
         self._ahead = epoch, windows, window
         return windows, window
 
-    def _recyclers(self, batches: int, most: int) -> list[Recycler]:
-        """Memory for that many batches at a time, an array for each field."""
-        n = min(batches * self.batch_size, self.order.n)
-        return [Recycler((n, *field.shape), field.dtype, most) for field in self.reader.schema.fields]
-
-    def empty(self, n: int, *, is_group: bool) -> Block:
-        """A block for n samples, of a group or a step, with any values in it."""
-        arrays = (recycler.empty(n) for recycler in (self._of_groups if is_group else self._of_steps))
+    def empty(self, n: int) -> Block:
+        """A block for n samples, with any values in it."""
+        arrays = (recycler.empty(n) for recycler in self._memory)
         return Block(np.empty(n, np.int64), Samples(*self.reader.schema.structured(arrays)), [])
 
-    def decode(self, places: Places, these: slice, block: Block, here: slice) -> None:
-        """Decode those rows of some whose places are known, into a part of a block."""
-        block.rows[here] = places.rows[these]
-        block.keys.extend(places.keys[these])
+    def decode(self, places: Places, block: Block, here: slice) -> None:
+        """Decode the rows at some places into a part of a block."""
+        block.rows[here] = places.rows
+        block.keys.extend(places.keys)
         outs = [array[here] for array in block.samples.arrays]
-        if len(self.kinds) == 1:
-            self.kinds[0].decode(self.slab, places.slab[:, these], outs)
+        if places.kinds is None:
+            self.kinds[0].decode(self.slab, places.slab, outs)
         else:
-            decode_mixed(self.kinds, places.kinds[these], self.slab, places.slab[:, these], outs)
+            decode_mixed(self.kinds, places.kinds, self.slab, places.slab, outs)
 
     def begin(self, epoch: int, start: int, stop: int) -> "WindowPass":
         """The batches of the rows at some positions of an epoch."""
@@ -206,38 +191,22 @@ class WindowPass:
         self._supply = supply
         self._number, self._start, self._stop = epoch, start, stop
         self._position = start
-        self._own_until = start  # behind the batches that the loop makes itself, once it has begun to
-        self._made_until = start  # behind those of them that are made
         self._at_hand: Iterator[Block] = iter([])
         self._reads = WindowReads(supply, epoch, start, stop)
-        self._groups: ReadAhead[Span, Iterable[Block]] = ReadAhead(
-            self._made,
-            self._spans(),
-            here=self._batches,
-            threads=supply.budget.threads,
-            depth=supply.budget.depth,
-            in_threads=lambda span: span.ahead,
-        )
+        budget = supply.budget
+        self._groups = ReadAhead(self._made, self._spans(), threads=budget.threads, depth=budget.depth)
 
     def __iter__(self) -> Iterator[Block]:
         self._reads.begin()
         for batches in self._groups:
             self._at_hand = iter(batches)
-            away = 0.0
             for batch in self._at_hand:
                 self._position += len(batch.rows)
-                began = time.perf_counter()
                 yield batch
-                away += time.perf_counter() - began
-            self._supply.pace.away(away)
 
     def stage(self) -> str:
         """Handing over where the batch is there; else decoding if its window is, or reading or checking."""
-        if self._position < self._own_until:
-            is_there = self._position < self._made_until
-        else:
-            is_there = bool(length_hint(self._at_hand)) or self._groups.is_ready
-        if is_there:
+        if length_hint(self._at_hand) or self._groups.is_ready:
             return "queue"
         if self._reads.is_loaded(self._position):
             return "decode"
@@ -267,74 +236,38 @@ class WindowPass:
 
     def _spans(self) -> Iterator[Span]:
         """Positions of groups of batches. The first are small, so that the first batch comes soon."""
-        budget, pace = self._supply.budget, self._supply.pace
-        turns = cycle([False] + [True] * budget.threads)
-        first, size = self._start, 0
+        first, size = self._start, 1
         while first < self._stop:
-            if pace.is_hungry:
-                ahead = next(turns)
-                size = max(1, budget.group * (WHOLE - OWN if ahead else OWN) // WHOLE)
-            else:
-                ahead, size = True, min(2 * size or 1, budget.group)
             last = min(first + size * self._supply.batch_size, self._stop)
-            yield Span(first, last, ahead)
-            first = last
+            yield Span(first, last)
+            first, size = last, min(2 * size, self._supply.budget.group)
 
     def _made(self, span: Span) -> list[Block]:
-        """The batches of a group, decoded together. Done in threads."""
-        return list(self._batches(span, is_group=True))
+        """The batches of a group, decoded together. Done in threads, and by the loop."""
+        supply, (start, stop), began = self._supply, span, time.perf_counter()
+        block = supply.empty(stop - start)
+        waited = self._fill(block, start)
+        self.check()  # what was decoded of chunks that another pass has read meanwhile means nothing
+        batches = [
+            supply.finish(batch, self._number, start + at * supply.batch_size)
+            for at, batch in enumerate(block.batches(supply.batch_size))
+        ]
+        supply.count("decode", time.perf_counter() - began - waited)
+        return batches
 
-    def _batches(self, span: Span, *, is_group: bool = False) -> Iterator[Block]:
-        """The batches of a group; as a step, only some of them when the first of these is wanted."""
-        supply, (start, stop, _) = self._supply, span
-        if not is_group:
-            self._own_until = stop
-        size = stop - start if is_group else supply.budget.step * supply.batch_size
-        until = {number: last for number, _, last in self._reads.epoch.parts(start, stop)}
-        found: dict[int, tuple[int, Places]] = {}
-        seconds = 0.0
-        for first in range(start, stop, size):
-            began = time.perf_counter()
-            last = min(first + size, stop)
-            block = supply.empty(last - first, is_group=is_group)
-            waited = self._fill(block, first, until, found)
-            self.check()  # what was decoded of chunks that another pass has read meanwhile means nothing
-            batches = [
-                supply.finish(batch, self._number, first + at * supply.batch_size)
-                for at, batch in enumerate(block.batches(supply.batch_size))
-            ]
-            seconds += time.perf_counter() - began - waited
-            if not is_group:
-                self._made_until = last
-            yield from batches
-        supply.count("decode", seconds)
-        supply.pace.made(seconds)
-
-    def _fill(
-        self, block: Block, first: int, until: dict[int, int], found: dict[int, tuple[int, Places]]
-    ) -> float:
+    def _fill(self, block: Block, first: int) -> float:
         """Decode the rows from a position on into a block.
-
-        Args:
-            block: Room for them.
-            first: The position.
-            until: For each window how far its places are to be found.
-            found: For each window its places from a position in it on, as far as they were found.
 
         Returns:
             Seconds that were spent on waiting for windows.
         """
         done, waited = 0, 0.0
         for number, begin, end in self._reads.epoch.parts(first, first + len(block.rows)):
-            if number not in found:
-                wanted = time.perf_counter()
-                loading = self._reads.loaded(number, until[number])
-                waited += time.perf_counter() - wanted
-                found[number] = begin, loading.places(begin, until[number])
-            at, places = found[number]
+            wanted = time.perf_counter()
+            loading = self._reads.loaded(number, end)
+            waited += time.perf_counter() - wanted
             here = slice(done, done + end - begin)
-            self._supply.decode(places, slice(begin - at, end - at), block, here)
+            self._supply.decode(loading.places(begin, end), block, here)
+            self._reads.count_off(number, end - begin)
             done = here.stop
-            if end == until[number]:
-                self._reads.count_off(number, end - at)
         return waited

@@ -2,8 +2,8 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brimful.errors import LabelError, SourceError
+from brimful.read_ahead import ReadAhead, reading_threads
 from brimful.schema import Schema, to_json
 from brimful.sources.audit_cache import AuditCache, Looks
 from brimful.sources.base import (
@@ -20,12 +21,10 @@ from brimful.sources.base import (
     Finding,
     Progress,
     SourceReader,
-    reading_threads,
 )
 
 BLOCK_ROWS = 256  # few, since a block with a fault is read again in parts
 BLOCK_BYTES = 64_000_000  # what reading a block may take, unless a single sample takes more
-BLOCKS_AHEAD = 256
 HINT = "Mend the files or take them out, or leave these samples out (on_bad='skip', --on-bad skip)."
 
 
@@ -195,7 +194,7 @@ def glance(reader: SourceReader, rows: NDArray[np.int64]) -> Audit:
 def findings_in(reader: SourceReader, rows: NDArray[np.int64]) -> tuple[Finding, ...]:
     """What is wrong with the inputs of a few samples, read in this thread."""
     looks = Looks.none(len(rows))
-    _look_at(reader, rows, np.arange(len(rows)), looks)
+    _look_at(reader, rows, looks, np.arange(len(rows)))
     return tuple(_counted(_faults(reader, rows, looks.kinds, looks.messages)))
 
 
@@ -223,14 +222,14 @@ def _read_all(
     blocks = (unread[start : start + size] for start in range(0, len(unread), size))
     done = len(rows) - len(unread)
     yield done
-    with ThreadPoolExecutor(reading_threads(), thread_name_prefix="brimful-audit") as pool:
-        while some := list(islice(blocks, BLOCKS_AHEAD)):
-            for count in pool.map(lambda at: _look_at(reader, rows, at, looks), some):
-                done += count
-                yield done
+    look, threads = partial(_look_at, reader, rows, looks), reading_threads()
+    with ReadAhead(look, blocks, threads=threads, depth=2 * threads + 1) as counts:
+        for count in counts:
+            done += count
+            yield done
 
 
-def _look_at(reader: SourceReader, rows: NDArray[np.int64], at: NDArray[np.int64], looks: Looks) -> int:
+def _look_at(reader: SourceReader, rows: NDArray[np.int64], looks: Looks, at: NDArray[np.int64]) -> int:
     """Read the samples at some positions of rows; where that fails, one half and then the other."""
     try:
         prints = np.full((len(at), len(FINGERPRINT)), -1)
@@ -241,7 +240,7 @@ def _look_at(reader: SourceReader, rows: NDArray[np.int64], at: NDArray[np.int64
             looks.kinds[int(at[0])], looks.messages[int(at[0])] = error.kind, error.message
             return 1
         middle = len(at) // 2
-        return sum(_look_at(reader, rows, half, looks) for half in (at[:middle], at[middle:]))
+        return sum(_look_at(reader, rows, looks, half) for half in (at[:middle], at[middle:]))
     (looks.low[at], looks.high[at]), looks.prints[at] = samples.ranges, prints
     return len(at)
 

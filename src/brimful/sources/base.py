@@ -1,6 +1,5 @@
 """Reader: random access to samples by row. What every kind of source provides, and a store."""
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,6 @@ from brimful.schema import Schema, parts_of
 INFERRED_FROM = 256  # samples, the first in row order: a uniform draw
 EXAMPLES = 10  # of each kind of finding
 FINGERPRINT = ("size", "mtime_ns", "ctime_ns", "inode")
-MOST_THREADS = 8  # beyond, they wait for one another's Python
 
 Progress = Callable[[int], None]
 """Called with the number of samples found so far."""
@@ -213,9 +211,3 @@ class SourceReader(Reader, Protocol):
 
     def without(self, faults: Sequence[Fault], rows: NDArray[np.int64]) -> "SourceReader":
         """The same source without some samples that cannot be used: only the given rows, ascending."""
-
-
-def reading_threads() -> int:
-    """How many threads to read and parse with: one more than cores that this process may use."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(cores + 1, MOST_THREADS)

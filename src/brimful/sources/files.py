@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brimful.errors import MalformedFileError, ReadError
-from brimful.sources.base import reading_threads
+from brimful.read_ahead import reading_threads
 
 OPEN_AHEAD = 256  # files a thread; cold, one with 64 reads as much as 8 threads of plain reads, for less CPU
 SHARE = 4  # of the files that this process may open, one in so many is open ahead
@@ -102,9 +102,9 @@ def is_settled(prints: NDArray[np.int64], began: float) -> NDArray[np.bool_]:
 
 
 def _open_ahead() -> int:
-    """How many files each of the threads that read may have open."""
+    """How many files each of the threads that read, and the loop, may have open."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    allowed = OPEN_AHEAD if soft == resource.RLIM_INFINITY else soft // SHARE // reading_threads()
+    allowed = OPEN_AHEAD if soft == resource.RLIM_INFINITY else soft // SHARE // (1 + reading_threads())
     return max(1, min(OPEN_AHEAD, allowed))
 
 

@@ -34,11 +34,11 @@ from brimful.errors import (
     WriteError,
 )
 from brimful.keys import PIECE, HashedKeys, find_keys
-from brimful.read_ahead import ReadAhead
+from brimful.read_ahead import ReadAhead, reading_threads
 from brimful.sizes import parse_bytes, readable
 from brimful.sources.audit import Audit, audit, summed
 from brimful.sources.audit_cache import AuditCache, Looks
-from brimful.sources.base import Progress, Samples, SourceReader, reading_threads
+from brimful.sources.base import Progress, Samples, SourceReader
 from brimful.sources.files import is_settled
 from brimful.store.chunk import Rows
 from brimful.store.durable import locked, make_folder, remove, remove_if_empty, sync_folder, write_whole

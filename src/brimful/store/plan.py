@@ -4,16 +4,17 @@ import os
 import random
 import shutil
 import time
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brimful.errors import SourceError, WriteError
+from brimful.read_ahead import ReadAhead, reading_threads
 from brimful.sizes import readable
-from brimful.sources.base import INFERRED_FROM, Samples, SourceReader, reading_threads
+from brimful.sources.base import INFERRED_FROM, Samples, SourceReader
 from brimful.store.folder import unfinished_bytes
 from brimful.store.format import Layout
 from brimful.store.narrowing import RAW, first_rule
@@ -130,9 +131,10 @@ def _timed(reader: SourceReader, rows: NDArray[np.int64]) -> tuple[list[Samples]
     """Read some samples as packing does, and the seconds it took."""
     blocks = [rows[at : at + BLOCK_ROWS] for at in range(0, len(rows), BLOCK_ROWS)]
     began = time.perf_counter()
-    with ThreadPoolExecutor(reading_threads(), "brimful-plan") as pool:
-        read = [samples for samples in pool.map(lambda block: _read(reader, block), blocks) if samples]
-    return read, time.perf_counter() - began
+    read = partial(_read, reader)
+    with ReadAhead(read, blocks, threads=reading_threads(), depth=len(blocks) + 1) as ahead:
+        found = [samples for samples in ahead if samples]
+    return found, time.perf_counter() - began
 
 
 def _read(reader: SourceReader, rows: NDArray[np.int64]) -> Samples | None:
