@@ -224,9 +224,6 @@ class Source(SampleSet):
         """
         if glance(self._reader, self._rows()).problems:
             raise self.audit(progress=progress).refusal()
-        in_disk_order = False
-        if planned := self.plan():
-            in_disk_order = planned.in_disk_order(planned.refuse_if_too_large(Path(path)))
         return pack(
             self._reader,
             self._rows(),
@@ -236,7 +233,7 @@ class Source(SampleSet):
             overwrite=overwrite,
             check_content=check_content,
             progress=progress,
-            in_disk_order=in_disk_order,
+            planned=self.plan(),
         )
 
     def _estimate(self) -> dict[str, float]:

@@ -9,7 +9,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -413,6 +416,30 @@ def test_only_what_is_damaged_is_mended(
     assert {path.name: path.stat().st_ino for path in store.glob("shard-*") if path != shard} == inodes
     assert pack_layout(source, store, chunk_bytes=100, shard_bytes=300).changes == Changes()
     assert StoreReader(store).manifest.shards[1].file == shard.name
+
+
+def test_there_need_only_be_room_for_what_is_written(
+    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a full disk, a store that is up to date is one still, and a shard is mended where it has room."""
+    monkeypatch.setattr("brimful.sources.files.SETTLED", -3600)
+    store, usage = tmp_path / "data.brim", SimpleNamespace(free=0)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    source = bf.scan(tree.path)
+    planned = source.plan()
+    assert planned is not None
+    again = partial(pack_small, tree.path, store, planned=replace(planned, store_bytes=4000))
+    usage.free = 4000
+    again()
+    usage.free = 0
+    assert again().changes == Changes()
+    next(store.glob("shard-00001-*")).unlink()  # 9 of 40 samples
+    usage.free = 899
+    with pytest.raises(bf.WriteError, match="900B, and 899B are free: 1B are lacking"):
+        again()
+    usage.free = 900
+    assert again().resumed == 31
+    assert delivered(store) == expected(tree)
 
 
 def test_what_changed_in_a_damaged_store_is_packed_anew(

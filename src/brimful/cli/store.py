@@ -12,6 +12,7 @@ from brimful.dataset import open as open_store
 from brimful.schema import to_json
 from brimful.source import Source
 from brimful.store.packing import Packed
+from brimful.store.plan import free_bytes
 from brimful.store.verify import verify
 
 DAMAGED = 1  # exit code
@@ -54,7 +55,7 @@ def pack_command(data: str, store: Path, as_json: bool, **options: Any) -> None:
 def pack_source(screen: Screen, source: Source, store: Path, **packing: Any) -> Packed:
     """Say what packing will take, do it, and say what was done."""
     if planned := source.plan():
-        free = planned.refuse_if_too_large(store)
+        free = free_bytes(store)
         screen.say(
             f"  to be packed into {store}: {planned.decoded_bytes / 1e6:,.1f} MB as delivered, about "
             f"{planned.store_bytes / 1e6:,.1f} MB in the store ({free / 1e6:,.0f} MB are free), "

@@ -56,6 +56,7 @@ from brimful.store.format import (
 from brimful.store.mending import unchanged_prints, whole_shards
 from brimful.store.origin import Changes, Origin, by_hash
 from brimful.store.piles import Piles, held_bytes
+from brimful.store.plan import Plan, free_bytes
 from brimful.store.prints import write_prints
 from brimful.store.reader import StoreReader
 from brimful.store.shard import ShardWriter
@@ -100,6 +101,7 @@ def pack(
     check_content: bool = False,
     progress: Progress | None = None,
     layout: Layout | None = None,
+    planned: Plan | None = None,
     in_disk_order: bool = False,
 ) -> Packed:
     """Pack some samples of a source, all of them as a rule.
@@ -114,8 +116,10 @@ def pack(
         check_content: Whether to read files that seem to be unchanged, too.
         progress: Called with the number of samples packed so far.
         layout: How samples are divided into chunks and shards; by default as in every store.
-        in_disk_order: Whether to read files in the order in which they lie on the disk, into piles beside
-            the store, where `memory` allows it. The store is the same.
+        planned: What it will take: nothing is written where there is no room for it, and files are read in
+            the order of the disk where that pays.
+        in_disk_order: Whether to do so anyway: into piles beside the store, where `memory` allows it. The
+            store is the same.
 
     Raises:
         SourceError: Samples cannot be used; all were read, and the message counts them.
@@ -123,7 +127,7 @@ def pack(
         WriteError: The store cannot be written; what was finished stays for the next run.
         MemoryBudgetError: `memory` is too small.
     """
-    packing = _Packing(reader, rows, path, split_seed, layout or Layout(reader.schema), progress)
+    packing = _Packing(reader, rows, path, split_seed, layout or Layout(reader.schema), progress, planned)
     if reader.schema.nbytes > LARGEST_SAMPLE:
         raise ArgumentError(
             f"Expected samples of at most {LARGEST_SAMPLE:,} bytes. Received: {reader.schema}"
@@ -139,6 +143,7 @@ def pack(
             f"{path}: this cannot be written: {error.strerror}.", "Check the path and the permissions."
         ) from error
     total = parse_bytes(memory)
+    in_disk_order |= planned is not None and planned.in_disk_order(free_bytes(path))
     make_folder(path)
     with locked(path):
         try:
@@ -164,6 +169,7 @@ class _Packing:
         split_seed: Seed of the hash that orders the rows.
         layout: How they are divided.
         progress: Called with the number of samples packed so far.
+        planned: What it will take.
     """
 
     def __init__(
@@ -174,6 +180,7 @@ class _Packing:
         split_seed: int,
         layout: Layout,
         progress: Progress | None,
+        planned: Plan | None,
     ) -> None:
         self._reader = reader
         self._rows = rows if split_seed == reader.split_seed else by_hash(reader, rows, split_seed)
@@ -181,6 +188,7 @@ class _Packing:
         self._split_seed = split_seed
         self._layout = layout
         self._progress = progress
+        self._planned = planned
         self._began = time.time()
         self._looks = Looks.none(len(rows))
         self._resumed = 0
@@ -275,6 +283,9 @@ class _Packing:
         if old and len(stays) == len(old.manifest.shards):
             self._remove_others(old.manifest)
             return self._packed(origin, old.manifest, clock, None)
+        if self._planned:
+            written = sum(len(at) for number, at in self._divided() if number not in stays)
+            self._planned.refuse_if_too_large(self._path, written)
         finished = Finished(self._path, self._identity(check_content=check_content))
         self._pile_up(origin, finished, stays, check_content=check_content)
         shards = tuple(

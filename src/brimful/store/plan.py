@@ -52,27 +52,29 @@ class Plan:
         """Whether to read in the order of the disk: it pays, and there is room for it in some free bytes."""
         return 0 < self.pile_bytes <= free - self.store_bytes
 
-    def refuse_if_too_large(self, path: Path) -> int:
+    def refuse_if_too_large(self, path: Path, samples: int) -> None:
         """Refuse to begin where there is not enough room.
 
         Args:
             path: The store to make.
-
-        Returns:
-            Free bytes there, with what an earlier run has written that is of no finished store.
+            samples: How many of them are to be written.
 
         Raises:
-            WriteError: There is less than the store will take.
+            WriteError: There is less room than they will take.
         """
-        folder = next(each for each in (path, *path.absolute().parents) if os.path.isdir(each))  # noqa: PTH112
-        free = shutil.disk_usage(folder).free + unfinished_bytes(path)
-        if free < self.store_bytes:
+        needed, free = self.store_bytes * samples // self.samples, free_bytes(path)
+        if free < needed:
             raise WriteError(
-                f"{path}: the store will take about {readable(self.store_bytes)}, and {readable(free)} are "
-                f"free: {readable(self.store_bytes - free)} are lacking.",
+                f"{path}: what is to be written will take about {readable(needed)}, and {readable(free)} are "
+                f"free: {readable(needed - free)} are lacking.",
                 "Make room, or name a store on another disk. An old store stays until the new one is whole.",
             )
-        return free
+
+
+def free_bytes(path: Path) -> int:
+    """Free bytes where a store is to be, with what an earlier run has written that is of no finished one."""
+    folder = next(each for each in (path, *path.absolute().parents) if os.path.isdir(each))  # noqa: PTH112
+    return shutil.disk_usage(folder).free + unfinished_bytes(path)
 
 
 def plan(reader: SourceReader, rows: NDArray[np.int64]) -> Plan | None:
