@@ -5,7 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import Generic, Self, TypeVar
 
@@ -47,7 +47,7 @@ class ReadAhead(Generic[Piece, Result]):
         self._work = work
         self._pieces = iter(pieces)
         self._depth = depth
-        self._pending: deque[tuple[Piece, Future[Result]]] = deque()
+        self._pending: deque[_Task[Piece, Result]] = deque()
         self._closed = False
         few = min(threads, busy_threads())
         self._at_work, self._left_out = threading.Semaphore(few), threads - few
@@ -63,7 +63,7 @@ class ReadAhead(Generic[Piece, Result]):
                 self._submit(1)
                 yield result
                 del result  # or it would live on beside the next one
-        except (CancelledError, IndexError, RuntimeError):
+        except (IndexError, RuntimeError):
             self.check()  # closed by another thread while this one waited
             raise
         self.check()
@@ -71,7 +71,7 @@ class ReadAhead(Generic[Piece, Result]):
     @property
     def is_ready(self) -> bool:
         """Whether the next result is there."""
-        return bool(self._pending) and self._pending[0][1].done()
+        return bool(self._pending) and self._pending[0].result.done()
 
     def check(self) -> None:
         """Refuse to go on once it is closed.
@@ -84,36 +84,28 @@ class ReadAhead(Generic[Piece, Result]):
 
     def _submit(self, count: int) -> None:
         for _, piece in zip(range(count), self._pieces, strict=False):
-            self._pending.append((piece, self._pool.submit(self._in_thread, piece)))
+            task = _Task(self._work, piece)
+            self._pending.append(task)
+            self._pool.submit(self._in_thread, task)
 
-    def _in_thread(self, piece: Piece) -> Result:
-        """Do a piece in a thread, once enough others are done."""
+    def _in_thread(self, task: "_Task[Piece, Result]") -> None:
+        """Do a task, once fewer others are at work."""
         with self._at_work:
             self.check()
             began, used = time.perf_counter(), time.thread_time()
-            result = self._work(piece)
+            task.do()
             self._waited += time.perf_counter() - began - 2 * (time.thread_time() - used)
             if self._left_out and self._waited > PATIENCE:
                 left_out, self._left_out = self._left_out, 0
                 self._at_work.release(left_out)
-            return result
 
     def _next(self) -> Result:
         """The next result."""
-        piece, future = self._pending.popleft()
-        if future.cancel():
-            return self._work(piece)
-        while not future.done() and self._help():
+        task = self._pending.popleft()
+        task.do()
+        while not task.result.done() and any(other.do() for other in self._pending):
             pass
-        return future.result()
-
-    def _help(self) -> bool:
-        """Do a piece that no thread has begun, if there is one."""
-        for at, (piece, future) in enumerate(self._pending):
-            if future.cancel():
-                self._pending[at] = piece, _done(self._work, piece)
-                return True
-        return False
+        return task.result.result()
 
     def __enter__(self) -> Self:
         return self
@@ -133,6 +125,33 @@ class ReadAhead(Generic[Piece, Result]):
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
+class _Task(Generic[Piece, Result]):
+    """Work to do once, by whoever comes first.
+
+    Args:
+        work: What to do.
+        piece: What to do it on.
+    """
+
+    def __init__(self, work: Callable[[Piece], Result], piece: Piece) -> None:
+        self.result: Future[Result] = Future()
+        self._work = work
+        self._piece = piece
+        self._begun = threading.Lock()
+
+    def do(self) -> bool:
+        """Do it, unless another thread has begun to. Returns whether it has been done here."""
+        if not self._begun.acquire(blocking=False):
+            return False
+        try:
+            self.result.set_result(self._work(self._piece))
+        except BaseException as error:
+            self.result.set_exception(error)
+            if not isinstance(error, Exception):
+                raise  # Ctrl-C is for now
+        return True
+
+
 def reading_threads() -> int:
     """How many threads to read and parse with: one more than cores that this process may use."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -142,16 +161,6 @@ def reading_threads() -> int:
 def busy_threads() -> int:
     """How many keep the cores busy, beside the one that wants what they make."""
     return max(1, reading_threads() - 2)
-
-
-def _done(work: Callable[[Piece], Result], piece: Piece) -> Future[Result]:
-    """Work done here and now, as if in a thread."""
-    future: Future[Result] = Future()
-    try:
-        future.set_result(work(piece))
-    except Exception as error:  # noqa: BLE001 (raised in its turn)
-        future.set_exception(error)
-    return future
 
 
 def ended() -> PassEndedError:
