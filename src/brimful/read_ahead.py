@@ -23,17 +23,19 @@ class ReadAhead(Generic[Piece, Result]):
 
     Work starts at the first `next`. Who wants a result that is not there does not wait for it while there is
     work that no thread has begun: it does that itself, be it the next piece or one behind it. At most `depth`
-    pieces exist at a time: in work, done and waiting, or handed out. An error is raised in its turn. Leaving
-    the context stops the threads, whatever is left.
+    pieces exist at a time: in work, done and waiting, or handed out. An error in work is raised in its turn.
+    Leaving the context stops the threads, whatever is left.
 
     At first as many are at work as keep the cores busy, for more only take one another's time. Should they
     wait most of the time, as for a slow disk, all threads are let in.
 
     Args:
-        work: What to do; called in several threads at once.
+        work: What to do; called in several threads at once, that of the loop among them.
         pieces: What to do it on.
         threads: How many threads, at the most.
         depth: How many pieces may exist at a time, at least 2.
+        is_at_hand: Whether a piece behind the wanted one can be done now; the loop leaves to threads what
+            would only make it wait.
     """
 
     def __init__(
@@ -43,15 +45,17 @@ class ReadAhead(Generic[Piece, Result]):
         *,
         threads: int,
         depth: int,
+        is_at_hand: Callable[[Piece], bool] = lambda _: True,
     ) -> None:
         self._work = work
         self._pieces = iter(pieces)
         self._depth = depth
+        self._is_at_hand = is_at_hand
         self._pending: deque[_Task[Piece, Result]] = deque()
         self._closed = False
         few = min(threads, busy_threads())
         self._at_work, self._left_out = threading.Semaphore(few), threads - few
-        self._waited = 0.0
+        self._waited, self._noting = 0.0, threading.Lock()
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="brimful")
 
     def __iter__(self) -> Iterator[Result]:
@@ -71,7 +75,8 @@ class ReadAhead(Generic[Piece, Result]):
     @property
     def is_ready(self) -> bool:
         """Whether the next result is there."""
-        return bool(self._pending) and self._pending[0].result.done()
+        tasks = list(self._pending)
+        return bool(tasks) and tasks[0].result.done()
 
     def check(self) -> None:
         """Refuse to go on once it is closed.
@@ -84,28 +89,40 @@ class ReadAhead(Generic[Piece, Result]):
 
     def _submit(self, count: int) -> None:
         for _, piece in zip(range(count), self._pieces, strict=False):
-            task = _Task(self._work, piece)
-            self._pending.append(task)
-            self._pool.submit(self._in_thread, task)
+            self._pending.append(_Task(piece))
+            self._pool.submit(self._in_thread)
 
-    def _in_thread(self, task: "_Task[Piece, Result]") -> None:
-        """Do a task, once fewer others are at work."""
+    def _in_thread(self) -> None:
+        """Do what nobody has begun, if there is such work once fewer others are at work.
+
+        Until then a thread holds no piece: the loop could do it, and its result would live on.
+        """
         with self._at_work:
             self.check()
             began, used = time.perf_counter(), time.thread_time()
-            task.do()
-            self._waited += time.perf_counter() - began - 2 * (time.thread_time() - used)
+            any(task.do(self._work) for task in list(self._pending))
+            self._note(time.perf_counter() - began, time.thread_time() - used)
+
+    def _note(self, seconds: float, used: float) -> None:
+        """Note how long a piece took, and how long it kept a core busy; let others in if it mostly waited."""
+        with self._noting:
+            self._waited = max(-PATIENCE, self._waited + seconds - 2 * used)
             if self._left_out and self._waited > PATIENCE:
-                left_out, self._left_out = self._left_out, 0
-                self._at_work.release(left_out)
+                self._at_work.release(self._left_out)
+                self._left_out = 0
 
     def _next(self) -> Result:
         """The next result."""
         task = self._pending.popleft()
-        task.do()
-        while not task.result.done() and any(other.do() for other in self._pending):
+        task.do(self._work)
+        while not task.result.done() and any(
+            other.do(self._work, self._is_at_hand) for other in list(self._pending)
+        ):
             pass
-        return task.result.result()
+        try:
+            return task.result.result()
+        finally:
+            del task  # an error would hold on to it, and it to the error
 
     def __enter__(self) -> Self:
         return self
@@ -119,47 +136,53 @@ class ReadAhead(Generic[Piece, Result]):
         self.close()
 
     def close(self) -> None:
-        """Stop the threads once they are done with the piece in hand, and let go of all results."""
+        """Stop the threads once they are done with the piece in hand, and let go of all results.
+
+        A loop in another thread stops once it is done with its own.
+        """
         self._closed = True
         self._pending.clear()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
 class _Task(Generic[Piece, Result]):
-    """Work to do once, by whoever comes first.
+    """Work to do on a piece once, by whoever comes first."""
 
-    Args:
-        work: What to do.
-        piece: What to do it on.
-    """
-
-    def __init__(self, work: Callable[[Piece], Result], piece: Piece) -> None:
+    def __init__(self, piece: Piece) -> None:
         self.result: Future[Result] = Future()
-        self._work = work
-        self._piece = piece
-        self._begun = threading.Lock()
+        self._pieces = [piece]  # none once it is begun
 
-    def do(self) -> bool:
-        """Do it, unless another thread has begun to. Returns whether it has been done here."""
-        if not self._begun.acquire(blocking=False):
+    def do(
+        self, work: Callable[[Piece], Result], is_at_hand: Callable[[Piece], bool] = lambda _: True
+    ) -> bool:
+        """Do it, unless another thread has begun to or it is not at hand. Returns whether it is done."""
+        try:
+            if not is_at_hand(self._pieces[0]):
+                return False
+            piece = self._pieces.pop()
+        except IndexError:
             return False
         try:
-            self.result.set_result(self._work(self._piece))
+            result = work(piece)
         except BaseException as error:
             self.result.set_exception(error)
             if not isinstance(error, Exception):
                 raise  # Ctrl-C is for now
+        else:
+            self.result.set_result(result)
+        finally:
+            del self  # an error would hold on to it, and it to the error
         return True
 
 
 def reading_threads() -> int:
-    """How many threads to read and parse with: one more than cores that this process may use."""
+    """How many threads to read and parse with: one more than cores that this process may use, of a few."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores + 1, MOST_THREADS)
 
 
 def busy_threads() -> int:
-    """How many keep the cores busy, beside the one that wants what they make."""
+    """How many of those keep the cores busy, beside the loop that wants what they make."""
     return max(1, reading_threads() - 2)
 
 

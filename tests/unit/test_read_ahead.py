@@ -72,6 +72,37 @@ def test_what_goes_wrong_behind_is_raised_in_its_turn() -> None:
             next(left)
 
 
+def test_ctrl_c_in_a_piece_behind_is_for_now() -> None:
+    """It does not wait for its turn, which may never come."""
+
+    def work(piece: int) -> int:
+        if piece == 2:
+            raise KeyboardInterrupt
+        return piece
+
+    with read_ahead(work, 3) as results, pytest.raises(KeyboardInterrupt):
+        next(iter(results))
+
+
+@pytest.mark.parametrize(("threads", "depth"), [(1, 4), (3, 7)])
+def test_no_more_results_exist_than_asked_for(threads: int, depth: int) -> None:
+    """Whoever made them: no thread that waits until it is let in holds on to what the loop has done."""
+    live, counts = weakref.WeakSet[threading.Event](), [0]
+
+    def work(_: int) -> threading.Event:
+        result = threading.Event()
+        live.add(result)
+        counts.append(len(live))
+        np.sort(np.arange(20_000))
+        return result
+
+    with ReadAhead(work, range(300), threads=threads, depth=depth) as results:
+        for result in results:
+            assert not result.is_set()
+            del result
+    assert 1 < max(counts) <= depth
+
+
 def at_work(work: Callable[[int], None], monkeypatch: pytest.MonkeyPatch) -> int:
     """How many of eight threads are at work at a time, at the most, on two cores."""
     monkeypatch.setattr("brimful.read_ahead.busy_threads", lambda: 1)
@@ -100,6 +131,20 @@ def test_few_threads_are_at_work_while_they_keep_the_cores_busy(monkeypatch: pyt
     assert at_work(lambda _: time.sleep(0.001), monkeypatch) > 4
 
 
+def test_threads_are_let_in_when_a_disk_becomes_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it was quick before, as a page cache is."""
+    monkeypatch.setattr("brimful.read_ahead.PATIENCE", 0.01)
+
+    def work(piece: int) -> None:
+        until = time.thread_time() + 0.01
+        while piece < 40 and time.thread_time() < until:
+            np.sort(np.arange(1000))
+        if piece >= 40:
+            time.sleep(0.001)
+
+    assert at_work(work, monkeypatch) > 4
+
+
 def test_the_same_batches_whoever_makes_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """One thread and the loop, or many."""
     random = np.random.default_rng(0)
@@ -124,6 +169,34 @@ def test_a_batch_size_beyond_all_measure_is_one_short_batch(tmp_path: Path) -> N
     assert sorted(x[:, 0].tolist()) == list(range(60))
 
 
+def test_a_damaged_chunk_is_an_error_however_small_the_windows(tmp_path: Path) -> None:
+    """Also where the batches that are made ahead are of windows that will never begin."""
+    x = np.random.default_rng(0).random((400, 10), np.float32)
+    source = bf.scan([(row, at) for at, row in enumerate(x)])
+    layout = Layout(source.schema, chunk_bytes=440, shard_bytes=44_000)
+    path = pack(source._reader, np.arange(400), tmp_path / "x.brim", layout=layout).path
+    reader = StoreReader(path)
+    shard, chunk = reader.manifest.shards[0], reader.manifest.shards[0].chunks[1]
+    content = bytearray((path / shard.file).read_bytes())
+    content[chunk.offset + chunk.head + chunk.keys] ^= 1
+    (path / shard.file).write_bytes(content)
+    feed = Feed(reader, View(range(400)), 10, shuffle=False, memory="10MB")
+    feed.load_state_dict({**feed.state_dict(), "window": 1})  # as saved with less memory
+    raised: list[BaseException] = []
+
+    def loop() -> None:
+        try:
+            list(feed)
+        except bf.DamagedStoreError as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=loop, daemon=True)
+    thread.start()
+    thread.join(30)
+    assert raised
+    assert not thread.is_alive()
+
+
 @pytest.mark.parametrize("away", [0, 0.002])
 def test_no_more_batches_exist_than_the_budget_has_room_for(
     away: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -133,21 +206,24 @@ def test_no_more_batches_exist_than_the_budget_has_room_for(
     source = bf.scan([(row, at) for at, row in enumerate(x)])
     layout = Layout(source.schema, chunk_bytes=400_000, shard_bytes=4_000_000)
     reader = StoreReader(pack(source._reader, np.arange(8000), tmp_path / "x.brim", layout=layout).path)
-    read, empty = ChunkFiles.read, Recycler.empty
-    live = [0]
+    read, unused = ChunkFiles.read, Recycler._unused
+    live: dict[int, int] = {}  # the bytes of each piece of memory
+    held = [0]
 
     def slow_read(*arguments: Any) -> memoryview:
         time.sleep(0.003)
         return read(*arguments)
 
-    def lent(recycler: Recycler, n: int) -> Any:
-        array = empty(recycler, n)
-        live.append(live[-1] + array.nbytes)
-        weakref.finalize(array, lambda nbytes: live.append(live[-1] - nbytes), array.nbytes)
-        return array
+    def lent(recycler: Recycler) -> Any:
+        memory = unused(recycler)
+        if id(memory) not in live:
+            live[id(memory)] = memory.nbytes
+            weakref.finalize(memory, live.pop, id(memory))
+        held.append(sum(list(live.values())))
+        return memory
 
     monkeypatch.setattr(ChunkFiles, "read", slow_read)
-    monkeypatch.setattr(Recycler, "empty", lent)
+    monkeypatch.setattr(Recycler, "_unused", lent)
     feed = Feed(reader, View(range(8000)), 50, seed=1, memory="22MB")
     assert isinstance(feed.supply, WindowSupply)
     assert feed.supply.budget.window < 30
@@ -156,4 +232,4 @@ def test_no_more_batches_exist_than_the_budget_has_room_for(
         time.sleep(away)
         delivered += len(y)
     assert delivered == 8000
-    assert 0 < max(live) <= feed.supply.budget.batches * 50 * feed.schema.nbytes
+    assert 0 < max(held) <= feed.supply.budget.batches * 50 * feed.schema.nbytes

@@ -252,6 +252,7 @@ def _windows(
         rows_per_chunk=largest,
         pieces=len(chunks),
         batch_bytes=min(batch_size, len(view)) * row_bytes,
+        finishes=not finishing.is_plain,
     )
     order = Order(len(view), seed=seed, shuffle=shuffle, bounds=bounds, window=budget.window)
     direct = len(chunks) * budget.slot_bytes > memory_limit() // CACHED_SHARE

@@ -60,7 +60,7 @@ class Finishing:
         self._seed = seed
         self._transform = transform
         self._pad = pad
-        self._is_plain = not (one_hot or pad or transform or class_weight is not None)
+        self.is_plain = not (one_hot or pad or transform or class_weight is not None)
 
     @property
     def is_worth_a_thread(self) -> bool:
@@ -75,7 +75,7 @@ class Finishing:
             epoch: Which epoch, from 0.
             position: Of its first sample in the epoch.
         """
-        if self._is_plain:
+        if self.is_plain:
             return batch
         x, y, w = batch.samples
         if self.schema.weight and w is None:

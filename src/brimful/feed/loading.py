@@ -87,6 +87,11 @@ class Loading:
         """Whether all is there."""
         return all(each.done() for each in self.work)
 
+    def is_ready(self, stop: int) -> bool:
+        """Whether all is there, and the order of its rows up to a position."""
+        is_ordered = not self.ordering or self.ordering.done() or self.window.is_ready(stop)
+        return is_ordered and self.is_loaded
+
     def wait(self, stop: int) -> None:
         """Wait until all is there, and the order of its rows up to a position.
 

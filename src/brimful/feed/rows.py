@@ -84,7 +84,7 @@ class RowSupply:
         self.read(rows)
         seconds = (time.perf_counter() - began) / len(rows) * len(self.view)
         threads = self.budget.threads
-        return f"reading an epoch takes about {seconds:.1f} s of one thread; {threads} threads read ahead"
+        return f"reading an epoch takes about {seconds:.1f} s of one thread; up to {threads} read ahead"
 
     def set_window(self, window: int) -> None:
         """There is one window, of all rows.

@@ -30,6 +30,7 @@ class WindowBudget:
         pieces: Chunks that hold rows of the view.
         threads: How many decode, one a core but for the loop's.
         group: Batches that are made at a time.
+        finishes: Whether batches are made anew from what was decoded.
     """
 
     memory: int
@@ -39,6 +40,7 @@ class WindowBudget:
     pieces: int
     threads: int
     group: int
+    finishes: bool
 
     @property
     def readers(self) -> int:
@@ -47,7 +49,7 @@ class WindowBudget:
 
     @property
     def depth(self) -> int:
-        """Groups that are made ahead at a time, that which is handed out among them."""
+        """Groups that are made ahead, one handed out and two waiting among them."""
         return self.threads + 3
 
     @property
@@ -57,8 +59,9 @@ class WindowBudget:
 
     @property
     def batches(self) -> int:
-        """Batches that may exist at a time."""
-        return self.groups * self.group
+        """Batches that may exist at a time: also what was decoded of those that are being finished."""
+        unfinished = self.threads + 1 if self.finishes else 0
+        return (self.groups + unfinished) * self.group
 
     @property
     def window(self) -> int:
@@ -103,6 +106,7 @@ def divide_windows(
     rows_per_chunk: int,
     pieces: int,
     batch_bytes: int,
+    finishes: bool,
 ) -> WindowBudget:
     """Divide a budget of memory for feeding batches from a store.
 
@@ -114,6 +118,7 @@ def divide_windows(
         rows_per_chunk: Rows of a chunk.
         pieces: Chunks that hold rows of the view.
         batch_bytes: What a batch takes.
+        finishes: Whether batches are made anew from what was decoded.
 
     Raises:
         MemoryBudgetError: It is too small; says the least that would do.
@@ -121,7 +126,7 @@ def divide_windows(
     piece_bytes = slot_bytes + key_bytes + rows_per_chunk * DRAWN_BYTES
 
     def divided(threads: int, group: int) -> WindowBudget:
-        return WindowBudget(memory, io_bytes, slot_bytes, piece_bytes, pieces, threads, group)
+        return WindowBudget(memory, io_bytes, slot_bytes, piece_bytes, pieces, threads, group, finishes)
 
     share = memory * SIXTEENTHS // 16
     budget = divided(busy_threads(), max(1, GROUP_BYTES // batch_bytes))

@@ -73,6 +73,11 @@ class WindowReads:
         loading = self._loading.get(self.epoch.at(position))
         return loading is not None and loading.is_loaded
 
+    def are_loaded(self, start: int, stop: int) -> bool:
+        """Whether all windows that hold some positions are there, and the order of their rows."""
+        parts = self.epoch.parts(start, stop)
+        return all((each := self._loading.get(number)) and each.is_ready(end) for number, _, end in parts)
+
     def count_off(self, number: int, rows: int) -> None:
         """Count rows of a window that are decoded; after the last of them, its slots are for another one."""
         with self._changed:

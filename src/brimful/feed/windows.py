@@ -193,8 +193,13 @@ class WindowPass:
         self._position = start
         self._at_hand: Iterator[Block] = iter([])
         self._reads = WindowReads(supply, epoch, start, stop)
-        budget = supply.budget
-        self._groups = ReadAhead(self._made, self._spans(), threads=budget.threads, depth=budget.depth)
+        self._groups = ReadAhead(
+            self._made,
+            self._spans(),
+            threads=supply.budget.threads,
+            depth=supply.budget.depth,
+            is_at_hand=lambda span: self._reads.are_loaded(*span),
+        )
 
     def __iter__(self) -> Iterator[Block]:
         self._reads.begin()
