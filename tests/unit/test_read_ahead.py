@@ -197,9 +197,9 @@ def test_a_damaged_chunk_is_an_error_however_small_the_windows(tmp_path: Path) -
     assert not thread.is_alive()
 
 
-@pytest.mark.parametrize("away", [0, 0.002])
+@pytest.mark.parametrize(("away", "finishes"), [(0, False), (0.002, False), (0, True), (0.002, True)])
 def test_no_more_batches_exist_than_the_budget_has_room_for(
-    away: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    away: float, finishes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether the loop comes back at once or works meanwhile, also while chunks come slowly."""
     x = np.random.default_rng(0).random((8000, 1000), np.float32)
@@ -214,17 +214,20 @@ def test_no_more_batches_exist_than_the_budget_has_room_for(
         time.sleep(0.003)
         return read(*arguments)
 
-    def lent(recycler: Recycler) -> Any:
-        memory = unused(recycler)
+    def note(memory: Any) -> Any:
         if id(memory) not in live:
             live[id(memory)] = memory.nbytes
             weakref.finalize(memory, live.pop, id(memory))
         held.append(sum(list(live.values())))
         return memory
 
+    def made_anew(batch: tuple[Any, ...], _: np.random.Generator) -> tuple[Any, ...]:
+        return note(batch[0].copy()), *batch[1:]
+
     monkeypatch.setattr(ChunkFiles, "read", slow_read)
-    monkeypatch.setattr(Recycler, "_unused", lent)
-    feed = Feed(reader, View(range(8000)), 50, seed=1, memory="22MB")
+    monkeypatch.setattr(Recycler, "_unused", lambda recycler: note(unused(recycler)))
+    transform = made_anew if finishes else None
+    feed = Feed(reader, View(range(8000)), 50, seed=1, memory="22MB", transform=transform)
     assert isinstance(feed.supply, WindowSupply)
     assert feed.supply.budget.window < 30
     delivered = 0

@@ -143,11 +143,11 @@ def pack(
             f"{path}: this cannot be written: {error.strerror}.", "Check the path and the permissions."
         ) from error
     total = parse_bytes(memory)
-    in_disk_order |= planned is not None and planned.in_disk_order(free_bytes(path))
+    piled = in_disk_order or (planned is not None and planned.in_disk_order(free_bytes(path)))
     make_folder(path)
     with locked(path):
         try:
-            packing.divide(total, in_disk_order=in_disk_order or has_piles(path))
+            packing.divide(total, in_disk_order=piled or has_piles(path))
             old = packing.old_store(overwrite=overwrite)
             return packing.run(old, check_content=check_content)
         except SourceError as error:
