@@ -377,3 +377,75 @@ def test_several_inputs_and_outputs_train(tmp_path: Path) -> None:
         assert np.isfinite(report.train["loss"])
         predictions = model.predict(test.batches(8, shuffle=False), verbose=0)
         assert predictions["price"].shape == (len(test), 2)
+
+
+class Steps(keras.callbacks.Callback):  # type: ignore[misc,name-defined]
+    """Notes epoch by epoch where the position is after each batch trained on, in batches of 30."""
+
+    def __init__(self, batches: Any, stop_at: int | None = None) -> None:
+        super().__init__()
+        self.batches, self.stop_at = batches, stop_at
+        self.epochs: list[list[tuple[int, int]]] = []
+        self.tested: list[int] = []
+
+    def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        """Another epoch."""
+        self.epochs.append([])
+        self.tested.append(0)
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Note where it is."""
+        state = self.batches.state_dict() if hasattr(self.batches, "state_dict") else None
+        self.epochs[-1].append((state["epoch"], state["position"] // 30) if state else (0, 0))
+        if batch + 1 == self.stop_at:
+            self.model.stop_training = True
+
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Count it."""
+        self.tested[-1] += 1
+
+
+def whole(epoch: int) -> list[tuple[int, int]]:
+    """The positions of an epoch of 8 batches, all of it trained on."""
+    return [*((epoch, batch) for batch in range(1, 8)), (epoch + 1, 0)]
+
+
+def steps(model: Any, batches: Any, *data: Any, stop_at: int | None = None, **arguments: Any) -> Steps:
+    """What `fit` trains on, and where."""
+    spy = Steps(batches, stop_at)
+    model.fit(batches, *data, verbose=0, callbacks=[spy], **arguments)
+    return spy
+
+
+def test_several_fits_go_on_epoch_by_epoch(squares: Tree) -> None:
+    """Whatever Keras calls its epochs, and whoever stopped early: none is left out, and none comes twice."""
+    batches, model = bf.scan(squares.path).batches(30, seed=3), build()
+    assert steps(model, batches, epochs=2).epochs == [whole(0), whole(1)]
+    assert steps(model, batches, initial_epoch=5, epochs=6).epochs == [whole(2)]
+    stopped = steps(model, batches, epochs=3, stop_at=4)
+    assert stopped.epochs == [[(3, batch) for batch in range(1, 5)]]
+    assert steps(model, batches).epochs == [whole(3)]  # a pass that was left early is begun anew
+
+
+def test_validation_is_whole_as_often_as_asked_for(squares: Tree) -> None:
+    """Beside training that goes on as without it."""
+    source = bf.scan(squares.path)
+    validation = source.batches(30, shuffle=False)
+    spy = steps(build(), source.batches(30), epochs=4, validation_freq=2, validation_data=validation)
+    assert spy.epochs == [whole(epoch) for epoch in range(4)]
+    assert spy.tested == [0, 8, 0, 8]
+
+
+@pytest.mark.filterwarnings("ignore:Your input ran out of data")
+def test_steps_per_epoch_are_those_of_arrays(squares: Tree) -> None:
+    """An epoch of fewer batches goes on where the one before ended; where a pass ends, Keras ends it, too."""
+    batches, model = bf.scan(squares.path).batches(30, seed=3), build()
+    x, y = arrays(bf.scan(squares.path).batches(30))
+    spy = steps(model, batches, steps_per_epoch=5, epochs=3)
+    assert spy.epochs == [whole(0)[:5], whole(0)[5:], whole(1)[:5]]
+    of_arrays = steps(build(), x, y, batch_size=30, steps_per_epoch=5, epochs=3)
+    assert list(map(len, of_arrays.epochs)) == list(map(len, spy.epochs))
+    assert steps(build(), bf.scan(squares.path).batches(30), steps_per_epoch=8, epochs=2).epochs == [
+        whole(0),
+        whole(1),
+    ]
