@@ -23,6 +23,7 @@ from brimful.sources.labels import Labels, join_table
 from brimful.sources.layout import Layout, TextError
 from brimful.sources.listing import Listing
 from brimful.sources.text import parse, parse_one
+from brimful.sources.texts import Texts
 
 BYTES = b"0123456789.eE+-,; \t\r\n\0xnaifNI_\xff\xc3\xa9\"'#"
 FORMS = ("{:.18e}", "{!r}", "{:.3f}", "{:g}", "{:+.1e}", "{:.0f}.")
@@ -44,7 +45,7 @@ def numbers_case(draw: random.Random) -> None:
     expected = plainly(text, layout)
     alone = attempt(text, layout)
     try:
-        together = parse([text, text], layout, "float32")
+        together = parse(Texts.of([text, text]), layout, "float32")
     except TextError:
         together = None
     if (expected is None) != (alone is None) or (

@@ -126,8 +126,8 @@ def test_a_short_read_is_no_short_file(
 ) -> None:
     """File systems may give less than asked for: all of the file is read all the same."""
     tree = make_tree(40)
-    whole_read = os.read
-    monkeypatch.setattr(os, "read", lambda descriptor, size: whole_read(descriptor, min(size, 17)))
+    whole_read = os.preadv
+    monkeypatch.setattr(os, "preadv", lambda file, views, *at: whole_read(file, [views[0][:17]], *at))
     source = bf.scan(tree.path)
     for x, _, keys in Feed(source._reader, source._view, 8, include_keys=True):
         for sample, key in zip(x, keys, strict=True):
@@ -137,8 +137,8 @@ def test_a_short_read_is_no_short_file(
 def test_a_file_cut_while_it_is_read(make_tree: Callable[..., Tree], monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut inside its last number it would still parse: an error, not 9.57 for 0.957."""
     tree = make_tree(40)
-    whole_read = os.read
-    monkeypatch.setattr(os, "read", lambda descriptor, size: whole_read(descriptor, size)[:-8])
+    whole_read = os.preadv
+    monkeypatch.setattr(os, "preadv", lambda *args: max(0, whole_read(*args) - 8))
     source = bf.scan(tree.path)
     with pytest.raises(bf.ReadError, match="changed while it was read"):
         list(Feed(source._reader, source._view, 8))

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from brimful.sources.layout import Layout, TextError
 from brimful.sources.text import detect, parse, parse_one
+from brimful.sources.texts import Texts
 
 NUMBERS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
@@ -41,7 +42,7 @@ def alone(text: bytes, layout: Layout) -> NDArray[Any]:
 def together(text: bytes, layout: Layout) -> NDArray[Any]:
     """A file's values as a reader gets them: natively, or else alone."""
     try:
-        values: NDArray[Any] = parse([text], layout, "float32")[0]
+        values: NDArray[Any] = parse(Texts.of([text]), layout, "float32")[0]
     except TextError:
         return alone(text, layout)
     return values
@@ -88,7 +89,7 @@ def test_what_is_written_is_what_is_read(
     data = (b"\xef\xbb\xbf" if mark else b"") + text.encode()
     layout = detect(data)
     assert (layout.rows, layout.columns) == values.shape
-    assert parse([data, data], layout, "float64").tobytes() == values.tobytes() * 2
+    assert parse(Texts.of([data, data]), layout, "float64").tobytes() == values.tobytes() * 2
 
 
 @given(data=st.binary(max_size=200))
@@ -98,7 +99,7 @@ def test_any_bytes_are_a_layout_or_an_error(data: bytes) -> None:
         layout = detect(data)
     except TextError:
         return
-    assert parse([data], layout, "float64").shape == (1, layout.size)
+    assert parse(Texts.of([data]), layout, "float64").shape == (1, layout.size)
 
 
 @st.composite
@@ -126,7 +127,7 @@ def test_cells_of_one_width_are_what_they_are_alone(even: tuple[list[bytes], Lay
     """The shortest way gives what the slowest gives, file by file, or refuses what that refuses."""
     texts, layout = even
     try:
-        values = parse(texts, layout, "float32")
+        values = parse(Texts.of(texts), layout, "float32")
     except TextError:
         with pytest.raises(TextError):
             [alone(text, layout) for text in texts]

@@ -5,6 +5,7 @@ import pytest
 
 from brimful.sources.layout import Layout, TextError
 from brimful.sources.text import detect, parse, parse_one
+from brimful.sources.texts import Texts
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ def test_layouts_are_found(text: bytes) -> None:
     """Blank, runs of blanks, tab, comma, semicolon; any line end, byte order mark, last line open or not."""
     layout = detect(text)
     assert (layout.rows, layout.columns) == (2, 3)
-    for values in (parse([text], layout, "float32")[0], parse_one(text, layout)):
+    for values in (parse(Texts.of([text]), layout, "float32")[0], parse_one(text, layout)):
         assert values.tolist() == [1, 2, 3, 4, 5, 6]
 
 
@@ -44,8 +45,8 @@ def test_files_of_other_dialects_are_parsed_among_the_usual() -> None:
     """One file with carriage returns, one padded, one with a mark: the same numbers."""
     layout = Layout(b" ", 2, 2)
     texts = [b"1 2\n3 4\n", b"1 2\r\n3 4\r\n", b" 1  2\n3 4", b"\xef\xbb\xbf1 2\n\n3 4\n", b"1 2\r3 4"]
-    assert parse(texts, layout, "float64").tolist() == [[1, 2, 3, 4]] * 5
-    assert parse([b"1 ,2 \n3 ,4 \n"], Layout(b",", 2, 2), "float64").tolist() == [[1, 2, 3, 4]]
+    assert parse(Texts.of(texts), layout, "float64").tolist() == [[1, 2, 3, 4]] * 5
+    assert parse(Texts.of([b"1 ,2 \n3 ,4 \n"]), Layout(b",", 2, 2), "float64").tolist() == [[1, 2, 3, 4]]
 
 
 @pytest.mark.parametrize(
@@ -74,7 +75,7 @@ def test_faults_are_named_with_their_place(text: bytes, kind: str, line: int, co
         parse_one(text, layout, "float32")
     assert (caught.value.kind, caught.value.line, caught.value.column) == (kind, line, column)
     with pytest.raises(TextError):
-        parse([b"1 2\n3 4\n", text, b"5 6\n7 8\n"], layout, "float32")
+        parse(Texts.of([b"1 2\n3 4\n", text, b"5 6\n7 8\n"]), layout, "float32")
 
 
 @pytest.mark.parametrize(("text", "column"), [(b"1,,3\n", 2), (b"1,2,\n", 3)])
@@ -100,5 +101,5 @@ def test_surpluses_do_not_cancel_out(columns: int) -> None:
     layout = Layout(b",", 2, columns)
     for texts in ([line * 3, line], [longer + shorter, line * 2], [longer + line, shorter + line]):
         with pytest.raises(TextError):
-            parse(texts, layout, "float32")
-    assert np.array_equal(parse([line * 2], layout, "float64")[0], [*range(columns)] * 2)
+            parse(Texts.of(texts), layout, "float32")
+    assert np.array_equal(parse(Texts.of([line * 2]), layout, "float64")[0], [*range(columns)] * 2)

@@ -13,8 +13,9 @@ thousands of values.)
 """
 
 import contextlib
-import threading
+import operator
 from collections import Counter
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -23,16 +24,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from brimful.sources.layout import Layout, TextError
+from brimful.sources.texts import Texts
 
 NEWLINE = ord("\n")
 PIECE = 1 << 18  # bytes
-DRAWN = 64  # cells, at random, to find the usual one among
+DRAWN = np.random.default_rng(0).random(64)  # where to look for the usual cell, as shares of all
 USUAL_SHARE = 4  # one cell in so many must be the usual one for the comparison to pay
 
-_scratch = threading.local()
 
-
-def numbers(texts: list[bytes], layout: Layout, dtype: str) -> NDArray[Any]:
+def numbers(texts: Texts, layout: Layout, dtype: str) -> NDArray[Any]:
     """Parse texts without blank lines, each ended by a newline.
 
     Returns:
@@ -41,22 +41,31 @@ def numbers(texts: list[bytes], layout: Layout, dtype: str) -> NDArray[Any]:
     Raises:
         TextError: Something is wrong with one of them; without a place.
     """
-    joined = _joined(texts)
-    width = _even_width(joined, texts, layout)
-    if width:
-        with contextlib.suppress(TextError):  # there may be blanks around the numbers
-            return _even(joined, width, dtype).reshape(len(texts), layout.size)
-    return _marked(joined, texts, layout, dtype).reshape(len(texts), layout.size)
+    with contextlib.suppress(TextError):  # there may be blanks around the numbers
+        return even_numbers(texts, layout, dtype)
+    return _marked(texts, layout, dtype).reshape(len(texts), layout.size)
 
 
-def _even_width(joined: NDArray[np.uint8], texts: list[bytes], layout: Layout) -> int:
+def even_numbers(texts: Texts, layout: Layout, dtype: str) -> NDArray[Any]:
+    """Parse texts whose cells are all of one width, the same for all texts.
+
+    Raises:
+        TextError: They are not, or one of them is no number.
+    """
+    width = _even_width(texts, layout)
+    if not width:
+        raise TextError("malformed", "the cells are not of one width")
+    return _even(texts.joined, width, dtype).reshape(len(texts), layout.size)
+
+
+def _even_width(texts: Texts, layout: Layout) -> int:
     """Bytes a cell with its mark, if all cells have as many; else 0."""
-    width, rest = divmod(len(texts[0]), layout.size)
-    if rest or width < 2 or any(len(text) != len(texts[0]) for text in texts):
+    width, rest = divmod(int(texts.lengths[0]), layout.size)
+    if rest or width < 2 or (texts.lengths != texts.lengths[0]).any():
         return 0
     line = np.full(layout.columns, ord(layout.delimiter), np.uint8)
     line[-1] = NEWLINE
-    marks = joined.reshape(-1, layout.columns, width)[:, :, -1]
+    marks = texts.joined.reshape(-1, layout.columns, width)[:, :, -1]
     return width if (marks == line).all() else 0
 
 
@@ -64,13 +73,17 @@ def _even(joined: NDArray[np.uint8], width: int, dtype: str) -> NDArray[Any]:
     """The numbers of cells of one width. A mark inside a cell makes it no number."""
     size, count = width - 1, joined.size // width
     cells: NDArray[Any] = np.ndarray((count,), f"V{size}", joined, 0, (width,))
-    drawn = cells[np.random.default_rng(0).integers(count, size=DRAWN)]
-    usual, times = Counter(drawn.tolist()).most_common(1)[0]
-    if times * USUAL_SHARE < DRAWN:
+    drawn = (DRAWN * count).astype(np.int64)
+    usual, times = Counter(cells[drawn].tolist()).most_common(1)[0]
+    if times * USUAL_SHARE < DRAWN.size:
         return _cast(_untrimmed(cells), dtype)
-    others = np.flatnonzero(_differ(joined, width, usual))
-    values = np.repeat(_cast(_untrimmed(np.frombuffer(usual, cells.dtype)), dtype), count)
-    values[others] = _cast(_untrimmed(cells[others]), dtype)
+    differ = _differ(joined, width, usual)
+    one = drawn[np.argmin(differ[drawn])]
+    differ[one] = True  # one of the usual ones is parsed, for all of them
+    parsed = np.flatnonzero(differ)
+    numbers = _cast(_untrimmed(cells[parsed]), dtype)
+    values = np.full(count, numbers[np.searchsorted(parsed, one)])
+    values[parsed] = numbers
     return values
 
 
@@ -78,10 +91,12 @@ def _differ(joined: NDArray[np.uint8], width: int, cell: bytes) -> NDArray[np.bo
     """Which cells are not the given one, compared a machine word at a time; the last words may overlap."""
     count, size = joined.size // width, len(cell)
     word = next(np.dtype(f"u{n}") for n in (8, 4, 2, 1) if n <= size)
-    differ = np.zeros(count, bool)
-    for start in {*range(0, size - word.itemsize, word.itemsize), size - word.itemsize}:
-        words: NDArray[Any] = np.ndarray((count,), word, joined, start, (width,))
-        differ |= words != np.frombuffer(cell, word, 1, start)[0]
+    starts = {*range(0, size - word.itemsize, word.itemsize), size - word.itemsize}
+    parts = (
+        np.ndarray((count,), word, joined, start, (width,)) != np.frombuffer(cell, word, 1, start)[0]
+        for start in starts
+    )
+    differ: NDArray[np.bool_] = reduce(operator.ior, parts)
     return differ
 
 
@@ -92,12 +107,12 @@ def _untrimmed(cells: NDArray[Any]) -> pa.LargeStringArray:
     return pa.LargeStringArray.from_buffers(cells.size, pa.py_buffer(offsets), pa.py_buffer(whole))
 
 
-def _marked(joined: NDArray[np.uint8], texts: list[bytes], layout: Layout, dtype: str) -> NDArray[Any]:
+def _marked(texts: Texts, layout: Layout, dtype: str) -> NDArray[Any]:
     """The numbers of cells of any width."""
-    marks = _marks(joined, ord(layout.delimiter))
-    _check_grid(joined, marks, [len(text) for text in texts], layout)
+    marks = _marks(texts.joined, ord(layout.delimiter))
+    _check_grid(texts, marks, layout)
     offsets = np.concatenate(([0], marks + 1))
-    cells = pa.LargeStringArray.from_buffers(marks.size, pa.py_buffer(offsets), pa.py_buffer(joined))
+    cells = pa.LargeStringArray.from_buffers(marks.size, pa.py_buffer(offsets), pa.py_buffer(texts.joined))
     around = f" \t\n{layout.delimiter.decode()}"  # a cell ends with its mark
     return _cast(pc.ascii_trim(cells, characters=around), dtype)
 
@@ -115,24 +130,6 @@ def _cast(cells: pa.LargeStringArray, dtype: str) -> NDArray[Any]:
     return values
 
 
-def _joined(texts: list[bytes]) -> NDArray[np.uint8]:
-    """The texts one behind another, in memory that this thread uses again.
-
-    Memory fresh from the system, megabytes a call, costs page faults: a third of the time to parse.
-    """
-    if len(texts) == 1:
-        return np.frombuffer(texts[0], np.uint8)
-    size = sum(map(len, texts))
-    if getattr(_scratch, "memory", np.empty(0)).size < size:
-        _scratch.memory = np.empty(size * 5 // 4, np.uint8)
-    view, at = memoryview(_scratch.memory), 0
-    for text in texts:
-        view[at : at + len(text)] = text
-        at += len(text)
-    joined: NDArray[np.uint8] = _scratch.memory[:size]
-    return joined
-
-
 def _marks(joined: NDArray[np.uint8], delimiter: int) -> NDArray[np.int64]:
     """Positions of all delimiters and line ends: each ends a cell. Searched in pieces that fit a cache."""
     found = []
@@ -144,17 +141,11 @@ def _marks(joined: NDArray[np.uint8], delimiter: int) -> NDArray[np.int64]:
     return np.concatenate(found)
 
 
-def _check_grid(
-    joined: NDArray[np.uint8], marks: NDArray[np.int64], lengths: list[int], layout: Layout
-) -> None:
+def _check_grid(texts: Texts, marks: NDArray[np.int64], layout: Layout) -> None:
     """Refuse texts of which one has more or fewer cells than it must, in all or in a line."""
-    if marks.size != len(lengths) * layout.size:
+    if marks.size != len(texts) * layout.size:
         raise TextError("wrong_shape", "a file has more or fewer values than expected")
     last_of_file = marks[layout.size - 1 :: layout.size]
-    ends_line = joined[marks].reshape(-1, layout.columns) == NEWLINE
-    if (
-        (last_of_file != np.cumsum(lengths) - 1).any()
-        or not ends_line[:, -1].all()
-        or ends_line[:, :-1].any()
-    ):
+    ends_line = texts.joined[marks].reshape(-1, layout.columns) == NEWLINE
+    if (last_of_file != texts.ends - 1).any() or not ends_line[:, -1].all() or ends_line[:, :-1].any():
         raise TextError("wrong_shape", "a line has more or fewer values than expected")

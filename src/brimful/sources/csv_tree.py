@@ -20,6 +20,7 @@ from brimful.sources.labels import FAULTS, FIT, Labels
 from brimful.sources.layout import Layout, TextError
 from brimful.sources.listing import Listing, counted, strings
 from brimful.sources.text import parse, parse_one
+from brimful.sources.texts import Texts
 
 CLASSES_NAMED = 12
 PARSED_TOGETHER = 128  # files a native call; while it runs, the kernel reads those opened ahead
@@ -163,9 +164,9 @@ class CsvTree:
             at_a_time=self._text_bytes(len(rows)),
             prints=prints,
         )
-        for files in groups:
-            x[done : done + len(files)] = self._parse(paths[done : done + len(files)], files)
-            done += len(files)
+        for texts in groups:
+            x[done : done + len(texts)] = self._parse(paths[done : done + len(texts)], texts)
+            done += len(texts)
         inputs = x.reshape(-1, *self._inputs.shape)
         return Samples(inputs, *self.targets(rows)) if targets else Samples(inputs)
 
@@ -205,17 +206,18 @@ class CsvTree:
             raise LabelError(f"{self.name}: {key!r}: {kind.replace('_', ' ')}.", "Correct the label table.")
         return labels.values[rows], None if labels.weights is None else labels.weights[rows]
 
-    def _parse(self, paths: list[str], files: list[bytes]) -> NDArray[Any]:
+    def _parse(self, paths: list[str], texts: Texts) -> NDArray[Any]:
         try:
-            return parse(files, self._layout, self._inputs.dtype)
+            return parse(texts, self._layout, self._inputs.dtype)
         except TextError:
+            files = texts.split()
             return np.stack([self._parse_one(path, file) for path, file in zip(paths, files, strict=True)])
 
     def _parse_one(self, path: str, file: bytes) -> NDArray[Any]:
         """Parse one file of many that would not be parsed together, and name it if it is the reason."""
         dtype = self._inputs.dtype
         with contextlib.suppress(TextError):
-            alone: NDArray[Any] = parse([file], self._layout, dtype)[0]
+            alone: NDArray[Any] = parse(Texts.of([file]), self._layout, dtype)[0]
             return alone
         try:
             return parse_one(file, self._layout, dtype)

@@ -16,11 +16,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brimful.sources.cells import numbers
+from brimful.sources.cells import NEWLINE, even_numbers, numbers
 from brimful.sources.layout import Layout, TextError
+from brimful.sources.texts import Texts
 
 DECIMAL_COMMA = re.compile(rb"\d,\d|^\d+[ \t]+[+-]?\d+$")  # the second where the comma was taken to delimit
 
+CARRIAGE_RETURN = ord("\r")
 SMALL = 1_000  # bytes of text, for which a dozen native calls take longer than Python's `float`
 
 
@@ -42,13 +44,13 @@ def detect(text: bytes) -> Layout:
     layout = Layout(delimiter, len(lines), len(_cells(lines[0], delimiter)), padded)
     if len(text) >= SMALL:
         with contextlib.suppress(TextError):
-            parse([text], layout, "float64")
+            parse(Texts.of([text]), layout, "float64")
             return layout
     parse_one(text, layout)  # slow for much text, but it knows the place of what is wrong
     return layout
 
 
-def parse(texts: list[bytes], layout: Layout, dtype: str) -> NDArray[Any]:
+def parse(texts: Texts, layout: Layout, dtype: str) -> NDArray[Any]:
     """Parse many files of one layout.
 
     Args:
@@ -64,11 +66,11 @@ def parse(texts: list[bytes], layout: Layout, dtype: str) -> NDArray[Any]:
             Which one it is and where is for `parse_one` to find.
     """
     if not layout.padded:
-        try:
-            return numbers([_closed(text) for text in texts], layout, dtype)
-        except TextError:
-            pass
-    return numbers([tidy(text, layout.delimiter) for text in texts], layout, dtype)
+        with contextlib.suppress(TextError):
+            return even_numbers(texts, layout, dtype)
+        with contextlib.suppress(TextError):
+            return numbers(_closed(texts), layout, dtype)
+    return numbers(Texts.of([tidy(text, layout.delimiter) for text in texts.split()]), layout, dtype)
 
 
 def parse_one(text: bytes, layout: Layout, dtype: str = "float64") -> NDArray[Any]:
@@ -109,12 +111,18 @@ def _refuse_binary(text: bytes) -> None:
         raise TextError("malformed", "this is not text in UTF-8 (UTF-16, or binary)")
 
 
-def _closed(text: bytes) -> bytes:
-    """The text without byte order mark, its lines ended by newlines alone, the last one too."""
-    text = text.removeprefix(codecs.BOM_UTF8)
-    if b"\r" in text:
-        text = text.replace(b"\r\n", b"\n")
-    return text if text.endswith(b"\n") else text + b"\n"
+def _closed(texts: Texts) -> Texts:
+    """The texts without byte order mark, their lines ended by newlines alone, the last ones too."""
+    joined, lengths, ends = texts.joined, texts.lengths, texts.ends
+    if (
+        lengths.all()
+        and (joined[ends - 1] == NEWLINE).all()
+        and (joined[ends - lengths] != codecs.BOM_UTF8[0]).all()
+        and not (joined == CARRIAGE_RETURN).any()
+    ):
+        return texts
+    files = (text.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n") for text in texts.split())
+    return Texts.of([text if text.endswith(b"\n") else text + b"\n" for text in files])
 
 
 def _lines(text: bytes) -> list[bytes]:
