@@ -215,5 +215,5 @@ def _memory(size: int) -> NDArray[np.uint8]:
     """Some bytes that this thread uses again: fresh ones cost page faults, a third of the time to parse."""
     if getattr(_scratch, "memory", np.empty(0)).size < size:
         _scratch.memory = np.empty(size, np.uint8)
-    memory: NDArray[np.uint8] = _scratch.memory
+    memory: NDArray[np.uint8] = _scratch.memory[:size]
     return memory
