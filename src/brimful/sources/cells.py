@@ -29,6 +29,7 @@ from brimful.sources.texts import Texts
 NEWLINE = ord("\n")
 PIECE = 1 << 18  # bytes
 DRAWN = np.random.default_rng(0).random(64)  # where to look for the usual cell, as shares of all
+POOL = pa.system_memory_pool()  # Arrow's own keeps megabytes for each thread that has parsed, ended ones too
 USUAL_SHARE = 4  # one cell in so many must be the usual one for the comparison to pay
 
 
@@ -114,13 +115,13 @@ def _marked(texts: Texts, layout: Layout, dtype: str) -> NDArray[Any]:
     offsets = np.concatenate(([0], marks + 1))
     cells = pa.LargeStringArray.from_buffers(marks.size, pa.py_buffer(offsets), pa.py_buffer(texts.joined))
     around = f" \t\n{layout.delimiter.decode()}"  # a cell ends with its mark
-    return _cast(pc.ascii_trim(cells, characters=around), dtype)
+    return _cast(pc.ascii_trim(cells, characters=around, memory_pool=POOL), dtype)
 
 
 def _cast(cells: pa.LargeStringArray, dtype: str) -> NDArray[Any]:
     """To the nearest float64, then to the dtype; all finite."""
     try:
-        parsed = pc.cast(cells, pa.float64())
+        parsed = pc.cast(cells, pa.float64(), memory_pool=POOL)
     except pa.ArrowInvalid as error:
         raise TextError("malformed", str(error)) from error
     with np.errstate(over="ignore"):  # too large for the dtype becomes inf, which is refused
