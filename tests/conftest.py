@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from tests.trees import Tree, write_tree
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+settings.register_profile("untimed", deadline=None)  # no test is about speed: machines are shared
+settings.load_profile("untimed")
 
 
 @pytest.fixture(autouse=True)

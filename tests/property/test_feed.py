@@ -26,7 +26,7 @@ def indices(batches: Any) -> list[int]:
     return [int(number) for _, y in batches for number in y]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     n=st.integers(1, 300),
     batch_size=st.integers(1, 64),
@@ -51,7 +51,7 @@ def test_every_sample_once_an_epoch(n: int, batch_size: int, seed: int, epochs: 
         assert feed.stats.epoch == epoch
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(n=st.integers(2, 200), batch_size=st.integers(1, 50))
 def test_drop_leaves_out_less_than_a_batch(n: int, batch_size: int) -> None:
     """`last="drop"`: whole batches only, no sample twice."""
@@ -127,4 +127,4 @@ class FeedMachine(RuleBasedStateMachine):
 
 
 TestFeedMachine = FeedMachine.TestCase
-TestFeedMachine.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestFeedMachine.settings = settings(max_examples=40, stateful_step_count=30)

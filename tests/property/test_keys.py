@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -21,7 +21,6 @@ def _hashed(keys: list[str], differing: int) -> NDArray[np.uint64]:
     return np.array([len(key.encode()) % differing for key in keys], np.uint64)
 
 
-@settings(deadline=None)
 @given(some_keys, st.lists(st.text(max_size=4), max_size=30), st.integers(1, 3), st.integers(1, 8))
 def test_each_key_is_found_where_it_is(
     there: list[str], wanted: list[str], differing: int, together: int

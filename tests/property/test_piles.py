@@ -88,7 +88,7 @@ def pack_and_stop(tree: Tree, store: Path, commits: int) -> None:
             pack_small(tree.path, store, in_disk_order=True)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data(), n=st.integers(1, 60), check_content=st.booleans())
 def test_the_same_store_whatever_the_order_of_the_disk(data: Any, n: int, check_content: bool) -> None:
     """Each file is read once, in that order, and the bytes are those of packing as always."""

@@ -45,7 +45,7 @@ def test_every_code_of_every_rule_comes_back(rule: Rule) -> None:
     assert np.array_equal(bits(values), bits(plainly))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     values=st.one_of(
         arrays(np.float32, st.integers(1, 40), elements=FLOATS),
@@ -107,7 +107,7 @@ def sources(draw: st.DrawFn) -> tuple[Source, Layout, int]:
     return source, layout, draw(st.sampled_from([0, 1, 2**64 - 1]))
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(drawn=sources())
 def test_what_is_packed_comes_back(drawn: tuple[Source, Layout, int]) -> None:
     """Every sample once, with its own values, bit for bit, in the order of the hash; and again the same."""
@@ -156,7 +156,7 @@ def test_threads_change_nothing(tmp_path: Path, threads: Callable[[int], None]) 
     assert files_of(tmp_path / "x.brim") == stores[0]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(data=st.data())
 def test_an_update_gives_the_bytes_of_packing_anew(data: st.DataObject) -> None:
     """Files and labels come, go and change in any way: as from scratch, with the changes counted."""

@@ -83,7 +83,7 @@ def test_the_store_is_kept_in_several_ways() -> None:
     assert windows[-1] == 24
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(
     view=views(),
     batch_size=st.integers(1, 8),
@@ -111,7 +111,7 @@ def test_every_sample_once_an_epoch(
             assert [key for batch in batches for key in batch[2]] == list(map(str, seen))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(view=views(), seed=st.integers(0, 3), memory=MEMORY)
 def test_the_order_depends_on_nothing_but_seed_epoch_and_window(view: View, seed: int, memory: float) -> None:
     """Not on the batch size, nor on threads; one window gives what raw files would."""
@@ -125,7 +125,7 @@ def test_the_order_depends_on_nothing_but_seed_epoch_and_window(view: View, seed
         assert seen == [int(names[row]) for row in Order(len(view), seed=seed).rows(0, 0, len(view))]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(data=st.data())
 def test_any_part_of_an_order_is_computed_alone(data: st.DataObject) -> None:
     """Random access: what a pass over all gives at these positions."""
@@ -206,10 +206,10 @@ class WindowMachine(RuleBasedStateMachine):
 
 
 TestWindowMachine = WindowMachine.TestCase
-TestWindowMachine.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
+TestWindowMachine.settings = settings(max_examples=40, stateful_step_count=30)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(memory=st.integers(5_000, 300_000), batch_size=st.integers(1, 40), view=views(), keys=st.booleans())
 def test_the_budget_is_kept_by_construction(memory: int, batch_size: int, view: View, keys: bool) -> None:
     """Slab, what is read into, orders and batches fit into `memory`; what is too little names what is not."""

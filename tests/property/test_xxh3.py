@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from xxhash import xxh3_64_intdigest
 
@@ -11,7 +11,6 @@ from brimful.xxh3 import PIECE, xxh3_64
 seeds = st.integers(0, 2**64 - 1)
 
 
-@settings(deadline=None)
 @given(st.lists(st.binary(max_size=80), max_size=40), seeds, st.data())
 def test_each_hash_is_the_library_s(strings: list[bytes], seed: int, data: st.DataObject) -> None:
     """Of any strings, also of a slice of them."""

@@ -55,7 +55,7 @@ def test_folder_that_cannot_be_listed_is_named(way: Way, tmp_path: Path) -> None
     assert os.fsencode(caught.value.filename) == os.fsencode(tmp_path / "file")
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     names=st.lists(
         st.binary(min_size=1, max_size=255).filter(lambda name: b"/" not in name and b"\0" not in name),

@@ -12,7 +12,6 @@ behind the surplus of its neighbour. Two ways lead to the numbers:
 thousands of values.)
 """
 
-import contextlib
 import operator
 from collections import Counter
 from functools import reduce
@@ -33,8 +32,23 @@ POOL = pa.system_memory_pool()  # Arrow's own keeps megabytes for each thread th
 USUAL_SHARE = 4  # one cell in so many must be the usual one for the comparison to pay
 
 
-def numbers(texts: Texts, layout: Layout, dtype: str) -> NDArray[Any]:
-    """Parse texts without blank lines, each ended by a newline.
+def even_numbers(texts: Texts, layout: Layout, dtype: str) -> NDArray[Any]:
+    """Parse texts whose cells are all of one width, the same for all texts.
+
+    Returns:
+        Shape `(len(texts), layout.size)`: `dtype(float(cell))` for each cell.
+
+    Raises:
+        TextError: They are not, or one of them is no number, or has blanks around it.
+    """
+    width = _even_width(texts, layout)
+    if not width:
+        raise TextError("malformed", "the cells are not of one width")
+    return _even(texts.joined, width, dtype).reshape(len(texts), layout.size)
+
+
+def marked_numbers(texts: Texts, layout: Layout, dtype: str) -> NDArray[Any]:
+    """Parse texts without blank lines, each ended by a newline; blanks around numbers do no harm.
 
     Returns:
         Shape `(len(texts), layout.size)`: `dtype(float(cell))` for each cell.
@@ -42,21 +56,13 @@ def numbers(texts: Texts, layout: Layout, dtype: str) -> NDArray[Any]:
     Raises:
         TextError: Something is wrong with one of them; without a place.
     """
-    with contextlib.suppress(TextError):  # there may be blanks around the numbers
-        return even_numbers(texts, layout, dtype)
-    return _marked(texts, layout, dtype).reshape(len(texts), layout.size)
-
-
-def even_numbers(texts: Texts, layout: Layout, dtype: str) -> NDArray[Any]:
-    """Parse texts whose cells are all of one width, the same for all texts.
-
-    Raises:
-        TextError: They are not, or one of them is no number.
-    """
-    width = _even_width(texts, layout)
-    if not width:
-        raise TextError("malformed", "the cells are not of one width")
-    return _even(texts.joined, width, dtype).reshape(len(texts), layout.size)
+    marks = _marks(texts.joined, ord(layout.delimiter))
+    _check_grid(texts, marks, layout)
+    offsets = np.concatenate(([0], marks + 1))
+    cells = pa.LargeStringArray.from_buffers(marks.size, pa.py_buffer(offsets), pa.py_buffer(texts.joined))
+    around = f" \t\n{layout.delimiter.decode()}"  # a cell ends with its mark
+    trimmed = pc.ascii_trim(cells, characters=around, memory_pool=POOL)
+    return _cast(trimmed, dtype).reshape(len(texts), layout.size)
 
 
 def _even_width(texts: Texts, layout: Layout) -> int:
@@ -82,9 +88,9 @@ def _even(joined: NDArray[np.uint8], width: int, dtype: str) -> NDArray[Any]:
     one = drawn[np.argmin(differ[drawn])]
     differ[one] = True  # one of the usual ones is parsed, for all of them
     parsed = np.flatnonzero(differ)
-    numbers = _cast(_untrimmed(cells[parsed]), dtype)
-    values = np.full(count, numbers[np.searchsorted(parsed, one)])
-    values[parsed] = numbers
+    cast = _cast(_untrimmed(cells[parsed]), dtype)
+    values = np.full(count, cast[np.searchsorted(parsed, one)])
+    values[parsed] = cast
     return values
 
 
@@ -106,16 +112,6 @@ def _untrimmed(cells: NDArray[Any]) -> pa.LargeStringArray:
     offsets = np.arange(cells.size + 1) * cells.itemsize
     whole = np.ascontiguousarray(cells).view(np.uint8)
     return pa.LargeStringArray.from_buffers(cells.size, pa.py_buffer(offsets), pa.py_buffer(whole))
-
-
-def _marked(texts: Texts, layout: Layout, dtype: str) -> NDArray[Any]:
-    """The numbers of cells of any width."""
-    marks = _marks(texts.joined, ord(layout.delimiter))
-    _check_grid(texts, marks, layout)
-    offsets = np.concatenate(([0], marks + 1))
-    cells = pa.LargeStringArray.from_buffers(marks.size, pa.py_buffer(offsets), pa.py_buffer(texts.joined))
-    around = f" \t\n{layout.delimiter.decode()}"  # a cell ends with its mark
-    return _cast(pc.ascii_trim(cells, characters=around, memory_pool=POOL), dtype)
 
 
 def _cast(cells: pa.LargeStringArray, dtype: str) -> NDArray[Any]:

@@ -5,14 +5,14 @@ import resource
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import closing, nullcontext
+from contextlib import closing, contextmanager, nullcontext
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from brimful.errors import BrimfulError, MalformedFileError, ReadError
+from brimful.errors import MalformedFileError, ReadError
 from brimful.read_ahead import reading_threads
 from brimful.sources.texts import Texts
 
@@ -21,8 +21,11 @@ SHARE = 4  # of the files that this process may open, one in so many is open ahe
 SETTLED = 2.0  # seconds: file systems count time in steps of up to two
 NO_PRINT = -1  # in a fingerprint: the file is gone, or nothing is known of it
 
+KEPT = 8 << 20  # bytes of memory that a thread may keep: a group of files, or one of half a million numbers
+PATIENCE = 0.02  # seconds; who reads what is cached takes one or two milliseconds
+
 _scratch = threading.local()
-_turn = threading.Lock()  # to read what is cached: calls that short wait longer for one another's Python
+_reader = threading.Lock()
 
 
 def read_files(
@@ -33,7 +36,10 @@ def read_files(
     at_a_time: int,
     prints: NDArray[np.int64] | None = None,
 ) -> Iterator[Texts]:
-    """Read files whole and hand them out in groups, each in the memory of the one before.
+    """Read files whole and hand them out in groups.
+
+    What is handed out lies in memory that this thread uses again for the next group, of this or of another
+    call: take from it what is needed before going on.
 
     Args:
         folder: Where they are.
@@ -49,7 +55,7 @@ def read_files(
     memory = _memory(max(at_a_time, largest) + 1)
     with closing(_Reading(folder, paths, largest, prints)) as reading:
         while not reading.is_done:
-            with _turn if reading.is_cached else nullcontext():
+            with nullcontext() if reading.waits else _turn():
                 lengths = reading.fill(memory)
             if lengths:
                 yield Texts(memory[: sum(lengths)], np.array(lengths))
@@ -118,6 +124,9 @@ class _Reading:
         paths: Paths below the folder.
         largest: Bytes that none may exceed.
         prints: Where to write the fingerprint of each.
+
+    Attributes:
+        waits: Whether it may have to wait for the disk. Until then it stops at what is not in the page cache.
     """
 
     def __init__(
@@ -130,8 +139,10 @@ class _Reading:
         self._prefix = os.fsencode(folder) + b"/"
         self._unopened = iter(paths)
         self._opened: deque[int] = deque()  # the first is that of the next file
+        self._statuses: deque[os.stat_result] = deque()  # as they were opened: what changes later is noticed
+        self._ahead = _open_ahead()
         self._done = 0
-        self.is_cached = hasattr(os, "RWF_NOWAIT")  # macOS has none
+        self.waits = not hasattr(os, "RWF_NOWAIT")  # macOS has none
 
     @property
     def is_done(self) -> bool:
@@ -139,71 +150,69 @@ class _Reading:
         return self._done == len(self._paths)
 
     def fill(self, memory: NDArray[np.uint8]) -> list[int]:
-        """Read as many as the memory takes, or as are in the page cache; returns the length of each."""
+        """Read as many as the memory takes; returns the length of each."""
         view, lengths, held = memory.data, [], 0
         while not self.is_done:
-            try:
-                if (size := self._read_next(view[held:])) is None:
-                    break
-            except BrimfulError:
-                raise
-            except OSError as error:
-                raise unreadable(self._folder / self._paths[self._done], error) from error
-            os.close(self._opened.popleft())
-            self._done += 1
+            self._open(self._ahead if self.waits else 1)
+            size = self._statuses[0].st_size
+            if held + size >= len(view):
+                break
+            count = self._read(view[held : held + size + 1])  # one more, to see whether it has grown
+            if count < size and not self.waits:
+                self.waits = True
+                break
+            self._finish(count)
             lengths.append(size)
             held += size
         return lengths
-
-    def _read_next(self, memory: memoryview) -> int | None:
-        """Read the next file; returns its size, or None if it has no room or is not in the page cache."""
-        self._open(1 if self.is_cached else _open_ahead())
-        status = os.fstat(self._opened[0])
-        size = status.st_size
-        if size > self._largest:
-            raise MalformedFileError(
-                f"{self._folder / self._paths[self._done]}: the file has {size:,} bytes, "
-                f"more than the {self._largest:,} that a sample of this shape takes.",
-                "Mend the file, or take it out of the folder.",
-                kind="wrong_shape",
-            )
-        if size >= len(memory):
-            return None
-        count = self._read(self._opened[0], memory[: size + 1], size)
-        if self.is_cached and count < size:
-            self.is_cached = False
-            return None
-        if count != size:
-            raise ReadError(
-                f"{self._folder / self._paths[self._done]}: the file changed while it was read.",
-                "Train when nothing writes to the folder any more.",
-            )
-        if self._prints is not None:
-            self._prints[self._done] = _print_of(status)
-        return size
-
-    def _read(self, descriptor: int, memory: memoryview, size: int) -> int:
-        """Read a file of some bytes, or of one more if it has grown; returns how many there were."""
-        if self.is_cached:
-            try:
-                return os.preadv(descriptor, [memory], 0, os.RWF_NOWAIT)
-            except OSError:  # it would wait for the disk, or cannot tell
-                return -1
-        count = os.preadv(descriptor, [memory], 0)
-        while 0 < count < size and (more := os.preadv(descriptor, [memory[count:]], count)):
-            count += more  # some file systems give less than asked for
-        return count
 
     def _open(self, count: int) -> None:
         """Open files until so many are."""
         for path in islice(self._unopened, count - len(self._opened)):
             try:
                 descriptor = os.open(self._prefix + path.encode(), os.O_RDONLY)
+                self._opened.append(descriptor)
+                status = os.fstat(descriptor)
+                if self.waits and hasattr(os, "posix_fadvise"):  # macOS has none
+                    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_WILLNEED)
             except OSError as error:
                 raise unreadable(self._folder / path, error) from error
-            self._opened.append(descriptor)
-            if not self.is_cached and hasattr(os, "posix_fadvise"):  # macOS has none
-                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_WILLNEED)
+            if status.st_size > self._largest:
+                raise MalformedFileError(
+                    f"{self._folder / path}: the file has {status.st_size:,} bytes, "
+                    f"more than the {self._largest:,} that a sample of this shape takes.",
+                    "Mend the file, or take it out of the folder.",
+                    kind="wrong_shape",
+                )
+            self._statuses.append(status)
+
+    def _read(self, memory: memoryview) -> int:
+        """Read the next file; returns how many bytes of it there are, fewer if it would have to wait."""
+        descriptor, size = self._opened[0], len(memory) - 1
+        try:
+            if not self.waits:
+                return os.preadv(descriptor, [memory], 0, os.RWF_NOWAIT)
+            count = os.preadv(descriptor, [memory], 0)
+            while 0 < count < size and (more := os.preadv(descriptor, [memory[count:]], count)):
+                count += more  # some file systems give less than asked for
+        except OSError as error:
+            if not self.waits:  # it is not in the page cache, or the file system cannot tell
+                return -1
+            raise unreadable(self._folder / self._paths[self._done], error) from error
+        return count
+
+    def _finish(self, count: int) -> None:
+        """Close the next file, of which so many bytes were read, and go on to the one after."""
+        status = self._statuses.popleft()
+        if count != status.st_size:
+            raise ReadError(
+                f"{self._folder / self._paths[self._done]}: the file changed while it was read.",
+                "Train when nothing writes to the folder any more.",
+            )
+        if self._prints is not None:
+            self._prints[self._done] = _print_of(status)
+        os.close(self._opened.popleft())
+        self._done += 1
 
     def close(self) -> None:
         """Close what was opened and not read."""
@@ -213,7 +222,23 @@ class _Reading:
 
 def _memory(size: int) -> NDArray[np.uint8]:
     """Some bytes that this thread uses again: fresh ones cost page faults, a third of the time to parse."""
-    if getattr(_scratch, "memory", np.empty(0)).size < size:
+    if size > KEPT:
+        return np.empty(size, np.uint8)
+    if not hasattr(_scratch, "memory") or _scratch.memory.size < size:
         _scratch.memory = np.empty(size, np.uint8)
     memory: NDArray[np.uint8] = _scratch.memory[:size]
     return memory
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """To read what is cached, one thread at a time: calls that short wait longer for one another's Python.
+
+    It does not wait long, so that a slow `open`, or a fork while another thread reads, holds nobody up.
+    """
+    taken = _reader.acquire(timeout=PATIENCE)
+    try:
+        yield
+    finally:
+        if taken:
+            _reader.release()

@@ -3,9 +3,10 @@
 A float delivered is `dtype(float(text))`, as `np.loadtxt` gives: pyarrow parses to the nearest
 float64, NumPy casts. Parsing goes the fastest way that is safe, and falls back:
 
-    parse      the files' cells in a few native calls
-    tidy       then with blanks and blank lines cleaned up, again in a few native calls
-    parse_one  then file by file with Python's `float`, which finds line and column of what is wrong
+    even_numbers    all cells of one width, in a few native calls
+    marked_numbers  cells of any width, in a few more
+    tidy            then the same with blanks and blank lines cleaned up
+    parse_one       then file by file with Python's `float`, which finds line and column of what is wrong
 """
 
 import codecs
@@ -16,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brimful.sources.cells import NEWLINE, even_numbers, numbers
+from brimful.sources.cells import NEWLINE, even_numbers, marked_numbers
 from brimful.sources.layout import Layout, TextError
 from brimful.sources.texts import Texts
 
@@ -68,9 +69,13 @@ def parse(texts: Texts, layout: Layout, dtype: str) -> NDArray[Any]:
     if not layout.padded:
         with contextlib.suppress(TextError):
             return even_numbers(texts, layout, dtype)
+        if (closed := _closed(texts)) is not texts:
+            with contextlib.suppress(TextError):
+                return even_numbers(closed, layout, dtype)
         with contextlib.suppress(TextError):
-            return numbers(_closed(texts), layout, dtype)
-    return numbers(Texts.of([tidy(text, layout.delimiter) for text in texts.split()]), layout, dtype)
+            return marked_numbers(closed, layout, dtype)
+    tidied = Texts.of([tidy(text, layout.delimiter) for text in texts.split()])
+    return marked_numbers(tidied, layout, dtype)
 
 
 def parse_one(text: bytes, layout: Layout, dtype: str = "float64") -> NDArray[Any]:

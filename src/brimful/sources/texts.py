@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Texts:
     """The content of some files.
 
     Attributes:
-        joined: Their bytes, uint8.
+        joined: Their bytes, uint8. Those that come from `read_files` are overwritten by its next group.
         lengths: How many bytes each has, int64.
     """
 
@@ -23,7 +23,8 @@ class Texts:
     @classmethod
     def of(cls, files: Sequence[bytes]) -> "Texts":
         """Those of files that are there one by one."""
-        return cls(np.frombuffer(b"".join(files), np.uint8), np.array([len(file) for file in files]))
+        lengths = np.fromiter(map(len, files), np.int64)
+        return cls(np.frombuffer(b"".join(files), np.uint8), lengths)
 
     def __len__(self) -> int:
         return len(self.lengths)
