@@ -25,15 +25,11 @@ from xxhash import xxh3_128, xxh3_128_hexdigest
 from brimful.errors import (
     ArgumentError,
     BrimfulError,
-    DamagedStoreError,
     MemoryBudgetError,
-    OtherStoreError,
     SourceError,
-    StoreError,
-    StoreNotFoundError,
     WriteError,
 )
-from brimful.keys import PIECE, HashedKeys, find_keys
+from brimful.keys import PIECE
 from brimful.read_ahead import ReadAhead, reading_threads
 from brimful.sizes import parse_bytes, readable
 from brimful.sources.audit import Audit, audit, summed
@@ -54,14 +50,13 @@ from brimful.store.format import (
     Shard,
 )
 from brimful.store.mending import unchanged_prints, whole_shards
+from brimful.store.old import Old, find_old
 from brimful.store.origin import Changes, Origin, by_hash
 from brimful.store.piles import Piles, held_bytes
 from brimful.store.plan import Plan, free_bytes
 from brimful.store.prints import write_prints
-from brimful.store.reader import StoreReader
 from brimful.store.shard import ShardWriter
 
-OVERWRITE = "Name another store, or say that this one is to be replaced: overwrite=True, --overwrite."
 BLOCK_ROWS = 512  # samples that a thread reads at a time
 CHUNKS_HELD = 4  # as delivered: being filled, its codes, the message made of them, and what Arrow holds of it
 
@@ -148,7 +143,7 @@ def pack(
     with locked(path):
         try:
             packing.divide(total, in_disk_order=piled or has_piles(path))
-            old = packing.old_store(overwrite=overwrite)
+            old = find_old(path, reader, split_seed, overwrite=overwrite)
             return packing.run(old, check_content=check_content)
         except SourceError as error:
             found = audit(reader, np.sort(rows), progress)
@@ -192,7 +187,6 @@ class _Packing:
         self._began = time.time()
         self._looks = Looks.none(len(rows))
         self._resumed = 0
-        self._damaged: StoreReader | None = None
         self._threads = self._block_rows = 1
         self._of_piles = 0  # bytes of memory; 0 for no piles
         self._is_piled = False
@@ -222,67 +216,17 @@ class _Packing:
             f"Give at least memory={readable(least)!r}.",
         )
 
-    def old_store(self, *, overwrite: bool) -> StoreReader | None:
-        """The store as it is, if its samples are of the same kind.
-
-        Raises:
-            OtherStoreError: They are not, and it is not to be overwritten.
-        """
-        try:
-            old = StoreReader(self._path, check_sizes=False)
-        except (StoreNotFoundError, DamagedStoreError):
-            return None
-        except StoreError:
-            if overwrite:
-                return None
-            raise
-        mine, its = self._layout.schema, old.schema
-        same_kind = (mine.inputs, mine.target, mine.weight) == (its.inputs, its.target, its.weight)
-        if not same_kind or old.split_seed != self._split_seed:
-            if overwrite:
-                return None
-            raise OtherStoreError(
-                f"{self._path}: the store holds samples of {its.described}, "
-                f"split_seed={old.split_seed}; these are of {mine.described}, "
-                f"split_seed={self._split_seed}, or have other targets or weights.",
-                OVERWRITE,
-            )
-        if not overwrite and not self._shares_keys(old):
-            message = f"{self._path}: the store has no sample in common with {self._reader.name}."
-            raise OtherStoreError(message, OVERWRITE)
-        try:
-            for shard in old.manifest.shards:
-                old.check_size(shard)
-            old.hashes  # noqa: B018 (where keys are damaged no sample is taken over, but whole shards)
-        except DamagedStoreError:
-            self._damaged = old
-            return None
-        return old
-
-    def _shares_keys(self, old: StoreReader) -> bool:
-        """Whether a sample of the store is one of the source; also where that cannot be told any more."""
-        reader, nothing_known = self._reader, True
-        for keys in old.well_keys():
-            nothing_known = False
-            wanted = HashedKeys.of(keys.cast(pa.large_string()), reader.split_seed)
-            rows = find_keys(
-                wanted, reader.hashes, lambda rows: pa.array(reader.keys(rows), pa.large_string())
-            )
-            if (rows >= 0).any():
-                return True
-        return nothing_known
-
-    def run(self, old: StoreReader | None, *, check_content: bool) -> Packed:
+    def run(self, old: Old, *, check_content: bool) -> Packed:
         """Pack."""
         clock = time.perf_counter()
         for path in list(self._path.iterdir()):
             if PARTIAL_NAME.fullmatch(path.name):
                 remove(path)
-        origin = Origin(self._reader, self._rows, old, check_content=check_content)
+        origin = Origin(self._reader, self._rows, old.whole, check_content=check_content)
         stays = {} if check_content else self._what_stays(old, origin)
-        if old and len(stays) == len(old.manifest.shards):
-            self._remove_others(old.manifest)
-            return self._packed(origin, old.manifest, clock, None)
+        if old.whole and len(stays) == len(old.whole.manifest.shards):
+            self._remove_others(old.whole.manifest)
+            return self._packed(origin, old.whole.manifest, clock, None)
         if self._planned:
             written = sum(len(at) for number, at in self._divided() if number not in stays)
             self._planned.refuse_if_too_large(self._path, written)
@@ -299,12 +243,12 @@ class _Packing:
         seen = self._audit(origin, manifest, time.perf_counter() - clock)
         return self._packed(origin, manifest, clock, seen)
 
-    def _what_stays(self, old: StoreReader | None, origin: Origin) -> dict[int, Shard]:
+    def _what_stays(self, old: Old, origin: Origin) -> dict[int, Shard]:
         """The shards that need not be written again: all but damaged ones, if nothing has changed."""
-        store = old if origin.is_unchanged else self._damaged
+        store = old.whole if origin.is_unchanged else old.damaged
         if store is None or store.manifest.layout != self._layout:
             return {}
-        if store is self._damaged:  # whose keys could not be compared
+        if store is old.damaged:  # whose keys could not be compared
             origin.prints = unchanged_prints(store, self._reader, self._rows)
         return whole_shards(store, self._reader, self._rows, origin.prints, self._progress)
 
