@@ -11,7 +11,7 @@ from benchmarks.machine import describe
 from benchmarks.stores import story_store
 from benchmarks.table import Table, say
 from benchmarks.trees import dense_tree, story_tree, wide_tree
-from brimful.cli.digits import GROUP
+from brimful.demo.digits import GROUP
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,7 +17,7 @@ from brimful.cli.train import peak_rss_bytes
 from brimful.feed.feed import Feed
 from brimful.feed.window_budget import READERS
 from brimful.order.view import View
-from brimful.store.chunk_files import ChunkFiles, io_bytes
+from brimful.store.chunk_reader import ChunkFiles, io_bytes
 from brimful.store.reader import StoreReader
 
 BATCH_SIZE = 512
@@ -25,18 +25,18 @@ PIECE = 16 << 20  # bytes that are read at a time where nothing is asked but rea
 IN_FLIGHT = 4
 TF_BUFFER = 20_000
 
-Pass = Iterator[int]
+EpochIterator = Iterator[int]
 """The rows of each batch, as they come."""
 
 
-def brimful(store: Path, memory: str) -> Pass:
+def brimful(store: Path, memory: str) -> EpochIterator:
     """A shuffled epoch."""
     reader = StoreReader(store)
     for x, _ in Feed(reader, View(range(len(reader))), BATCH_SIZE, seed=1, memory=memory):
         yield len(x)
 
 
-def front_to_back(store: Path, _: str) -> Pass:
+def front_to_back(store: Path, _: str) -> EpochIterator:
     """The same chunks in the order they lie in, by the same engine, as many at a time; not decoded."""
     reader = StoreReader(store)
     files = ChunkFiles(reader, direct=True, clock=_ignored)
@@ -53,7 +53,7 @@ def front_to_back(store: Path, _: str) -> Pass:
         yield from pool.map(read, [mmap(-1, io_bytes(reader)) for _ in range(READERS)])
 
 
-def merely_direct(store: Path, _: str) -> Pass:
+def merely_direct(store: Path, _: str) -> EpochIterator:
     """The bytes of the files, past the page cache, four reads of 16 MiB at a time; nothing else."""
     memories = [mmap(-1, PIECE) for _ in range(IN_FLIGHT)]
     for path in sorted(store.glob("shard-*")):
@@ -70,7 +70,7 @@ def merely_direct(store: Path, _: str) -> Pass:
     yield len(StoreReader(store))
 
 
-def merely_buffered(store: Path, _: str) -> Pass:
+def merely_buffered(store: Path, _: str) -> EpochIterator:
     """The bytes of the files through the page cache, one stream; nothing else."""
     memory = mmap(-1, PIECE)
     for path in sorted(store.glob("shard-*")):
@@ -80,7 +80,7 @@ def merely_buffered(store: Path, _: str) -> Pass:
     yield len(StoreReader(store))
 
 
-def tf_data(store: Path, _: str) -> Pass:
+def tf_data(store: Path, _: str) -> EpochIterator:
     """tf.data from TFRecord: a shuffle buffer of 20,000 records, batches decoded in parallel."""
     import tensorflow as tf
 
@@ -98,7 +98,7 @@ def _ignored(stage: str, seconds: float) -> None:
     """Count nothing."""
 
 
-CONTENDERS: dict[str, Callable[[Path, str], Pass]] = {
+CONTENDERS: dict[str, Callable[[Path, str], EpochIterator]] = {
     "brimful": brimful,
     "front to back": front_to_back,
     "merely reading, direct": merely_direct,

@@ -14,7 +14,7 @@ from benchmarks.table import Table, say
 from brimful.keys import hash_keys
 from brimful.order.epochs import Order
 from brimful.store.format import Layout
-from brimful.store.packing import pack
+from brimful.store.pack import pack
 
 CHUNKS = 100
 WINDOW = 5  # chunks: 5 % of the rows

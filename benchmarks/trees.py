@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.table import say
-from brimful.cli.digits import Images, embedded, mnist
-from brimful.cli.story import write_tree
+from brimful.demo.digits import Images, embedded, mnist
+from brimful.demo.story import write_tree
 
 WORKDIR = Path(".bench")
 STORY_FILES = 42_000

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from xxhash import xxh3_64_intdigest
 
-from brimful.sources.base import Reader
+from brimful.samples import Reader
 
 
 class ReaderContract(ABC):

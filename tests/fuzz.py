@@ -20,10 +20,10 @@ from brimful.errors import BrimfulError
 from brimful.keys import hash_keys
 from brimful.sources.label_table import Columns, read_table
 from brimful.sources.labels import Labels, join_table
-from brimful.sources.layout import Layout, TextError
 from brimful.sources.listing import Listing
-from brimful.sources.text import parse, parse_one
-from brimful.sources.texts import Texts
+from brimful.sources.text.contents import FileContents
+from brimful.sources.text.dialect import Dialect, TextError
+from brimful.sources.text.parse import parse, parse_one
 
 BYTES = b"0123456789.eE+-,; \t\r\n\0xnaifNI_\xff\xc3\xa9\"'#"
 FORMS = ("{:.18e}", "{!r}", "{:.3f}", "{:g}", "{:+.1e}", "{:.0f}.")
@@ -32,37 +32,39 @@ CELLS = ("0", "1", "2", "17", "cat", "dog", "-1", "0.5", "1e3", "", "+7", "01")
 
 
 def numbers_case(draw: random.Random) -> None:
-    """Files of one layout: together, alone, and by plain Python they hold the same, or none of them does."""
+    """Files of one dialect: together, alone, and by plain Python they hold the same, or none of them does."""
     delimiter = draw.choice(" \t,;")
-    layout = Layout(delimiter.encode(), draw.randint(1, 3), draw.randint(1, 4), draw.random() < 0.1)
+    dialect = Dialect(delimiter.encode(), draw.randint(1, 3), draw.randint(1, 4), draw.random() < 0.1)
     form, usual = draw.choice(FORMS), draw.uniform(-9, 9)
     values = (
         draw.choice((usual, usual, draw.uniform(-1, 1), 10 ** draw.uniform(-50, 50))) for _ in range(12)
     )
-    cells = [form.format(value) for value in values][: layout.size]
-    lines = (delimiter.join(cells[at : at + layout.columns]) for at in range(0, layout.size, layout.columns))
+    cells = [form.format(value) for value in values][: dialect.size]
+    lines = (
+        delimiter.join(cells[at : at + dialect.columns]) for at in range(0, dialect.size, dialect.columns)
+    )
     text = mutated(draw, (draw.choice(("\n", "\r\n", "\n")).join(lines) + draw.choice(("", "\n"))).encode())
-    expected = plainly(text, layout)
-    alone = attempt(text, layout)
+    expected = plainly(text, dialect)
+    alone = attempt(text, dialect)
     try:
-        together = parse(Texts.of([text, text]), layout, "float32")
+        together = parse(FileContents.of([text, text]), dialect, "float32")
     except TextError:
         together = None
     if (expected is None) != (alone is None) or (
         expected is not None and expected.tobytes() != bytes_of(alone)
     ):
-        raise AssertionError(f"{text!r} {layout}: alone {alone}, plainly {expected}")
+        raise AssertionError(f"{text!r} {dialect}: alone {alone}, plainly {expected}")
     if together is not None and (expected is None or together.tobytes() != expected.tobytes() * 2):
-        raise AssertionError(f"{text!r} {layout}: together {together}, plainly {expected}")
+        raise AssertionError(f"{text!r} {dialect}: together {together}, plainly {expected}")
 
 
-def plainly(text: bytes, layout: Layout) -> NDArray[np.float32] | None:
-    """A file's numbers as three lines of Python read them; None where they are not of the layout."""
+def plainly(text: bytes, dialect: Dialect) -> NDArray[np.float32] | None:
+    """A file's numbers as three lines of Python read them; None where they are not of the dialect."""
     if b"\0" in text or text.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)):
         return None
     lines = [line for line in text.removeprefix(codecs.BOM_UTF8).splitlines() if line.strip()]
-    rows = [line.split() if layout.delimiter == b" " else line.split(layout.delimiter) for line in lines]
-    if [len(row) for row in rows] != [layout.columns] * layout.rows:
+    rows = [line.split() if dialect.delimiter == b" " else line.split(dialect.delimiter) for line in lines]
+    if [len(row) for row in rows] != [dialect.columns] * dialect.rows:
         return None
     try:
         values = [math.nan if b"_" in cell else float(cell.strip(b" \t")) for row in rows for cell in row]
@@ -73,10 +75,10 @@ def plainly(text: bytes, layout: Layout) -> NDArray[np.float32] | None:
     return array if np.isfinite(array).all() else None
 
 
-def attempt(text: bytes, layout: Layout) -> NDArray[np.float32] | None:
+def attempt(text: bytes, dialect: Dialect) -> NDArray[np.float32] | None:
     """A file's numbers the slow way, which names what is wrong."""
     try:
-        return parse_one(text, layout, "float32")
+        return parse_one(text, dialect, "float32")
     except TextError:
         return None
 

@@ -28,7 +28,7 @@ from brimful.errors import (
 if TYPE_CHECKING:
     from brimful.dataset import Dataset, open, pack  # noqa: A004 (bf.open)
     from brimful.source import Source, scan
-    from brimful.training.train import train
+    from brimful.training.loop import train
 
 __version__ = "0.1.0"
 
@@ -67,7 +67,7 @@ _LAZY = {
     "open": "brimful.dataset",
     "pack": "brimful.dataset",
     "scan": "brimful.source",
-    "train": "brimful.training.train",
+    "train": "brimful.training.loop",
 }
 
 

@@ -3,18 +3,18 @@
 import os
 from pathlib import Path
 
+from brimful.collection import Collection
 from brimful.errors import ArgumentError
+from brimful.feed.benchmark import Speed, measure_speed
 from brimful.feed.feed import Feed
-from brimful.feed.speed import Speed, measure_speed
-from brimful.sample_set import SampleSet
+from brimful.samples import Progress
 from brimful.source import Source
-from brimful.sources.base import Progress
 from brimful.store.format import Manifest
 from brimful.store.reader import StoreReader
 from brimful.store.verify import Verification, verify
 
 
-class Dataset(SampleSet):
+class Dataset(Collection):
     """Packed samples, or a part of them.
 
     `len(data)` is the number of samples, `data[i]` one of them, as of a source. Every byte is checked
@@ -60,7 +60,7 @@ class Dataset(SampleSet):
             batch_size: Samples a batch.
             memory: What the batches may hold, in bytes or like "1GB".
             seconds: How long to measure, about; reading first what fits in memory comes on top.
-            progress: Called with the number of rounds done, of `brimful.feed.speed.ROUNDS`.
+            progress: Called with the number of rounds done, of `brimful.feed.benchmark.ROUNDS`.
         """
         return measure_speed(Feed(self._reader, self._view, batch_size, memory=memory), seconds, progress)
 

@@ -36,7 +36,7 @@ class Field:
         return self.size * np.dtype(self.dtype).itemsize
 
 
-def parts_of(whole: Part | dict[str, Part] | None) -> tuple[Part, ...]:
+def flatten(whole: Part | dict[str, Part] | None) -> tuple[Part, ...]:
     """What there is of something that is one, several by name, or none, in order."""
     return () if whole is None else tuple(whole.values()) if isinstance(whole, dict) else (whole,)
 
@@ -45,7 +45,7 @@ Fields = Field | dict[str, Field]
 """One field, or several by name."""
 
 
-def each_of(whole: Any, what: Callable[[Any], Any]) -> Any:
+def map_structure(whole: Any, what: Callable[[Any], Any]) -> Any:
     """Something of what is one, of several by name, or of none."""
     if isinstance(whole, dict):
         return {name: what(part) for name, part in whole.items()}
@@ -72,12 +72,12 @@ class Schema:
     @property
     def fields(self) -> tuple[Field, ...]:
         """What a batch holds, in this order: inputs, targets, weight, as far as there are such."""
-        return (*parts_of(self.inputs), *parts_of(self.target), *parts_of(self.weight))
+        return (*flatten(self.inputs), *flatten(self.target), *flatten(self.weight))
 
     @property
     def input_fields(self) -> tuple[Field, ...]:
         """The inputs, one or several."""
-        return parts_of(self.inputs)
+        return flatten(self.inputs)
 
     def structured(self, arrays: Iterable[Any]) -> tuple[Any, Any, Any]:
         """Put something for each of `fields` together as x, y, w: one, several by name, or None.

@@ -8,17 +8,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brimful.arguments import whole
+from brimful.collection import Collection
 from brimful.errors import ArgumentError, SourceError
-from brimful.sample_set import SampleSet
+from brimful.options import check_int
+from brimful.samples import Fault, Finding, Progress
 from brimful.sources.audit import Audit, audit, glance
-from brimful.sources.base import Fault, Finding, Progress, SourceReader
-from brimful.sources.indexable import Indexable, RandomAccess
+from brimful.sources.base import SourceReader
+from brimful.sources.detect import scan_folder
 from brimful.sources.label_table import Columns
-from brimful.sources.scan import scan_tree
-from brimful.store.origin import is_current
-from brimful.store.packing import Packed, pack
-from brimful.store.plan import Plan, plan
+from brimful.sources.objects import ObjectFormat, RandomAccess
+from brimful.store.changes import is_current
+from brimful.store.estimate import PackEstimate, plan
+from brimful.store.pack import Packed, pack
 
 DTYPES = ("float16", "float32", "float64")
 
@@ -74,7 +75,7 @@ def scan(
     if on_bad not in ("raise", "skip"):
         raise ArgumentError(f"Expected `on_bad` as 'raise' or 'skip'. Received: on_bad={on_bad!r}")
     if limit is not None:
-        limit = whole("limit", limit, 1)
+        limit = check_int("limit", limit, 1)
     wanted = None if shape is None else _shape(shape)
     targets = () if target is None else (target,) if isinstance(target, (str, int)) else target
     columns = Columns(_column(id), tuple(map(str, targets)), _column(weight), regression)
@@ -120,7 +121,7 @@ def _reader(
     progress: Progress | None,
 ) -> SourceReader:
     if isinstance(path, (str, os.PathLike)):
-        return scan_tree(
+        return scan_folder(
             Path(path),
             labels=labels,
             columns=columns,
@@ -137,10 +138,10 @@ def _reader(
         raise ArgumentError(
             "Expected no `labels` or columns for an object, which gives its own. Received: labels"
         )
-    return Indexable(path, shape=shape, dtype=dtype, limit=limit, regression=columns.regression)
+    return ObjectFormat(path, shape=shape, dtype=dtype, limit=limit, regression=columns.regression)
 
 
-class Source(SampleSet):
+class Source(Collection):
     """Raw data as the user has it, or a part of it; never written to.
 
     `len(source)` is the number of samples, `source[i]` one of them: `(x, y)`, `(x,)` without
@@ -149,7 +150,7 @@ class Source(SampleSet):
     """
 
     _reader: SourceReader
-    _planned: Plan | None = None
+    _planned: PackEstimate | None = None
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -189,7 +190,7 @@ class Source(SampleSet):
             return glance(self._reader, rows)
         return audit(self._reader, rows, progress, cached=cached, estimate=self._estimate)
 
-    def plan(self) -> Plan | None:
+    def plan(self) -> PackEstimate | None:
         """What packing it will take, by a few samples that are read to find out.
 
         Returns:
@@ -228,7 +229,7 @@ class Source(SampleSet):
             self._reader,
             self._rows(),
             Path(path),
-            split_seed=whole("split_seed", split_seed, 0, 2**64 - 1),
+            split_seed=check_int("split_seed", split_seed, 0, 2**64 - 1),
             memory=memory,
             overwrite=overwrite,
             check_content=check_content,
@@ -261,4 +262,4 @@ class Source(SampleSet):
 def _shape(shape: Sequence[int]) -> tuple[int, ...]:
     if isinstance(shape, str) or not isinstance(shape, Sequence) or not shape:
         raise ArgumentError(f"Expected `shape` as a sequence of integers. Received: shape={shape!r}")
-    return tuple(whole("shape", n, 1) for n in shape)
+    return tuple(check_int("shape", n, 1) for n in shape)

@@ -10,7 +10,7 @@ import pytest
 import brimful as bf
 from brimful.cli.main import main
 from brimful.store.format import Layout
-from brimful.store.packing import pack
+from brimful.store.pack import pack
 from tests.trees import Tree
 
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from brimful.cli.digits import GROUP, embedded, mnist
-from brimful.cli.story import STORY, write_tree
+from brimful.demo.digits import GROUP, embedded, mnist
+from brimful.demo.story import STORY, write_tree
 from brimful.errors import SourceError
 from tests.trees import Tree
 

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 import brimful as bf
-from brimful.training.train import Method
+from brimful.training.loop import Method
 from tests.pairs import Pairs
 from tests.trees import Tree, write_tree
 

@@ -10,9 +10,9 @@ import pytest
 
 import brimful as bf
 from brimful.cli.main import main
+from brimful.store.changes import Changes
 from brimful.store.format import Layout
-from brimful.store.origin import Changes
-from brimful.store.packing import pack
+from brimful.store.pack import pack
 from tests.faults.stores import files_of
 from tests.trees import Tree
 
@@ -28,7 +28,7 @@ def images(make_tree: Callable[..., Tree]) -> Tree:
 @pytest.fixture
 def train(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Train:
     """`brimful train` for an epoch: its exit code, its document, and what it says."""
-    monkeypatch.setattr("brimful.sources.files.SETTLED", 0)
+    monkeypatch.setattr("brimful.sources.read_files.SETTLED", 0)
 
     def run(*arguments: str | Path) -> tuple[int, dict[str, Any], str]:
         folder = tmp_path / "runs" / str(len(list(tmp_path.glob("runs/*"))))
@@ -159,7 +159,7 @@ def test_packing_what_has_not_changed_writes_nothing_but_mends(
     images: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not a file is touched; a flipped bit is found, for every byte is read, and mended."""
-    monkeypatch.setattr("brimful.sources.files.SETTLED", 0)
+    monkeypatch.setattr("brimful.sources.read_files.SETTLED", 0)
     store = tmp_path / "data.brim"
     bf.pack(bf.scan(images.path), store)
     whole = written(store)
@@ -179,7 +179,7 @@ def test_another_seed_or_layout_is_packed_though_nothing_has_changed(
     make_tree: Callable[..., Tree], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, samples: int
 ) -> None:
     """The store that is asked for is what comes out, with the bytes of one packed from scratch."""
-    monkeypatch.setattr("brimful.sources.files.SETTLED", 0)
+    monkeypatch.setattr("brimful.sources.read_files.SETTLED", 0)
     source = bf.scan(make_tree(samples, (3, 3), 1).path)
     store = tmp_path / "data.brim"
     layout = Layout(source.schema, chunk_bytes=200, shard_bytes=400)

@@ -24,8 +24,9 @@ import click
 import numpy as np
 
 from brimful.errors import BrimfulError, DamagedStoreError, StoreNotFoundError, WriteError
-from brimful.sources.files import SETTLED
-from brimful.store import durable, piles
+from brimful.sources.read_files import SETTLED
+from brimful.storage import local as durable
+from brimful.store import sort as piles
 from brimful.store.verify import verify
 from tests.faults.disk import Disk, after_power_loss
 from tests.faults.stores import delivered, expected, files_of, pack_small, put_files, small_tree

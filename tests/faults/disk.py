@@ -1,6 +1,6 @@
 """Disk: a disk that writes down what is done to it, fails when told to, or loses power.
 
-It stands between packing and the system: the calls of `brimful.store.durable` go through it and are carried
+It stands between packing and the system: the calls of `brimful.storage.local` go through it and are carried
 out. What it wrote down can be replayed up to any call, into another folder, as a disk would look after the
 power went: what was not brought to it is gone.
 """
@@ -24,7 +24,7 @@ class Call:
 
 @dataclass
 class Disk:
-    """The `os` that `brimful.store.durable` sees.
+    """The `os` that `brimful.storage.local` sees.
 
     Attributes:
         before: Called before each call that changes something, with its number; may raise, or kill.

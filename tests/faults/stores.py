@@ -7,7 +7,7 @@ import numpy as np
 
 import brimful as bf
 from brimful.store.format import Layout
-from brimful.store.packing import Packed, pack
+from brimful.store.pack import Packed, pack
 from brimful.store.reader import StoreReader
 from tests.trees import Tree, write_tree
 

@@ -13,7 +13,7 @@ import pytest
 
 import brimful as bf
 from brimful.keys import hash_keys
-from brimful.store.origin import Changes
+from brimful.store.changes import Changes
 from brimful.store.reader import StoreReader
 from tests.faults.stores import delivered, expected, files_of, pack_layout, pack_small, small_tree
 from tests.trees import Tree
@@ -61,7 +61,7 @@ def test_only_what_is_damaged_is_mended(
     read: range,
 ) -> None:
     """Whole shards stay, and none of their files is read again; the bytes are those of a whole store."""
-    monkeypatch.setattr("brimful.sources.files.SETTLED", -3600)  # as if the files were old
+    monkeypatch.setattr("brimful.sources.read_files.SETTLED", -3600)  # as if the files were old
     store = tmp_path / "data.brim"
     pack_small(tree.path, store)
     whole = files_of(store)
@@ -91,7 +91,7 @@ def test_there_need_only_be_room_for_what_is_written(
     tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a full disk, a store that is up to date is one still, and a shard is mended where it has room."""
-    monkeypatch.setattr("brimful.sources.files.SETTLED", -3600)
+    monkeypatch.setattr("brimful.sources.read_files.SETTLED", -3600)
     store, usage = tmp_path / "data.brim", SimpleNamespace(free=0)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     source = bf.scan(tree.path)
@@ -115,7 +115,7 @@ def test_what_changed_in_a_damaged_store_is_packed_anew(
     tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file edited, a label corrected: none stays as it was."""
-    monkeypatch.setattr("brimful.sources.files.SETTLED", -3600)
+    monkeypatch.setattr("brimful.sources.read_files.SETTLED", -3600)
     store = tmp_path / "data.brim"
     pack_small(tree.path, store)
     first, *_, last = StoreReader(store).keys(np.arange(40))
@@ -135,7 +135,7 @@ def test_another_name_in_the_place_of_one_is_packed_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A link to the same file, with the same label, and in the same row: only its key is another."""
-    monkeypatch.setattr("brimful.sources.files.SETTLED", -3600)
+    monkeypatch.setattr("brimful.sources.read_files.SETTLED", -3600)
     files, links, store = tmp_path / "files", tmp_path / "data", tmp_path / "data.brim"
     tree = small_tree(files)
     links.mkdir()

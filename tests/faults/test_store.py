@@ -20,14 +20,14 @@ import brimful as bf
 from brimful.cli.main import main
 from brimful.feed.feed import Feed
 from brimful.order.view import View
+from brimful.storage.local import locked
 from brimful.store.chunk import Rows
-from brimful.store.durable import locked
 from brimful.store.format import Layout
-from brimful.store.packing import pack
-from brimful.store.prints import read_prints
+from brimful.store.pack import pack
+from brimful.store.provenance import read_prints
 from brimful.store.reader import StoreReader
-from brimful.store.shard import ShardWriter
 from brimful.store.verify import verify
+from brimful.store.writer import ShardWriter
 from tests.faults.campaign import Campaign
 from tests.faults.stores import delivered, expected, files_of, pack_layout, pack_small, small_tree
 from tests.trees import Tree
@@ -93,7 +93,7 @@ def test_an_interrupted_pack_says_how_to_go_on(tree: Tree, tmp_path: Path) -> No
     slow = """
 import sys, time
 from brimful.cli.main import entry
-from brimful.store.shard import ShardWriter
+from brimful.store.writer import ShardWriter
 write = ShardWriter.write
 def slowly(*rows):
     print("writing", file=sys.stderr, flush=True)
@@ -327,7 +327,7 @@ def test_shards_that_are_done_are_not_made_again(
 ) -> None:
     """What an interrupted run has finished is kept, where the files' times can prove that it still holds."""
     store = tmp_path / "data.brim"
-    monkeypatch.setattr("brimful.sources.files.SETTLED", -3600)  # as if the files were old
+    monkeypatch.setattr("brimful.sources.read_files.SETTLED", -3600)  # as if the files were old
     write = ShardWriter.write
     chunks = []
 

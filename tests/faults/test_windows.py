@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 import brimful as bf
+from brimful.feed.buffers import BufferPool
+from brimful.feed.chunk_cache import ChunkCache
 from brimful.feed.feed import Feed
-from brimful.feed.recycler import Recycler
-from brimful.feed.slab import Slab
-from brimful.feed.windows import WindowSupply
+from brimful.feed.windows import WindowLoader
 from brimful.order.view import View
 from brimful.store.reader import StoreReader
 from tests.faults.stores import delivered, pack_small, small_tree
@@ -162,7 +162,7 @@ def _all_of(reader: StoreReader) -> list[bytes]:
 
 def test_more_chunks_than_slots_are_an_error_and_no_mixture() -> None:
     """It would be a mistake of the feed; NumPy would put all of them into the one that is free."""
-    slab = Slab(2, 100, 5)
+    slab = ChunkCache(2, 100, 5)
     slab.take(np.array([0]), lambda pieces: pieces)
     with pytest.raises(RuntimeError, match="1 slots are free, for 2 chunks"):
         slab.take(np.array([1, 2]), lambda pieces: pieces)
@@ -181,7 +181,7 @@ def test_batches_stay_as_they_are_though_memory_is_used_again(store: Path) -> No
 
 def test_recycled_memory_is_never_shared() -> None:
     """Two arrays that live at the same time have no byte in common, however they come and go."""
-    recycler = Recycler((100_000,), "uint8", 3)
+    recycler = BufferPool((100_000,), "uint8", 3)
     random = np.random.default_rng(0)
     live: list[tuple[Any, int]] = []
     for number in range(2000):
@@ -197,7 +197,7 @@ def test_recycled_memory_is_never_shared() -> None:
 
 def test_memory_is_used_again_once_nobody_holds_it() -> None:
     """A loop that lets go of each array has two of them in turn; a part of one, or a memoryview, holds it."""
-    recycler = Recycler((100_000,), "uint8", 9)
+    recycler = BufferPool((100_000,), "uint8", 9)
     array, places = recycler.empty(100_000), set()
     for _ in range(20):
         array = recycler.empty(90_000)
@@ -232,7 +232,7 @@ def test_a_position_saved_with_more_memory_names_what_it_needs(store: Path) -> N
 def test_past_the_page_cache_the_same_bytes_come(store: Path, memory: int) -> None:
     """Where the file system reads past its cache, and where it refuses and is read through it."""
     feed, direct = feed_of(store, memory), feed_of(store, memory)
-    assert isinstance(direct.supply, WindowSupply)
+    assert isinstance(direct.supply, WindowLoader)
     direct.supply.files.direct = hasattr(os, "O_DIRECT")
     for (x, y), (direct_x, direct_y) in zip(feed, direct, strict=True):
         assert x.tobytes() == direct_x.tobytes()

@@ -1,4 +1,4 @@
-"""Piles: the store is the same in whatever order files are read, and what was piled up is not read again."""
+"""ExternalSort: the store is the same whatever the order of reading; what was piled up is not read again."""
 
 import os
 import time
@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import brimful as bf
-from brimful.sources.csv_tree import CsvTree
-from brimful.store import piles as piles_module
-from brimful.store.durable import PartialFile
+from brimful.sources.text.folder import TextFolder
+from brimful.storage.local import PartialFile
+from brimful.store import sort as piles_module
+from brimful.store.changes import Changes
+from brimful.store.estimate import plan
 from brimful.store.folder import unfinished_bytes
 from brimful.store.format import PILE_NAME
-from brimful.store.origin import Changes
-from brimful.store.plan import plan
 from brimful.store.verify import verify
 from tests.faults.stores import delivered, expected, files_of, pack_layout, pack_small, put_files, small_tree
 from tests.trees import Tree
@@ -28,8 +28,8 @@ from tests.trees import Tree
 def small_piles(monkeypatch: pytest.MonkeyPatch) -> None:
     """Segments of 7 samples, piles of 14, whatever the memory; files count as long unchanged."""
     monkeypatch.setattr(piles_module, "SHARE", 10**9 // (7 * 64))
-    monkeypatch.setattr("brimful.store.packing.held_bytes", lambda _: 0)
-    monkeypatch.setattr("brimful.sources.files.SETTLED", -3600.0)
+    monkeypatch.setattr("brimful.store.pack.held_bytes", lambda _: 0)
+    monkeypatch.setattr("brimful.sources.read_files.SETTLED", -3600.0)
 
 
 @pytest.fixture
@@ -55,13 +55,13 @@ def undisturbed(tree: Tree, tmp_path: Path) -> dict[str, bytes]:
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The rows that are read from the source."""
     rows: list[int] = []
-    read = CsvTree.read
+    read = TextFolder.read
 
-    def noting(self: CsvTree, some: Any, **options: Any) -> Any:
+    def noting(self: TextFolder, some: Any, **options: Any) -> Any:
         rows.extend(some.tolist())
         return read(self, some, **options)
 
-    monkeypatch.setattr(CsvTree, "read", noting)
+    monkeypatch.setattr(TextFolder, "read", noting)
     return rows
 
 
@@ -95,7 +95,7 @@ def test_the_same_store_whatever_the_order_of_the_disk(data: Any, n: int, check_
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         tree = small_tree(Path(folder) / "data", n)
         order = np.array(data.draw(st.permutations(range(n))))
-        patch.setattr(CsvTree, "disk_order", lambda *_: order)
+        patch.setattr(TextFolder, "disk_order", lambda *_: order)
         pack_small(tree.path, Path(folder) / "plain.brim", check_content=check_content)
         packed = pack_small(
             tree.path, Path(folder) / "piled.brim", in_disk_order=True, check_content=check_content
@@ -275,8 +275,8 @@ def test_each_plan_looks_at_other_samples(
     tree: Tree, reads: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Those of the last one are in the page cache, and would make any disk look fast."""
-    monkeypatch.setattr("brimful.store.plan.SAMPLED", 5)
-    monkeypatch.setattr("brimful.store.plan.INFERRED_FROM", 3)
+    monkeypatch.setattr("brimful.store.estimate.SAMPLED", 5)
+    monkeypatch.setattr("brimful.store.estimate.INFERRED_FROM", 3)
     source = bf.scan(tree.path)
     seen = set()
     for _ in range(40):
@@ -293,17 +293,17 @@ def test_the_order_of_the_disk_is_taken_where_it_pays(
     seeks: bool, tree: Tree, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a disk where each step to a file that is not the next one takes long, and on no other."""
-    read, orders = CsvTree.read, []
+    read, orders = TextFolder.read, []
 
-    def slow_read(self: CsvTree, rows: Any, **options: Any) -> Any:
+    def slow_read(self: TextFolder, rows: Any, **options: Any) -> Any:
         inodes = self._listing.inodes()
         rank = np.argsort(np.argsort(inodes))[rows]
         orders.append(rank.tolist())
         time.sleep(0.002 * (np.diff(rank) != 1).sum() if seeks else 0.001 * len(rank))
         return read(self, rows, **options)
 
-    monkeypatch.setattr(CsvTree, "read", slow_read)
-    monkeypatch.setattr("brimful.store.plan.MANY", 10)
+    monkeypatch.setattr(TextFolder, "read", slow_read)
+    monkeypatch.setattr("brimful.store.estimate.MANY", 10)
     source = bf.scan(tree.path)
     planned = source.plan()
     assert planned is not None

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 import brimful as bf
 from brimful.errors import MemoryBudgetError
 from brimful.source import Source
+from brimful.store.codecs.narrow import RULES, Rule, first_rule
 from brimful.store.format import Layout
-from brimful.store.narrowing import RULES, Rule, first_rule
-from brimful.store.packing import pack
+from brimful.store.pack import pack
 from brimful.store.reader import StoreReader
 from tests.faults.stores import delivered, expected, files_of, pack_small, small_tree
 
@@ -137,7 +137,7 @@ def test_what_is_packed_comes_back(drawn: tuple[Source, Layout, int]) -> None:
 @pytest.fixture
 def threads(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Say how many threads read."""
-    return lambda n: monkeypatch.setattr("brimful.store.packing.reading_threads", lambda: n)
+    return lambda n: monkeypatch.setattr("brimful.store.pack.reading_threads", lambda: n)
 
 
 def test_threads_change_nothing(tmp_path: Path, threads: Callable[[int], None]) -> None:

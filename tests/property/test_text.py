@@ -9,9 +9,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from brimful.sources.layout import Layout, TextError
-from brimful.sources.text import detect, parse, parse_one
-from brimful.sources.texts import Texts
+from brimful.sources.text.contents import FileContents
+from brimful.sources.text.dialect import Dialect, TextError
+from brimful.sources.text.parse import detect, parse, parse_one
 
 NUMBERS = st.one_of(
     st.floats(allow_nan=False, allow_infinity=False).map(repr),
@@ -34,17 +34,17 @@ def as_python(cell: str) -> float:
         return value if math.isfinite(np.float32(value)) else math.nan
 
 
-def alone(text: bytes, layout: Layout) -> NDArray[Any]:
+def alone(text: bytes, dialect: Dialect) -> NDArray[Any]:
     """A file's values by Python's float."""
-    return parse_one(text, layout, "float32")
+    return parse_one(text, dialect, "float32")
 
 
-def together(text: bytes, layout: Layout) -> NDArray[Any]:
+def together(text: bytes, dialect: Dialect) -> NDArray[Any]:
     """A file's values as a reader gets them: natively, or else alone."""
     try:
-        values: NDArray[Any] = parse(Texts.of([text]), layout, "float32")[0]
+        values: NDArray[Any] = parse(FileContents.of([text]), dialect, "float32")[0]
     except TextError:
-        return alone(text, layout)
+        return alone(text, dialect)
     return values
 
 
@@ -57,11 +57,11 @@ def test_a_cell_is_pythons_float_or_an_error(cell: str, delimiter: str, columns:
     if delimiter in cell:
         return
     text = delimiter.join(["1.5"] * (columns - 1) + [cell]).encode() + b"\n"
-    layout = Layout(delimiter.encode(), 1, columns)
+    dialect = Dialect(delimiter.encode(), 1, columns)
     expected = as_python(cell)
     for way in (together, alone):
         try:
-            got = way(text, layout)
+            got = way(text, dialect)
         except TextError:
             assert math.isnan(expected)
         else:
@@ -87,23 +87,23 @@ def test_what_is_written_is_what_is_read(
         return
     text = end.join(delimiter.join(row) for row in grid) + (end if closed else "")
     data = (b"\xef\xbb\xbf" if mark else b"") + text.encode()
-    layout = detect(data)
-    assert (layout.rows, layout.columns) == values.shape
-    assert parse(Texts.of([data, data]), layout, "float64").tobytes() == values.tobytes() * 2
+    dialect = detect(data)
+    assert (dialect.rows, dialect.columns) == values.shape
+    assert parse(FileContents.of([data, data]), dialect, "float64").tobytes() == values.tobytes() * 2
 
 
 @given(data=st.binary(max_size=200))
 def test_any_bytes_are_a_layout_or_an_error(data: bytes) -> None:
     """No file makes the parser fail in any other way."""
     try:
-        layout = detect(data)
+        dialect = detect(data)
     except TextError:
         return
-    assert parse(Texts.of([data]), layout, "float64").shape == (1, layout.size)
+    assert parse(FileContents.of([data]), dialect, "float64").shape == (1, dialect.size)
 
 
 @st.composite
-def even_texts(draw: st.DrawFn) -> tuple[list[bytes], Layout]:
+def even_texts(draw: st.DrawFn) -> tuple[list[bytes], Dialect]:
     """Files of cells of one width, most of them the same cell, a few with something odd in them."""
     width = draw(st.integers(1, 26))
     delimiter = draw(DELIMITERS)
@@ -118,18 +118,18 @@ def even_texts(draw: st.DrawFn) -> tuple[list[bytes], Layout]:
             st.lists(st.lists(cell, min_size=columns, max_size=columns), min_size=rows, max_size=rows)
         )
         texts.append("".join(delimiter.join(line) + "\n" for line in grid).encode())
-    return texts, Layout(delimiter.encode(), rows, columns)
+    return texts, Dialect(delimiter.encode(), rows, columns)
 
 
 @settings(max_examples=400)
 @given(even=even_texts())
-def test_cells_of_one_width_are_what_they_are_alone(even: tuple[list[bytes], Layout]) -> None:
+def test_cells_of_one_width_are_what_they_are_alone(even: tuple[list[bytes], Dialect]) -> None:
     """The shortest way gives what the slowest gives, file by file, or refuses what that refuses."""
-    texts, layout = even
+    texts, dialect = even
     try:
-        values = parse(Texts.of(texts), layout, "float32")
+        values = parse(FileContents.of(texts), dialect, "float32")
     except TextError:
         with pytest.raises(TextError):
-            [alone(text, layout) for text in texts]
+            [alone(text, dialect) for text in texts]
     else:
-        assert values.tobytes() == b"".join(alone(text, layout).tobytes() for text in texts)
+        assert values.tobytes() == b"".join(alone(text, dialect).tobytes() for text in texts)

@@ -16,9 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from numpy.typing import NDArray
 
 import brimful as bf
+from brimful.feed.chunk_cache import EMPTY
 from brimful.feed.feed import Feed
-from brimful.feed.slab import EMPTY
-from brimful.feed.windows import WindowSupply
+from brimful.feed.windows import WindowLoader
 from brimful.order.epochs import Epoch, Order, Window
 from brimful.order.view import View
 from brimful.store.reader import StoreReader
@@ -212,14 +212,14 @@ TestWindowMachine.settings = settings(max_examples=40, stateful_step_count=30)
 @settings(max_examples=60)
 @given(memory=st.integers(5_000, 300_000), batch_size=st.integers(1, 40), view=views(), keys=st.booleans())
 def test_the_budget_is_kept_by_construction(memory: int, batch_size: int, view: View, keys: bool) -> None:
-    """Slab, what is read into, orders and batches fit into `memory`; what is too little names what is not."""
+    """The chunk cache, what is read into, orders and batches fit into `memory`; too little is refused."""
     try:
         feed = Feed(reader(), view, batch_size, memory=memory, include_keys=keys)
     except bf.MemoryBudgetError as error:
         least = error.hint.split("'")[1]
         assert Feed(reader(), view, batch_size, memory=least, include_keys=keys)
         return
-    assert isinstance(feed.supply, WindowSupply)
+    assert isinstance(feed.supply, WindowLoader)
     budget = feed.supply.budget
     windows = budget.pieces if budget.window == budget.pieces else 2 * budget.window
     held = budget.slots * budget.slot_bytes + windows * (budget.piece_bytes - budget.slot_bytes)
@@ -232,7 +232,7 @@ def test_the_budget_is_kept_by_construction(memory: int, batch_size: int, view: 
 def test_what_was_read_stays_for_the_next_pass(memory: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where all fits, chunks are read once; otherwise what is still there is not read again."""
     feed = feed_of(View(range(N)), 2, memory)
-    assert isinstance(feed.supply, WindowSupply)
+    assert isinstance(feed.supply, WindowLoader)
     reads: list[int] = []
     read = feed.supply.files.read
 
@@ -254,7 +254,7 @@ def test_the_first_window_of_an_epoch_is_read_while_the_last_of_the_one_before_i
 ) -> None:
     """It is there when the next pass begins, and is not read again."""
     feed = feed_of(View(range(N)), 2, 1.6)
-    assert isinstance(feed.supply, WindowSupply)
+    assert isinstance(feed.supply, WindowLoader)
     assert 1 < feed.order.window < 12
     reads: list[int] = []
     read = feed.supply.files.read
@@ -283,5 +283,5 @@ def test_the_first_window_of_an_epoch_is_read_while_the_last_of_the_one_before_i
         there = following
 
 
-def _held(supply: WindowSupply) -> set[int]:
+def _held(supply: WindowLoader) -> set[int]:
     return set(np.flatnonzero(supply.slab._slot_of != EMPTY).tolist())

@@ -11,7 +11,7 @@ import pytest
 
 import brimful as bf
 from brimful.sources import audit as auditing
-from brimful.sources.csv_tree import CsvTree
+from brimful.sources.text.folder import TextFolder
 from tests.trees import Tree
 
 
@@ -27,7 +27,7 @@ def settled(make_tree: Callable[..., Tree]) -> Tree:
 @pytest.fixture
 def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Keys of the samples that audits read, as they do; times count as settled at once."""
-    monkeypatch.setattr("brimful.sources.files.SETTLED", 0.0)
+    monkeypatch.setattr("brimful.sources.read_files.SETTLED", 0.0)
     seen: list[str] = []
     look_at = auditing._look_at
 
@@ -107,7 +107,7 @@ def test_files_that_may_change_unseen_are_not_kept(
     settled: Tree, read: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Times are coarse: what was written just before the audit is read again by the next."""
-    monkeypatch.setattr("brimful.sources.files.SETTLED", 3600.0)
+    monkeypatch.setattr("brimful.sources.read_files.SETTLED", 3600.0)
     source = bf.scan(settled.path)
     source.audit()
     read.clear()
@@ -195,12 +195,12 @@ def test_reading_is_cut_into_blocks_that_fit(settled: Tree, monkeypatch: pytest.
     """A sample larger than a block is looked at alone."""
     monkeypatch.setattr(auditing, "BLOCK_BYTES", 1)
     sizes: list[int] = []
-    read = CsvTree.read
+    read = TextFolder.read
 
-    def spy(self: CsvTree, rows: Any, **how: Any) -> Any:
+    def spy(self: TextFolder, rows: Any, **how: Any) -> Any:
         sizes.append(len(rows))
         return read(self, rows, **how)
 
-    monkeypatch.setattr(CsvTree, "read", spy)
+    monkeypatch.setattr(TextFolder, "read", spy)
     assert len(bf.scan(settled.path, limit=20).audit(cached=False).faults) <= 1
     assert sizes.count(1) >= 20

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from brimful.sources import entries
-from brimful.sources.entries import FILE, FOLDER, OTHER, Entries, by_getdents, by_scandir, read_entries
+from brimful.sources import _getdents as entries
+from brimful.sources._getdents import FILE, FOLDER, OTHER, Entries, by_getdents, by_scandir, read_entries
 
 Way = Callable[[Sequence[bytes]], Iterator[Entries]]
 WAYS = [by_scandir, *([by_getdents] if hasattr(os, "sched_getaffinity") else [])]  # Linux has both

@@ -11,9 +11,9 @@ import pytest
 import brimful as bf
 from brimful.feed.budget import divide
 from brimful.feed.feed import Feed
-from brimful.feed.rows import RowSupply
+from brimful.feed.rows import RowLoader
 from brimful.feed.stats import Stats
-from brimful.sizes import parse_bytes, readable
+from brimful.memory import format_bytes, parse_bytes
 from tests.trees import Tree
 
 
@@ -59,7 +59,7 @@ def test_the_budget_is_kept_by_construction(tree: Tree, memory: str | int) -> No
 def test_readable_rounds_up() -> None:
     """What is printed as the least is never less than it."""
     for n in (1, 999, 1001, 61_230_001, 10**9 + 1):
-        assert parse_bytes(readable(n)) >= n
+        assert parse_bytes(format_bytes(n)) >= n
 
 
 class Counting:
@@ -89,7 +89,7 @@ def test_read_ahead_is_bounded(make_tree: Callable[..., Tree], monkeypatch: pyte
         next(batches)
         counting.now -= 1
         threading.Event().wait(0.005)
-    assert isinstance(feed.supply, RowSupply)
+    assert isinstance(feed.supply, RowLoader)
     assert counting.most <= feed.supply.budget.blocks * feed.supply.budget.block_rows
     batches.close()  # type: ignore[attr-defined]
 

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import brimful as bf
-from brimful.sources import files
-from brimful.sources.files import read_files
+from brimful.sources import read_files as files
+from brimful.sources.read_files import read_files
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at /proc and the page cache")
 

@@ -8,7 +8,7 @@ import pytest
 
 import brimful as bf
 from brimful.feed.feed import Feed
-from brimful.feed.rows import RowSupply
+from brimful.feed.rows import RowLoader
 from brimful.schema import Field
 from brimful.source import Source
 from tests.trees import Tree
@@ -319,7 +319,7 @@ def test_one_hot_on_request(tree: Tree) -> None:
     table.write_text(table.read_text().replace(",4\n", ",5000\n"))  # 5,001 outputs
     many = bf.scan(tree.path)
     wide = Feed(many._reader, many._view, 5, memory="1MB", one_hot=True)
-    assert isinstance(wide.supply, RowSupply)
+    assert isinstance(wide.supply, RowLoader)
     rows = wide.supply.budget.blocks * wide.supply.budget.block_rows + 2 * 5
     assert rows * wide.schema.nbytes <= 10**6
     with pytest.raises(bf.ArgumentError, match="one_hot"):

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from brimful.samples import Reader
 from brimful.source import scan
-from brimful.sources.base import Reader
 from brimful.store.reader import StoreReader
 from tests.contracts import ReaderContract
 from tests.faults.stores import pack_small, small_tree

@@ -110,7 +110,7 @@ def test_a_path_that_is_too_long_is_not_there() -> None:
 
 def test_an_empty_folder_is_refused_without_getdents(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the C library cannot list folders, Python does."""
-    monkeypatch.setattr("brimful.sources.entries._getdents64", None)
+    monkeypatch.setattr("brimful.sources._getdents._getdents64", None)
     with pytest.raises(bf.SourceNotFoundError, match="it is empty"):
         bf.scan(tmp_path)
 

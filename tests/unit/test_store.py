@@ -15,7 +15,7 @@ from xxhash import xxh3_64_hexdigest
 
 import brimful as bf
 from brimful.cli.main import main
-from brimful.store.narrowing import RULES
+from brimful.store.codecs.narrow import RULES
 from tests.faults.stores import pack_small, small_tree
 from tests.trees import Tree, write_tree
 

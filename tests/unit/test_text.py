@@ -1,11 +1,11 @@
-"""Numbers in text: every layout that is found, and every fault that is named."""
+"""Numbers in text: every dialect that is found, and every fault that is named."""
 
 import numpy as np
 import pytest
 
-from brimful.sources.layout import Layout, TextError
-from brimful.sources.text import detect, parse, parse_one
-from brimful.sources.texts import Texts
+from brimful.sources.text.contents import FileContents
+from brimful.sources.text.dialect import Dialect, TextError
+from brimful.sources.text.parse import detect, parse, parse_one
 
 
 @pytest.mark.parametrize(
@@ -27,9 +27,9 @@ from brimful.sources.texts import Texts
 )
 def test_layouts_are_found(text: bytes) -> None:
     """Blank, runs of blanks, tab, comma, semicolon; any line end, byte order mark, last line open or not."""
-    layout = detect(text)
-    assert (layout.rows, layout.columns) == (2, 3)
-    for values in (parse(Texts.of([text]), layout, "float32")[0], parse_one(text, layout)):
+    dialect = detect(text)
+    assert (dialect.rows, dialect.columns) == (2, 3)
+    for values in (parse(FileContents.of([text]), dialect, "float32")[0], parse_one(text, dialect)):
         assert values.tolist() == [1, 2, 3, 4, 5, 6]
 
 
@@ -43,10 +43,12 @@ def test_shape_is_that_of_loadtxt(text: bytes, shape: tuple[int, ...]) -> None:
 
 def test_files_of_other_dialects_are_parsed_among_the_usual() -> None:
     """One file with carriage returns, one padded, one with a mark: the same numbers."""
-    layout = Layout(b" ", 2, 2)
+    dialect = Dialect(b" ", 2, 2)
     texts = [b"1 2\n3 4\n", b"1 2\r\n3 4\r\n", b" 1  2\n3 4", b"\xef\xbb\xbf1 2\n\n3 4\n", b"1 2\r3 4"]
-    assert parse(Texts.of(texts), layout, "float64").tolist() == [[1, 2, 3, 4]] * 5
-    assert parse(Texts.of([b"1 ,2 \n3 ,4 \n"]), Layout(b",", 2, 2), "float64").tolist() == [[1, 2, 3, 4]]
+    assert parse(FileContents.of(texts), dialect, "float64").tolist() == [[1, 2, 3, 4]] * 5
+    assert parse(FileContents.of([b"1 ,2 \n3 ,4 \n"]), Dialect(b",", 2, 2), "float64").tolist() == [
+        [1, 2, 3, 4]
+    ]
 
 
 @pytest.mark.parametrize(
@@ -70,19 +72,19 @@ def test_files_of_other_dialects_are_parsed_among_the_usual() -> None:
 )
 def test_faults_are_named_with_their_place(text: bytes, kind: str, line: int, column: int) -> None:
     """What is wrong, in which line, at which value; and it is never parsed in one go either."""
-    layout = Layout(b" ", 2, 2)
+    dialect = Dialect(b" ", 2, 2)
     with pytest.raises(TextError) as caught:
-        parse_one(text, layout, "float32")
+        parse_one(text, dialect, "float32")
     assert (caught.value.kind, caught.value.line, caught.value.column) == (kind, line, column)
     with pytest.raises(TextError):
-        parse(Texts.of([b"1 2\n3 4\n", text, b"5 6\n7 8\n"]), layout, "float32")
+        parse(FileContents.of([b"1 2\n3 4\n", text, b"5 6\n7 8\n"]), dialect, "float32")
 
 
 @pytest.mark.parametrize(("text", "column"), [(b"1,,3\n", 2), (b"1,2,\n", 3)])
 def test_an_empty_cell_is_a_fault(text: bytes, column: int) -> None:
     """A missing value is never skipped."""
     with pytest.raises(TextError, match="empty cell") as caught:
-        parse_one(text, Layout(b",", 1, 3))
+        parse_one(text, Dialect(b",", 1, 3))
     assert caught.value.column == column
 
 
@@ -98,8 +100,8 @@ def test_surpluses_do_not_cancel_out(columns: int) -> None:
     """What one file or line has too much does not make up for what another lacks."""
     line = b",".join(b"%d" % number for number in range(columns)) + b"\n"
     longer, shorter = b"7," + line, line.split(b",", 1)[1]
-    layout = Layout(b",", 2, columns)
+    dialect = Dialect(b",", 2, columns)
     for texts in ([line * 3, line], [longer + shorter, line * 2], [longer + line, shorter + line]):
         with pytest.raises(TextError):
-            parse(Texts.of(texts), layout, "float32")
-    assert np.array_equal(parse(Texts.of([line * 2]), layout, "float64")[0], [*range(columns)] * 2)
+            parse(FileContents.of(texts), dialect, "float32")
+    assert np.array_equal(parse(FileContents.of([line * 2]), dialect, "float64")[0], [*range(columns)] * 2)

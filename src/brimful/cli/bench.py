@@ -9,12 +9,12 @@ from brimful.cli.console import Screen, screen_options
 from brimful.cli.train import TrainingPlan, start_keras
 from brimful.dataset import Dataset
 from brimful.dataset import open as open_store
-from brimful.feed.speed import ROUNDS, Speed
-from brimful.sizes import readable
+from brimful.feed.benchmark import ROUNDS, Speed
+from brimful.memory import format_bytes
 
 if TYPE_CHECKING:
+    from brimful.training.benchmark import ModelSpeed
     from brimful.training.models import BuildModel
-    from brimful.training.speed import ModelSpeed
 
 WAIT = 0.02  # of a model's time: what is below is not worth a change
 
@@ -91,9 +91,9 @@ def _of_model(
     data: Dataset, plan: TrainingPlan, build: "BuildModel", seconds: float, screen: Screen
 ) -> "ModelSpeed":
     """Measure the model."""
+    from brimful.training.benchmark import measure_model
+    from brimful.training.loop import check_trainable
     from brimful.training.models import build_model, compile_for
-    from brimful.training.speed import measure_model
-    from brimful.training.train import check_trainable
 
     check_trainable(data.name, data.schema)
     model = build_model(build, data.schema)
@@ -124,4 +124,4 @@ def _limit(speed: Speed, stage: str) -> str:
     """What a stage is, and what to change."""
     if speed.is_resident:
         return LIMITS[stage]
-    return f"{LIMITS[stage]}, or keep all of it in memory, --memory {readable(speed.memory_for_all)}"
+    return f"{LIMITS[stage]}, or keep all of it in memory, --memory {format_bytes(speed.memory_for_all)}"

@@ -22,8 +22,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from brimful.sources.base import Finding
-from brimful.training.report import EpochReport, LineObserver
+from brimful.samples import Finding
+from brimful.training.events import EpochReport, LineObserver
 
 LINE_EVERY = 10.0  # seconds between lines of progress where there is no terminal
 

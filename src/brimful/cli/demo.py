@@ -7,12 +7,12 @@ import click
 from xxhash import xxh3_64_hexdigest
 
 from brimful.cli.console import Screen, screen_options
-from brimful.cli.data import say_source
-from brimful.cli.digits import Images, embedded, mnist
-from brimful.cli.story import STORY, STORY_TOLD, WHY, StoryFigures, disk_bytes, write_tree
+from brimful.cli.options import say_source
 from brimful.cli.train import TrainingPlan, packed, run_training, start_keras, store_beside
+from brimful.demo.digits import Images, embedded, mnist
+from brimful.demo.story import STORY, STORY_TOLD, WHY, StoryFigures, disk_bytes, write_tree
 from brimful.source import scan
-from brimful.training.report import EpochReport
+from brimful.training.events import EpochReport
 
 
 @click.command()

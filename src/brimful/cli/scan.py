@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from brimful.cli.console import Screen, screen_options
-from brimful.cli.data import data_options, scan_data
+from brimful.cli.options import data_options, scan_data
 from brimful.sources.audit import Audit
 
 CLASSES_SHOWN = 20

@@ -6,13 +6,13 @@ from typing import Any
 import click
 
 from brimful.cli.console import Screen, screen_options
-from brimful.cli.data import data_options, say_source, scan_data
+from brimful.cli.options import data_options, say_source, scan_data
 from brimful.dataset import Dataset
 from brimful.dataset import open as open_store
 from brimful.schema import to_json
 from brimful.source import Source
-from brimful.store.packing import Packed
-from brimful.store.plan import free_bytes
+from brimful.store.estimate import free_bytes
+from brimful.store.pack import Packed
 from brimful.store.verify import verify
 
 DAMAGED = 1  # exit code

@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from brimful.cli.console import Screen, screen_options
-from brimful.cli.data import DATA_OPTIONS, data_options, is_store, refuse_for_store, say_source, scan_data
+from brimful.cli.options import DATA_OPTIONS, data_options, is_store, refuse_for_store, say_source, scan_data
 from brimful.cli.store import pack_source
+from brimful.collection import Collection
 from brimful.dataset import Dataset
 from brimful.dataset import open as open_store
 from brimful.errors import OtherStoreError, StoreError
-from brimful.sample_set import SampleSet
-from brimful.sizes import parse_bytes
+from brimful.memory import parse_bytes
+from brimful.samples import Fault
 from brimful.source import Source
-from brimful.sources.base import Fault
 from brimful.training.backend import choose_backend, seed_everything, starting_tensorflow
-from brimful.training.report import EpochReport
+from brimful.training.events import EpochReport
 from brimful.training.run import check_free
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def store_beside(data: str | Path) -> Path:
 
 def packed(source: Source, store: Path, plan: TrainingPlan, screen: Screen) -> Dataset:
     """The store of a source: as it is if it fits, or else packed now."""
-    from brimful.training.train import check_trainable
+    from brimful.training.loop import check_trainable
 
     check_trainable(source.name, source.schema)  # what cannot be is said before hours of packing
     _sides(source, plan)
@@ -203,9 +203,9 @@ def run_training(
     training, test = _sides(samples, plan)
     _say_plan(training, test, plan, screen)
 
+    from brimful.training.loop import check_trainable
+    from brimful.training.loop import train as train_model
     from brimful.training.models import build_model
-    from brimful.training.train import check_trainable
-    from brimful.training.train import train as train_model
 
     batches = training.batches(plan.batch_size, seed=plan.seed, memory=plan.memory)
     validation = test.batches(plan.batch_size, shuffle=False, memory=plan.memory) if test else None
@@ -281,14 +281,14 @@ def _figure(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
-def _sides(samples: SampleSet, plan: TrainingPlan) -> tuple[SampleSet, SampleSet | None]:
+def _sides(samples: Collection, plan: TrainingPlan) -> tuple[Collection, Collection | None]:
     if not plan.test:
         return samples, None
     training, test = samples.split(test=plan.test, group=plan.group, split_seed=plan.split_seed)
     return training, test
 
 
-def _say_plan(training: SampleSet, test: SampleSet | None, plan: TrainingPlan, screen: Screen) -> None:
+def _say_plan(training: Collection, test: Collection | None, plan: TrainingPlan, screen: Screen) -> None:
     grouped = f", by group {plan.group}" if plan.group else ""
     share = (
         f", {len(test):,} to test on ({len(test) / (len(training) + len(test)):.1%}{grouped})" if test else ""

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from brimful.errors import MemoryBudgetError
-from brimful.read_ahead import reading_threads
+from brimful.memory import format_bytes, parse_bytes
+from brimful.prefetch import reading_threads
+from brimful.samples import Reader
 from brimful.schema import Schema
-from brimful.sizes import parse_bytes, readable
-from brimful.sources.base import Reader
 
 AHEAD = 3  # batches that are finished ahead
 BLOCK_ROWS = 512  # samples that a thread reads at a time, several native calls long
@@ -64,5 +64,5 @@ def divide(
     least = batches + 3 * (reader.working_bytes(1) + more)
     raise MemoryBudgetError(
         f"memory={memory!r} is too small for batches of {batch_size:,} samples of {schema.nbytes:,} bytes.",
-        f"Give at least memory={readable(least)!r}, or a smaller batch_size.",
+        f"Give at least memory={format_bytes(least)!r}, or a smaller batch_size.",
     )

@@ -4,9 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from brimful.feed.supply import Block
+from brimful.feed.loader import Block
+from brimful.samples import Samples
 from brimful.schema import Schema
-from brimful.sources.base import Samples
 
 
 class Cutter:

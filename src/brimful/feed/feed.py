@@ -6,23 +6,22 @@ from collections.abc import Iterator, Mapping
 from math import ceil
 from typing import Any
 
-from brimful.arguments import whole
 from brimful.errors import ArgumentError, StateError
 from brimful.feed.budget import divide
-from brimful.feed.finish import Finishing, Last, Transform
-from brimful.feed.kind import Kind
+from brimful.feed.decode import Kind
+from brimful.feed.loader import Block, EpochIterator, Loader
 from brimful.feed.loading import place_bytes
-from brimful.feed.rows import RowSupply
+from brimful.feed.postprocess import Last, Postprocessor, Transform
+from brimful.feed.rows import RowLoader
 from brimful.feed.stats import Stats
-from brimful.feed.supply import Block, Pass, Supply
-from brimful.feed.system import memory_limit
 from brimful.feed.window_budget import divide_windows
-from brimful.feed.windows import WindowSupply
+from brimful.feed.windows import WindowLoader
+from brimful.memory import memory_limit, parse_bytes
+from brimful.options import check_int
 from brimful.order.epochs import Order
 from brimful.order.view import View
-from brimful.sizes import parse_bytes
-from brimful.sources.base import Reader
-from brimful.store.chunk_files import io_bytes
+from brimful.samples import Reader
+from brimful.store.chunk_reader import io_bytes
 from brimful.store.reader import StoreReader
 
 Batch = tuple[Any, ...]
@@ -72,7 +71,7 @@ class Feed:
         include_keys: bool = False,
         transform: Transform | None = None,
     ) -> None:
-        batch_size = whole("batch_size", batch_size, 1)
+        batch_size = check_int("batch_size", batch_size, 1)
         if last not in ("short", "drop", "pad"):
             raise ArgumentError(f"Expected `last` as 'short', 'drop' or 'pad'. Received: last={last!r}")
         if last == "drop" and len(view) < batch_size:
@@ -80,8 +79,8 @@ class Feed:
                 f"last='drop' would drop everything: batch_size={batch_size:,}, "
                 f"but there are {len(view):,} samples."
             )
-        seed = whole("seed", seed, 0, 2**32 - 1)
-        finishing = Finishing(
+        seed = check_int("seed", seed, 0, 2**32 - 1)
+        finishing = Postprocessor(
             reader.schema,
             batch_size,
             seed=seed,
@@ -97,7 +96,7 @@ class Feed:
         self.include_keys = include_keys
         self.last = last
         total, keys = parse_bytes(memory), include_keys
-        self.supply: Supply = (
+        self.supply: Loader = (
             _windows(reader, view, batch_size, finishing, total, seed, shuffle=shuffle, keys=keys)
             if isinstance(reader, StoreReader)
             else _rows(reader, view, batch_size, finishing, total, seed, shuffle=shuffle, keys=keys)
@@ -106,7 +105,7 @@ class Feed:
         self.samples_an_epoch = self._stop(0)
         self._position: Position = (0, 0)
         self._resumed = False
-        self._pass: Pass | None = None
+        self._pass: EpochIterator | None = None
         self._beginning = threading.Lock()
         self.stats = self._fresh_stats(0)
 
@@ -211,31 +210,31 @@ def _rows(
     reader: Reader,
     view: View,
     batch_size: int,
-    finishing: Finishing,
+    finishing: Postprocessor,
     memory: int,
     seed: int,
     *,
     shuffle: bool,
     keys: bool,
-) -> RowSupply:
+) -> RowLoader:
     """Batches from raw data."""
     n, finishes = len(view), finishing.is_worth_a_thread
     budget = divide(memory, reader, finishing.schema, batch_size, n, finishes=finishes)
     order = Order(len(view), seed=seed, shuffle=shuffle)
-    return RowSupply(reader, view, order, batch_size, budget, with_keys=keys, finish=finishing)
+    return RowLoader(reader, view, order, batch_size, budget, with_keys=keys, finish=finishing)
 
 
 def _windows(
     reader: StoreReader,
     view: View,
     batch_size: int,
-    finishing: Finishing,
+    finishing: Postprocessor,
     memory: int,
     seed: int,
     *,
     shuffle: bool,
     keys: bool,
-) -> WindowSupply:
+) -> WindowLoader:
     """Batches from a store; refused where it is not any more what it was when it was opened."""
     for shard in reader.manifest.shards:
         reader.check_size(shard)
@@ -256,6 +255,6 @@ def _windows(
     )
     order = Order(len(view), seed=seed, shuffle=shuffle, bounds=bounds, window=budget.window)
     direct = len(chunks) * budget.slot_bytes > memory_limit() // CACHED_SHARE
-    return WindowSupply(
+    return WindowLoader(
         reader, view, order, chunks, batch_size, budget, direct=direct, with_keys=keys, finish=finishing
     )

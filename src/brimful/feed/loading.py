@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from brimful.feed.kind import Kind
-from brimful.feed.slab import Slab
+from brimful.feed.chunk_cache import ChunkCache
+from brimful.feed.decode import Kind
 from brimful.order.epochs import Window
 from brimful.order.view import View
 from brimful.store.reader import StoreReader
@@ -61,7 +61,7 @@ class Loading:
         view: View,
         window: Window,
         chunks: NDArray[np.int64],
-        slab: Slab,
+        slab: ChunkCache,
         slots: NDArray[np.int64],
         kinds: Sequence[Kind],
         kind_of: NDArray[np.uint16],

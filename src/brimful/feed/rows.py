@@ -1,6 +1,6 @@
-"""RowSupply: batches from a reader of single samples, of raw files as a rule.
+"""RowLoader: batches from a reader of single samples, of raw files as a rule.
 
-order.rows ──► blocks of rows ──► ReadAhead: threads that read and parse ──► batches, cut from the
+order.rows ──► blocks of rows ──► Prefetch: threads that read and parse ──► batches, cut from the
 (integers)     (a few hundred)    (a bounded number at a time, in order)     blocks into new arrays
 """
 
@@ -18,14 +18,14 @@ from xxhash import xxh3_64_hexdigest
 from brimful.errors import StateError
 from brimful.feed.budget import Budget
 from brimful.feed.cutter import Cutter
-from brimful.feed.supply import STAGES, Block, Finish
+from brimful.feed.loader import STAGES, Block, Finish
 from brimful.order.epochs import Order
 from brimful.order.view import View
-from brimful.read_ahead import ReadAhead
-from brimful.sources.base import Reader
+from brimful.prefetch import Prefetch
+from brimful.samples import Reader
 
 
-class RowSupply:
+class RowLoader:
     """Batches from a reader, each row read by itself, so that every order is an exact permutation.
 
     Args:
@@ -59,9 +59,9 @@ class RowSupply:
         self.busy = dict.fromkeys(STAGES, 0.0)
         self._lock = threading.Lock()
 
-    def begin(self, epoch: int, start: int, stop: int) -> "RowPass":
+    def begin(self, epoch: int, start: int, stop: int) -> "RowIterator":
         """The batches of the rows at some positions of an epoch."""
-        return RowPass(self, epoch, start, stop)
+        return RowIterator(self, epoch, start, stop)
 
     def read(self, rows: NDArray[np.int64]) -> Block:
         """Read a block: the samples at some positions of the view. Done in threads."""
@@ -104,7 +104,7 @@ class RowSupply:
         return xxh3_64_hexdigest(np.ascontiguousarray(self.reader.hashes[self.view.index]).data)
 
 
-class RowPass:
+class RowIterator:
     """A pass over some positions of an epoch.
 
     Args:
@@ -114,13 +114,13 @@ class RowPass:
         stop: Position behind the last.
     """
 
-    def __init__(self, supply: RowSupply, epoch: int, start: int, stop: int) -> None:
+    def __init__(self, supply: RowLoader, epoch: int, start: int, stop: int) -> None:
         self._supply = supply
         self._span = epoch, start, stop
         budget = supply.budget
-        self._blocks = ReadAhead(supply.read, self._rows(), threads=budget.threads, depth=budget.blocks)
+        self._blocks = Prefetch(supply.read, self._rows(), threads=budget.threads, depth=budget.blocks)
         self._finished = (
-            ReadAhead(self._finish, self._cut(), threads=budget.ahead - 1, depth=budget.ahead)
+            Prefetch(self._finish, self._cut(), threads=budget.ahead - 1, depth=budget.ahead)
             if budget.ahead
             else None
         )

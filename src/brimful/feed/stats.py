@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from brimful.feed.supply import STAGES
+from brimful.feed.loader import STAGES
 
 FOLDED = 64  # batches whose rows are noted together: each note costs more than its rows
 MOST_BYTES = 1 << 24  # for a byte a row

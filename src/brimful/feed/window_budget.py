@@ -8,9 +8,9 @@ batch size and the machine, for the order depends on it.
 from dataclasses import dataclass, replace
 
 from brimful.errors import MemoryBudgetError
+from brimful.memory import format_bytes
 from brimful.order.epochs import DRAWN_BYTES
-from brimful.read_ahead import busy_threads
-from brimful.sizes import readable
+from brimful.prefetch import busy_threads
 
 SIXTEENTHS = 3  # of the memory, for batches
 READERS = 3  # chunks that are read at a time: more brings nothing, on any disk tried
@@ -138,8 +138,8 @@ def divide_windows(
     if max(for_batches, for_chunks) > memory:
         smaller = ", or a smaller batch_size." if for_batches > for_chunks else "."
         raise MemoryBudgetError(
-            f"memory={readable(memory)!r} is too small for chunks of {slot_bytes:,} bytes and batches of "
+            f"memory={format_bytes(memory)!r} is too small for chunks of {slot_bytes:,} bytes and batches of "
             f"{batch_bytes:,} bytes.",
-            f"Give at least memory={readable(max(for_batches, for_chunks))!r}{smaller}",
+            f"Give at least memory={format_bytes(max(for_batches, for_chunks))!r}{smaller}",
         )
     return budget

@@ -1,4 +1,4 @@
-"""WindowSupply: batches from a store, a window of its chunks at a time.
+"""WindowLoader: batches from a store, a window of its chunks at a time.
 
 order ──► windows of chunks ──► threads that read and check chunks ──► slab: this window and the next
                                                                             │
@@ -22,19 +22,19 @@ from numpy.typing import NDArray
 from xxhash import xxh3_64_hexdigest
 
 from brimful.errors import MemoryBudgetError
-from brimful.feed.kind import Kind, decode_mixed
+from brimful.feed.buffers import BufferPool
+from brimful.feed.chunk_cache import ChunkCache
+from brimful.feed.decode import Kind, decode_mixed
+from brimful.feed.loader import STAGES, Block, Finish
 from brimful.feed.loading import Places
-from brimful.feed.recycler import Recycler
-from brimful.feed.slab import Slab
-from brimful.feed.supply import STAGES, Block, Finish
+from brimful.feed.prefetcher import WindowPrefetcher
 from brimful.feed.window_budget import WindowBudget
-from brimful.feed.window_reads import WindowReads
+from brimful.memory import format_bytes
 from brimful.order.epochs import Epoch, Order, Window
 from brimful.order.view import View
-from brimful.read_ahead import ReadAhead
-from brimful.sizes import readable
-from brimful.sources.base import Samples
-from brimful.store.chunk_files import ChunkFiles
+from brimful.prefetch import Prefetch
+from brimful.samples import Samples
+from brimful.store.chunk_reader import ChunkFiles
 from brimful.store.reader import StoreReader
 
 
@@ -45,7 +45,7 @@ class Span(NamedTuple):
     stop: int
 
 
-class WindowSupply:
+class WindowLoader:
     """Batches from a store.
 
     Args:
@@ -88,14 +88,14 @@ class WindowSupply:
         self.kinds = [Kind(reader.manifest.layout, rules) for rules in self._rules]
         n = min(budget.group * batch_size, order.n)
         self._memory = [
-            Recycler((n, *field.shape), field.dtype, budget.groups) for field in reader.schema.fields
+            BufferPool((n, *field.shape), field.dtype, budget.groups) for field in reader.schema.fields
         ]
         self.files = ChunkFiles(reader, direct=direct, clock=self.count)
 
     @cached_property
-    def slab(self) -> Slab:
+    def slab(self) -> ChunkCache:
         """The memory for chunks; there from the first pass on, so that what fits is read once."""
-        return Slab(self.budget.slots, self.budget.slot_bytes, len(self.chunks))
+        return ChunkCache(self.budget.slots, self.budget.slot_bytes, len(self.chunks))
 
     def kind_of(self, chunks: NDArray[np.int64]) -> NDArray[np.uint16]:
         """The number of the way in which each of some chunks is kept."""
@@ -135,9 +135,9 @@ class WindowSupply:
         else:
             decode_mixed(self.kinds, places.kinds, self.slab, places.slab, outs)
 
-    def begin(self, epoch: int, start: int, stop: int) -> "WindowPass":
+    def begin(self, epoch: int, start: int, stop: int) -> "WindowIterator":
         """The batches of the rows at some positions of an epoch."""
-        return WindowPass(self, epoch, start, stop)
+        return WindowIterator(self, epoch, start, stop)
 
     def identity(self) -> dict[str, Any]:
         """The store, its rows, and how many chunks are mixed."""
@@ -165,8 +165,8 @@ class WindowSupply:
         if needed > self.budget.memory:
             raise MemoryBudgetError(
                 f"This position was saved with windows of {window:,} chunks, for which "
-                f"memory={readable(self.budget.memory)!r} is too small.",
-                f"Give at least memory={readable(needed)!r}.",
+                f"memory={format_bytes(self.budget.memory)!r} is too small.",
+                f"Give at least memory={format_bytes(needed)!r}.",
             )
         self.order.window = min(window, self.order.pieces)
         self._ahead = None  # it was made for windows of another size
@@ -177,7 +177,7 @@ class WindowSupply:
             self.busy[stage] += seconds
 
 
-class WindowPass:
+class WindowIterator:
     """A pass over some positions of an epoch.
 
     Args:
@@ -187,13 +187,13 @@ class WindowPass:
         stop: Position behind the last.
     """
 
-    def __init__(self, supply: WindowSupply, epoch: int, start: int, stop: int) -> None:
+    def __init__(self, supply: WindowLoader, epoch: int, start: int, stop: int) -> None:
         self._supply = supply
         self._number, self._start, self._stop = epoch, start, stop
         self._position = start
         self._at_hand: Iterator[Block] = iter([])
-        self._reads = WindowReads(supply, epoch, start, stop)
-        self._groups = ReadAhead(
+        self._reads = WindowPrefetcher(supply, epoch, start, stop)
+        self._groups = Prefetch(
             self._made,
             self._spans(),
             threads=supply.budget.threads,

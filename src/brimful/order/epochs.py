@@ -17,7 +17,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from brimful.arguments import whole
+from brimful.options import check_int
 
 ROWS, PIECES = 1, 2  # what is permuted
 MANY = 1 << 20  # rows whose order takes long enough to make that their beginning is made first
@@ -235,7 +235,7 @@ class Order:
         window: int | None = None,
     ) -> None:
         self.n = n
-        self.seed = whole("seed", seed, 0, 2**32 - 1)
+        self.seed = check_int("seed", seed, 0, 2**32 - 1)
         self.shuffle = shuffle
         self.bounds = np.array([0, n]) if bounds is None else bounds
         self.pieces = len(self.bounds) - 1

@@ -5,6 +5,6 @@ labels    a table     -> a label for every row, joined by key
 text      bytes       -> numbers, many files in one native call
 files     paths       -> bytes, read ahead
 csv_tree  all of these -> a Reader
-scan      a folder    -> its CsvTree
+scan      a folder    -> its TextFolder
 indexable an object with `len` and `[i]` -> a Reader
 """

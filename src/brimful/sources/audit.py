@@ -11,17 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brimful.errors import LabelError, SourceError
-from brimful.read_ahead import ReadAhead, reading_threads
+from brimful.prefetch import Prefetch, reading_threads
+from brimful.samples import EXAMPLES, FINGERPRINT, Fault, Finding, Progress
 from brimful.schema import Schema, to_json
-from brimful.sources.audit_cache import AuditCache, Looks
-from brimful.sources.base import (
-    EXAMPLES,
-    FINGERPRINT,
-    Fault,
-    Finding,
-    Progress,
-    SourceReader,
-)
+from brimful.sources.audit_cache import AuditCache, Observations
+from brimful.sources.base import SourceReader
 
 BLOCK_ROWS = 256  # few, since a block with a fault is read again in parts
 BLOCK_BYTES = 64_000_000  # what reading a block may take, unless a single sample takes more
@@ -140,34 +134,34 @@ def audit(
         estimate: Finds out what packing takes a sample, `bytes` and `seconds`; called unless that is known.
     """
     began, clock = time.time(), time.perf_counter()
-    looks = Looks.none(len(rows))
+    seen = Observations.none(len(rows))
     cache = AuditCache(reader) if cached else None
-    known = cache.recall(rows, looks) if cache else np.zeros(len(rows), bool)
-    for done in _read_all(reader, rows, np.flatnonzero(~known), looks):
+    known = cache.recall(rows, seen) if cache else np.zeros(len(rows), bool)
+    for done in _read_all(reader, rows, np.flatnonzero(~known), seen):
         if progress:
             progress(done)
-    if not looks.packing:
-        looks.packing.update(estimate())
+    if not seen.packing:
+        seen.packing.update(estimate())
     if cache and len(rows) == len(reader) and not known.all():
-        cache.keep(looks, began)
-    return summed(reader, rows, looks, time.perf_counter() - clock)
+        cache.keep(seen, began)
+    return summed(reader, rows, seen, time.perf_counter() - clock)
 
 
-def summed(reader: SourceReader, rows: NDArray[np.int64], looks: Looks, seconds: float) -> Audit:
+def summed(reader: SourceReader, rows: NDArray[np.int64], seen: Observations, seconds: float) -> Audit:
     """The audit of samples that were all looked at.
 
     Args:
         reader: The source.
         rows: The samples.
-        looks: What was seen of each.
+        seen: What was seen of each.
         seconds: How long that took.
     """
-    unreadable = _faults(reader, rows, looks.kinds, looks.messages)
+    unreadable = _faults(reader, rows, seen.kinds, seen.messages)
     unlabelled = reader.label_faults(rows)
     labels = {at: f"its label: {kind.replace('_', ' ')}" for at, kind in unlabelled.items()}
-    faults = _faults(reader, rows, {**unlabelled, **looks.kinds}, {**labels, **looks.messages})
+    faults = _faults(reader, rows, {**unlabelled, **seen.kinds}, {**labels, **seen.messages})
     counts = reader.class_counts(rows)
-    well = ~np.isnan(looks.low)
+    well = ~np.isnan(seen.low)
     return Audit(
         reader.name,
         len(rows),
@@ -175,12 +169,12 @@ def summed(reader: SourceReader, rows: NDArray[np.int64], looks: Looks, seconds:
         merged((*reader.findings, *_counted(unreadable), *_one_class(counts))),
         faults,
         counts,
-        (float(looks.low[well].min()), float(looks.high[well].max())) if well.any() else None,
-        int(looks.prints[:, 0].clip(min=0).sum()) if reader.has_files else None,
+        (float(seen.low[well].min()), float(seen.high[well].max())) if well.any() else None,
+        int(seen.prints[:, 0].clip(min=0).sum()) if reader.has_files else None,
         seconds,
         complete=True,
-        packed_bytes=int(len(rows) * looks.packing["bytes"]) if looks.packing else None,
-        packing_seconds=len(rows) * looks.packing["seconds"] if looks.packing else None,
+        packed_bytes=int(len(rows) * seen.packing["bytes"]) if seen.packing else None,
+        packing_seconds=len(rows) * seen.packing["seconds"] if seen.packing else None,
     )
 
 
@@ -193,9 +187,9 @@ def glance(reader: SourceReader, rows: NDArray[np.int64]) -> Audit:
 
 def findings_in(reader: SourceReader, rows: NDArray[np.int64]) -> tuple[Finding, ...]:
     """What is wrong with the inputs of a few samples, read in this thread."""
-    looks = Looks.none(len(rows))
-    _look_at(reader, rows, looks, np.arange(len(rows)))
-    return tuple(_counted(_faults(reader, rows, looks.kinds, looks.messages)))
+    seen = Observations.none(len(rows))
+    _look_at(reader, rows, seen, np.arange(len(rows)))
+    return tuple(_counted(_faults(reader, rows, seen.kinds, seen.messages)))
 
 
 def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -213,7 +207,7 @@ def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def _read_all(
-    reader: SourceReader, rows: NDArray[np.int64], unread: NDArray[np.int64], looks: Looks
+    reader: SourceReader, rows: NDArray[np.int64], unread: NDArray[np.int64], seen: Observations
 ) -> Iterator[int]:
     """Look at the samples at some positions of rows, in threads; gives how many are done with."""
     size = BLOCK_ROWS
@@ -222,26 +216,26 @@ def _read_all(
     blocks = (unread[start : start + size] for start in range(0, len(unread), size))
     done = len(rows) - len(unread)
     yield done
-    look, threads = partial(_look_at, reader, rows, looks), reading_threads()
-    with ReadAhead(look, blocks, threads=threads, depth=2 * threads + 1) as counts:
+    look, threads = partial(_look_at, reader, rows, seen), reading_threads()
+    with Prefetch(look, blocks, threads=threads, depth=2 * threads + 1) as counts:
         for count in counts:
             done += count
             yield done
 
 
-def _look_at(reader: SourceReader, rows: NDArray[np.int64], looks: Looks, at: NDArray[np.int64]) -> int:
+def _look_at(reader: SourceReader, rows: NDArray[np.int64], seen: Observations, at: NDArray[np.int64]) -> int:
     """Read the samples at some positions of rows; where that fails, one half and then the other."""
     try:
         prints = np.full((len(at), len(FINGERPRINT)), -1)
         samples = reader.read(rows[at], targets=False, prints=prints)
     except SourceError as error:
         if len(at) == 1:
-            looks.prints[at] = reader.fingerprints(rows[at])
-            looks.kinds[int(at[0])], looks.messages[int(at[0])] = error.kind, error.message
+            seen.prints[at] = reader.fingerprints(rows[at])
+            seen.kinds[int(at[0])], seen.messages[int(at[0])] = error.kind, error.message
             return 1
         middle = len(at) // 2
-        return sum(_look_at(reader, rows, looks, half) for half in (at[:middle], at[middle:]))
-    (looks.low[at], looks.high[at]), looks.prints[at] = samples.ranges, prints
+        return sum(_look_at(reader, rows, seen, half) for half in (at[:middle], at[middle:]))
+    (seen.low[at], seen.high[at]), seen.prints[at] = samples.ranges, prints
     return len(at)
 
 

@@ -29,8 +29,9 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 from xxhash import xxh3_128_digest, xxh3_128_hexdigest
 
-from brimful.sources.base import FINGERPRINT, SourceReader
-from brimful.sources.files import is_settled
+from brimful.samples import FINGERPRINT
+from brimful.sources.base import SourceReader
+from brimful.sources.read_files import is_settled
 
 VERSION = "2"
 PACKING = b"packing"  # in the metadata of the file's schema
@@ -49,7 +50,7 @@ SCHEMA = pa.schema(
 
 
 @dataclass(frozen=True)
-class Looks:
+class Observations:
     """What was seen of samples, one entry for each.
 
     Attributes:
@@ -69,7 +70,7 @@ class Looks:
     packing: dict[str, float] = field(default_factory=dict)
 
     @classmethod
-    def none(cls, n: int) -> "Looks":
+    def none(cls, n: int) -> "Observations":
         """Nothing seen yet of n samples."""
         prints = np.full((n, len(FINGERPRINT)), -1)
         return cls(prints, np.full(n, np.nan), np.full(n, np.nan), {}, {})
@@ -87,7 +88,7 @@ class AuditCache:
         self._reader = reader
         self._path = user_cache_path("brimful") / "audits" / f"{name}.arrow"
 
-    def recall(self, rows: NDArray[np.int64], looks: Looks) -> NDArray[np.bool_]:
+    def recall(self, rows: NDArray[np.int64], looks: Observations) -> NDArray[np.bool_]:
         """Fill in what is known of some rows, which ascend.
 
         Returns:
@@ -116,7 +117,7 @@ class AuditCache:
             looks.messages[int(found[faulty])] = part["message"][faulty].as_py()
         return known
 
-    def keep(self, looks: Looks, began: float) -> None:
+    def keep(self, looks: Observations, began: float) -> None:
         """Write down what was seen, for the next time. That it cannot be written is no error.
 
         Args:

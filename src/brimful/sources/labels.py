@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from brimful.errors import LabelError
 from brimful.keys import find_keys
+from brimful.samples import EXAMPLES, Finding
 from brimful.schema import Field
-from brimful.sources.base import EXAMPLES, Finding
 from brimful.sources.label_table import INTEGER, LabelTable
 from brimful.sources.listing import Listing
 from brimful.sources.walk import keys_of

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from brimful.errors import SourceError, SourceNotFoundError
 from brimful.keys import DRAW_SEED, PIECE, hash_keys, row_order
-from brimful.sources.base import Finding, Progress
+from brimful.samples import Finding, Progress
 from brimful.sources.walk import SUFFIX_BYTES, SUFFIXES, keys_of, kind_of, walk
 
 

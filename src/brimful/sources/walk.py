@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from brimful.errors import SourceError, SourceNotFoundError
 from brimful.keys import hash_keys
-from brimful.sources.base import EXAMPLES, Finding, Progress
-from brimful.sources.entries import FILE, FOLDER, OTHER, read_entries
+from brimful.samples import EXAMPLES, Finding, Progress
+from brimful.sources._getdents import FILE, FOLDER, OTHER, read_entries
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
 SUFFIX_ARRAY = pa.array(SUFFIXES, pa.large_binary())

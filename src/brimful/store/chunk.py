@@ -12,9 +12,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from brimful.sources.base import Samples
+from brimful.samples import Samples
+from brimful.store.codecs.narrow import decoded
 from brimful.store.format import Layout, padded
-from brimful.store.narrowing import decoded
 
 
 class Rows(NamedTuple):

@@ -57,7 +57,7 @@ from xxhash import xxh3_128_hexdigest
 
 from brimful.errors import DamagedStoreError, StoreError
 from brimful.schema import NAME, Field, Fields, Schema, to_json
-from brimful.store.narrowing import BY_NAME, RAW
+from brimful.store.codecs.narrow import BY_NAME, RAW
 
 FORMAT = "brimful store"
 VERSION = 1

@@ -3,10 +3,11 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from brimful.sources.base import FINGERPRINT, Progress, SourceReader
-from brimful.sources.files import NO_PRINT
+from brimful.samples import FINGERPRINT, Progress
+from brimful.sources.base import SourceReader
+from brimful.sources.read_files import NO_PRINT
 from brimful.store.format import Shard
-from brimful.store.prints import read_prints, targets_digest
+from brimful.store.provenance import read_prints, targets_digest
 from brimful.store.reader import StoreReader
 from brimful.store.verify import damages
 

@@ -17,11 +17,11 @@ from xxhash import xxh3_64_hexdigest, xxh3_128_hexdigest
 
 from brimful.errors import DamagedStoreError, StoreNotFoundError
 from brimful.keys import HashedKeys, find_keys, hash_keys, row_order
+from brimful.samples import Fault, Samples
 from brimful.schema import Schema
-from brimful.sources.base import Fault, Samples
 from brimful.store.chunk import columns_of, decode_keys
+from brimful.store.codecs.narrow import decoded
 from brimful.store.format import LARGEST_MANIFEST, MANIFEST, PILE_NAME, PROGRESS_NAME, Chunk, Manifest, Shard
-from brimful.store.narrowing import decoded
 
 MEND = "Pack the source again: that mends the store. `brimful verify` lists all that is damaged."
 AGAIN = f"If it was packed again meanwhile, open it again. {MEND}"

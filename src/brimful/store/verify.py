@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from brimful.errors import DamagedStoreError
-from brimful.sources.base import Progress
-from brimful.store.finished import is_whole
+from brimful.samples import Progress
 from brimful.store.format import MANIFEST, Shard
+from brimful.store.journal import is_whole
 from brimful.store.reader import StoreReader
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from brimful.errors import ArgumentError, DependencyError
 from brimful.feed.feed import Batch, Feed
 from brimful.feed.stats import Stats
+from brimful.samples import Samples
 from brimful.schema import Schema
-from brimful.sources.base import Samples
 from brimful.training.backend import choose_backend
 
 choose_backend()

@@ -12,7 +12,7 @@ import keras
 from keras import layers
 
 from brimful.errors import ArgumentError
-from brimful.schema import Schema, each_of
+from brimful.schema import Schema, map_structure
 
 BuildModel = Callable[[Any, Any], Any]
 """`(input_shape, num_classes)` -> a Keras model, compiled or not; dicts where there are several of either."""
@@ -103,8 +103,8 @@ def build_model(build: BuildModel, schema: Schema) -> Any:
     Raises:
         ArgumentError: What it makes is no model.
     """
-    shape = each_of(schema.inputs, lambda field: field.shape)
-    outputs = schema.num_classes or each_of(schema.target, lambda field: field.size) or 0
+    shape = map_structure(schema.inputs, lambda field: field.shape)
+    outputs = schema.num_classes or map_structure(schema.target, lambda field: field.size) or 0
     if build in BUILT_IN.values():
         _refuse_for_built_in(build, schema, outputs)
     model = build(shape, outputs)
@@ -138,7 +138,7 @@ def compile_for(model: Any, schema: Schema) -> None:
     target = schema.target
     if isinstance(target, dict):
         losses = {"int64": "sparse_categorical_crossentropy", "float32": "mean_squared_error"}
-        model.compile(optimizer="adam", loss=each_of(target, lambda field: losses[field.dtype]))
+        model.compile(optimizer="adam", loss=map_structure(target, lambda field: losses[field.dtype]))
     elif target and target.dtype == "int64":
         model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
     elif target and schema.classes:

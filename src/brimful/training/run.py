@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from brimful.errors import RunExistsError, WriteError
-from brimful.sources.base import Fault
-from brimful.training.report import EpochReport
+from brimful.samples import Fault
+from brimful.training.events import EpochReport
 
 CONFIG = "config.json"
 SKIPPED = "skipped.csv"

@@ -1,0 +1,296 @@
+"""Collection: samples with keys, that can be split, selected and fed. What sources and data sets share."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from brimful.errors import ArgumentError, UnknownKeyError
+from brimful.feed.feed import Feed
+from brimful.feed.postprocess import Last, Transform, balanced
+from brimful.keys import HashedKeys, find_keys, hash_keys
+from brimful.options import check_int
+from brimful.order.split import WHOLE, Interval, cut
+from brimful.order.view import View
+from brimful.samples import Reader, Samples
+from brimful.schema import Schema
+
+if TYPE_CHECKING:
+    from brimful.training.batches import Batches
+
+Group = str | Callable[[str], str]
+"""What the group of a key is: a regular expression whose match is the group, or a function."""
+
+PIECE = 65_536  # keys held as Python strings at a time
+
+
+class Collection:
+    """Samples with keys: what a source, a packed data set and their parts have in common.
+
+    `len(samples)` is their number, `samples[i]` one of them: `(x, y)`, `(x,)` without labels,
+    `(x, y, w)` with weights. Samples are in ascending order of a hash of their key, the same on
+    every machine.
+
+    Args:
+        reader: Access to the samples.
+        view: The rows that belong to this part; None for all.
+        within: For each (group, split seed) that this part was split by, the hashes it was left with.
+    """
+
+    def __init__(
+        self,
+        reader: Reader,
+        view: View | None = None,
+        within: dict[tuple[Group | None, int], Interval] | None = None,
+    ) -> None:
+        self._reader = reader
+        self._view = View(range(len(reader))) if view is None else view
+        self._within = within or {}
+
+    def __len__(self) -> int:
+        return len(self._view)
+
+    def __repr__(self) -> str:
+        classes = self.schema.classes
+        labels = f", {len(classes)} classes" if classes else "" if self.schema.target else ", no labels"
+        each = f"{self.schema.described}{labels}"
+        return f"{type(self).__name__}({self._reader.name!r}: {len(self):,} samples of {each})"
+
+    def __getitem__(self, index: int) -> tuple[Any, ...]:
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"There is no sample {index} in {len(self):,}.")
+        samples = self._reader.read(self._view.at(np.array([index % len(self)])))
+        return Samples(*self.schema.structured(array[0] for array in samples.arrays)).batch
+
+    @property
+    def name(self) -> str:
+        """What a person calls these samples: the folder, as a rule."""
+        return self._reader.name
+
+    @property
+    def schema(self) -> Schema:
+        """What every sample has."""
+        return self._reader.schema
+
+    @property
+    def keys(self) -> "Keys":
+        """The keys, a sequence of strings in the order of the samples."""
+        return Keys(self._reader, self._view)
+
+    def split(
+        self,
+        test: float = 0.1,
+        validation: float = 0.0,
+        *,
+        group: Group | None = None,
+        split_seed: int | None = None,
+    ) -> tuple[Self, ...]:
+        """Split by a hash of the key: no sample changes sides when others come or go.
+
+        The fractions are met approximately. Parts can be split again; fractions are then of the part.
+
+        Args:
+            test: Fraction for the test side.
+            validation: Fraction for the validation side, 0 for no such side.
+            group: What belongs together, so that none of it is on two sides: a regular expression to
+                search for in the key (what its first group matches, or all of it), or a function of
+                the key.
+            split_seed: Seed of the hash; by default 0 for a source, and what a store was packed with.
+
+        Returns:
+            Train and test, or train, validation and test.
+
+        Raises:
+            ArgumentError: The fractions make no sense, or one side would be empty.
+        """
+        own = self._reader.split_seed
+        seed = own if split_seed is None else check_int("split_seed", split_seed, 0, 2**64 - 1)
+        within = self._within.get((group, seed), WHOLE)
+        intervals = cut(within, test=float(test), validation=float(validation))
+        if group is None and seed == own:  # rows are in this order, so that a side is a range of them
+            views = [self._view.between(*map(self._reader.row_from, part)) for part in intervals]
+        else:
+            hashes = self._hashes(group, seed)
+            views = [self._inside(hashes, part) for part in intervals]
+        parts = [
+            type(self)(self._reader, view, {**self._within, (group, seed): part})
+            for view, part in zip(views, intervals, strict=True)
+        ]
+        if not all(len(part) for part in parts):
+            sides = ", ".join(f"{len(part):,}" for part in parts)
+            raise ArgumentError(
+                f"A side of the split would be empty: {len(self):,} samples would be split into {sides} "
+                f"(test={test}, validation={validation}, group={group!r}).",
+                "Take another fraction, more data, or a `group` that tells more samples apart.",
+            )
+        return tuple(parts)
+
+    def select(self, keys: Iterable[str]) -> Self:
+        """The part with these keys.
+
+        Raises:
+            UnknownKeyError: There is no sample with one of them.
+        """
+        reader = self._reader
+        wanted = list(dict.fromkeys(keys))
+        if not wanted:
+            raise ArgumentError("Expected at least one key to select. Received: none")
+        hashed = HashedKeys.of(_arrow(wanted), reader.split_seed)
+        rows = find_keys(hashed, reader.hashes, lambda rows: _arrow(reader.keys(rows)))
+        inside = np.isin(rows, self._view.at(np.arange(len(self))))
+        if not inside.all():
+            raise UnknownKeyError(
+                f"There is no sample with the key {wanted[int(np.argmin(inside))]!r} here.",
+                f"Keys look like {self.keys[0]!r}.",
+            )
+        return type(self)(reader, View(np.sort(rows)), self._within)
+
+    def batches(
+        self,
+        batch_size: int,
+        *,
+        seed: int = 0,
+        shuffle: bool = True,
+        memory: str | float = "1GB",
+        last: Last = "short",
+        one_hot: bool = False,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
+        include_keys: bool = False,
+        transform: Transform | None = None,
+    ) -> "Batches":
+        """Batches to train on: `model.fit(batches)`, or `for x, y in batches`, an epoch a pass.
+
+        Args:
+            batch_size: Samples a batch.
+            seed: Seed of the shuffle, 0 to 2**32 - 1.
+            shuffle: Whether each epoch has an order of its own: a uniform permutation of all samples; where
+                a store does not fit in `memory`, one of its chunks, and of the rows in windows of them.
+            memory: What may be held in memory to feed them, in bytes or like "64MB", "1GB" (10**9).
+            last: The samples left over at the end of an epoch are a `"short"` batch, or are dropped
+                (`"drop"`), or the batch is filled with zeros of weight 0 (`"pad"`): all batches are of
+                one size, and have weights.
+            one_hot: Whether `y` is a row of a 1 among 0s, float32 of shape `(batch, num_classes)`.
+            class_weight: How much a sample of each class counts, by class, 1 for those not named; or
+                `"balanced"`: all classes count the same in all. Batches then have weights.
+            include_keys: Whether a batch ends with the list of its keys (then it is not for Keras).
+            transform: What is done to each batch, `transform(batch, generator) -> batch`: a tuple
+                `(x, y[, w])` of NumPy arrays, and a `numpy.random.Generator` that depends on seed, epoch
+                and position alone. Called in several threads at once; for raw files in that of the loop.
+
+        Returns:
+            The batches.
+
+        Raises:
+            SourceError: The scan found samples that cannot be trained on.
+            MemoryBudgetError: `memory` is too small.
+        """
+        self._refuse_problems()
+        from brimful.training.batches import Batches  # keras takes seconds to import
+
+        if class_weight == "balanced":
+            class_weight = balanced(self._class_counts(batch_size, memory))
+        feed = Feed(
+            self._reader,
+            self._view,
+            batch_size,
+            seed=seed,
+            shuffle=shuffle,
+            memory=memory,
+            last=last,
+            one_hot=one_hot,
+            class_weight=class_weight,
+            include_keys=include_keys,
+            transform=transform,
+        )
+        return Batches(feed)
+
+    def _refuse_problems(self) -> None:
+        """Raise an error where these samples must not be trained on as they are."""
+
+    def _class_counts(self, batch_size: int, memory: str | float) -> dict[Any, int]:
+        """How many samples there are of each class; reads all of them, unless the labels are at hand."""
+        classes = self.schema.classes
+        if classes is None:
+            raise ArgumentError("Expected class_weight='balanced' with classes as target. Received: none")
+        feed = Feed(self._reader, self._view, batch_size, shuffle=False, memory=memory)
+        counts = np.zeros(self.schema.num_classes or 0, np.int64)
+        for batch in feed:
+            counts += np.bincount(batch[1], minlength=len(counts))
+        numbers = classes if isinstance(classes[0], int) else range(len(classes))
+        return {name: int(counts[number]) for name, number in zip(classes, numbers, strict=True)}
+
+    def _hashes(self, group: Group | None, seed: int) -> NDArray[np.uint64]:
+        """The hash that decides the side of each sample."""
+        if group is None:
+            return hash_keys(self.keys, seed)
+        group_of = group if callable(group) else _regex_group(group)
+        return hash_keys((_named(group_of(key), key) for key in self.keys), seed)
+
+    def _inside(self, hashes: NDArray[np.uint64], interval: Interval) -> View:
+        """The part whose hashes lie in the interval."""
+        first, last = np.uint64(interval[0]), np.uint64(interval[1] - 1)
+        return self._view.part(np.flatnonzero((hashes >= first) & (hashes <= last)))
+
+
+class Keys(Sequence[str]):
+    """The keys of a source or a part of it, made when asked for.
+
+    Args:
+        reader: Where the keys are.
+        view: The rows of the part.
+    """
+
+    def __init__(self, reader: Reader, view: View) -> None:
+        self._reader = reader
+        self._view = view
+
+    def __len__(self) -> int:
+        return len(self._view)
+
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[str]: ...
+    def __getitem__(self, index: int | slice) -> str | list[str]:
+        if isinstance(index, slice):
+            return self._reader.keys(self._view.at(np.arange(len(self))[index]))
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"There is no key {index} in {len(self):,}.")
+        return self._reader.keys(self._view.at(np.array([index % len(self)])))[0]
+
+    def __iter__(self) -> Iterator[str]:
+        for start in range(0, len(self), PIECE):
+            yield from self[start : start + PIECE]
+
+
+def _arrow(keys: Sequence[str]) -> pa.LargeStringArray:
+    return pa.array(keys, pa.large_string())
+
+
+def _regex_group(pattern: str) -> Callable[[str], str]:
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise ArgumentError(
+            f"Expected `group` as a regular expression. Received: {pattern!r}: {error}"
+        ) from error
+
+    def group_of(key: str) -> str:
+        match = compiled.search(key)
+        if match is None:
+            raise ArgumentError(
+                f"The `group` {pattern!r} is not found in the key {key!r}.",
+                "Every key must belong to a group: write an expression that fits them all.",
+            )
+        return match[1] if match.lastindex else match[0]
+
+    return group_of
+
+
+def _named(group: object, key: str) -> str:
+    if not isinstance(group, str):
+        raise ArgumentError(f"Expected `group` to give a string. Received: {group!r} for the key {key!r}")
+    return group

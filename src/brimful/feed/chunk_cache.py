@@ -1,0 +1,101 @@
+"""ChunkCache: one piece of memory for the columns of many chunks, a slot each, and which chunk is in which.
+
+What was read stays until its slot is wanted: for another pass it need not be read again. Each chunk is used
+once an epoch, so the slots to take are those of chunks that are done with in this one.
+"""
+
+import mmap
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+EMPTY = -1
+
+
+class ChunkCache:
+    """Memory for chunks.
+
+    A column of rows of b bytes begins at a multiple of b, so that a row is one of the slab seen as rows of b
+    bytes, whichever slot it is in.
+
+    Args:
+        slots: How many there is room for.
+        slot_bytes: Bytes a slot.
+        chunks: How many chunks there are.
+    """
+
+    def __init__(self, slots: int, slot_bytes: int, chunks: int) -> None:
+        self._slot_bytes = slot_bytes
+        memory = mmap.mmap(-1, max(1, slots * slot_bytes), flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        if hasattr(mmap, "MADV_HUGEPAGE"):
+            memory.madvise(mmap.MADV_HUGEPAGE)
+        self._bytes: NDArray[np.uint8] = np.frombuffer(memory, np.uint8)
+        self._chunk_in = np.full(slots, EMPTY)
+        self._in_use = np.zeros(slots, bool)
+        self._slot_of = np.full(chunks, EMPTY)
+
+    def take(
+        self, chunks: NDArray[np.int64], next_use: Callable[[NDArray[np.int64]], NDArray[np.int64]]
+    ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Take a slot for each of some chunks, until they are let go of.
+
+        Args:
+            chunks: Which.
+            next_use: Gives for chunks when they will be used next: the later, the sooner their slot is taken.
+
+        Returns:
+            Their slots, and which of them hold the chunk already.
+        """
+        slots = self._slot_of[chunks]
+        is_there = slots != EMPTY
+        self._in_use[slots[is_there]] = True
+        free = np.flatnonzero(~self._in_use)
+        held = self._chunk_in[free]
+        when = np.full(len(free), np.iinfo(np.int64).max)
+        when[held != EMPTY] = next_use(held[held != EMPTY])
+        taken = free[np.argsort(-when, kind="stable")[: np.count_nonzero(~is_there)]]
+        if len(taken) < np.count_nonzero(~is_there):
+            raise RuntimeError(f"{len(free)} slots are free, for {np.count_nonzero(~is_there)} chunks")
+        slots[~is_there] = taken
+        self._in_use[taken] = True
+        forgotten = self._chunk_in[taken]
+        self._slot_of[forgotten[forgotten != EMPTY]] = EMPTY
+        self._chunk_in[taken] = EMPTY
+        return slots, is_there
+
+    def rows(self, row_bytes: int) -> NDArray[np.uint8]:
+        """The slab as rows of so many bytes."""
+        n = self._bytes.size // row_bytes
+        return self._bytes[: n * row_bytes].reshape(n, row_bytes)
+
+    def first_rows(self, slot: int, column_bytes: Sequence[int], row_bytes: Sequence[int]) -> list[int]:
+        """Where the columns of a chunk begin in its slot.
+
+        Args:
+            slot: Which.
+            column_bytes: Bytes of each column.
+            row_bytes: Bytes of a row in each.
+
+        Returns:
+            For each column its first row among the slab's rows of so many bytes.
+        """
+        firsts, at = [], slot * self._slot_bytes
+        for size, row in zip(column_bytes, row_bytes, strict=True):
+            first = -(-at // row)
+            firsts.append(first)
+            at = first * row + size
+        return firsts
+
+    def put(self, chunk: int, slot: int) -> None:
+        """Note that a chunk is in a slot, all of it."""
+        self._chunk_in[slot] = chunk
+        self._slot_of[chunk] = slot
+
+    def let_go_of_all(self) -> None:
+        """Let others take all slots; what is in them stays until they do."""
+        self._in_use[:] = False
+
+    def let_go(self, slots: NDArray[np.int64]) -> None:
+        """Let others take some slots; what is in them stays until they do."""
+        self._in_use[slots] = False

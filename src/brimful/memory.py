@@ -1,0 +1,59 @@
+"""Memory: what `memory=` says in bytes, and how much of it the machine lets this process have."""
+
+import os
+import re
+from pathlib import Path
+
+from brimful.errors import ArgumentError
+
+UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
+UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}
+
+
+def parse_bytes(memory: str | float) -> int:
+    """Turn `"64MB"`, `"1.5 GiB"` or a number of bytes into bytes (GB = 10**9, GiB = 2**30)."""
+    if isinstance(memory, (int, float)):
+        return int(memory)
+    match = re.fullmatch(r"\s*([0-9]{1,15}(?:\.[0-9]*)?)\s*([a-zA-Z]*)\s*", memory)
+    unit = match and (match[2].upper() or "B")
+    if not match or unit not in UNITS:
+        raise ArgumentError(
+            f"Expected `memory` like '64MB', '1GB' or a number of bytes. Received: {memory!r}"
+        )
+    return int(float(match[1]) * UNITS[unit])
+
+
+def format_bytes(n: int) -> str:
+    """Bytes as a person writes them, rounded up, so that the text is a budget that suffices."""
+    unit = next(name for name in ("GB", "MB", "KB", "B") if n >= UNITS[name] or name == "B")
+    return f"{-(-n // (UNITS[unit] // 10 or 1)) * (UNITS[unit] // 10 or 1) / UNITS[unit]:g}{unit}"
+
+
+CGROUP_LIMITS = (  # controller in /proc/self/cgroup, where it is mounted, the file with its limit
+    ("", Path("/sys/fs/cgroup"), "memory.max"),
+    ("memory", Path("/sys/fs/cgroup/memory"), "memory.limit_in_bytes"),
+)
+
+
+def memory_limit() -> int:
+    """Bytes of memory that this process may have: of the machine, or of the control groups it is in."""
+    limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    groups = Path("/proc/self/cgroup")
+    lines = groups.read_text().splitlines() if groups.exists() else []
+    for line in lines:
+        _, controllers, path = line.split(":", 2)
+        for controller, mount, name in CGROUP_LIMITS:
+            if controller in controllers.split(","):
+                folder = mount / path.lstrip("/")
+                around = (each for each in (folder, *folder.parents) if each.is_relative_to(mount))
+                limits += [_limit(each / name) for each in around]
+    return min(filter(None, limits))
+
+
+def _limit(file: Path) -> int:
+    """The limit in a file; 0 where there is none."""
+    try:
+        text = file.read_text().strip()
+    except OSError:
+        return 0
+    return int(text) if text.isdigit() else 0

@@ -1,0 +1,290 @@
+"""ObjectFormat: any object with `len` and `[i] -> (x, y)`. A SourceReader."""
+
+import copy
+import threading
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Callable, Sequence, Sized
+from functools import partial
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brimful.errors import ArgumentError, MalformedFileError
+from brimful.keys import DRAW_SEED, hash_keys
+from brimful.samples import FINGERPRINT, INFERRED_FROM, Fault, Finding, Samples
+from brimful.schema import NAME, Field, Fields, Schema
+
+NUMERIC = "biuf"  # kinds of dtype: bool, integers, floats
+
+
+@runtime_checkable
+class RandomAccess(Sized, Protocol):
+    """What Python can index: `[i]` gives the inputs and the target of sample i."""
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+class ObjectFormat:
+    """Any object with `len` and `[i] -> (x, y)`, its index in decimal as key.
+
+    Several inputs, or several targets, are a dict of arrays by name.
+
+    The object is asked by one thread at a time, since few such objects promise to bear more.
+
+    Args:
+        samples: The object.
+        shape: Shape to give to each `x`; None for the shape it has.
+        dtype: NumPy name of the float dtype to deliver `x` in. Targets are delivered as int64
+            where they are integers, as float32 otherwise.
+        limit: How many samples to draw, None for all.
+        regression: Whether targets are delivered as float32 also where they are integers.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    sampled_findings: tuple[Finding, ...] = ()
+    skipped: tuple[Fault, ...] = ()
+    has_files = False
+    split_seed = 0
+    root = None
+
+    def disk_order(self, rows: NDArray[np.int64]) -> None:
+        """Nothing tells."""
+
+    def __init__(
+        self,
+        samples: RandomAccess,
+        *,
+        shape: tuple[int, ...] | None,
+        dtype: str,
+        limit: int | None,
+        regression: bool = False,
+    ) -> None:
+        if len(samples) == 0:
+            raise ArgumentError("Expected an object with at least one sample. Received: len 0")
+        self._samples = samples
+        self._lock = threading.Lock()
+        indices = np.arange(len(samples))
+        if limit is not None and limit < len(samples):
+            indices = np.argsort(hash_keys(map(str, range(len(samples))), DRAW_SEED), kind="stable")[:limit]
+        hashes = hash_keys(map(str, indices.tolist()))
+        order = np.argsort(hashes, kind="stable")
+        self.hashes: NDArray[np.uint64] = hashes[order]
+        self._indices = indices[order]
+        self._given, target = self._infer(dtype, regression=regression)
+        self.schema = Schema(self._given if shape is None else self._reshaped(shape), target)
+
+    @property
+    def name(self) -> str:
+        """The type of the object."""
+        return type(self._samples).__name__
+
+    @property
+    def facts(self) -> tuple[str, ...]:
+        """How many samples there are."""
+        return (f"{len(self):,} samples of a {self.name}, keyed by index",)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the order of rows takes in memory."""
+        return self.hashes.nbytes + self._indices.nbytes
+
+    def row_from(self, value: int) -> int:
+        """The first row whose hash is at least a value."""
+        return bisect_left(self.hashes, value)
+
+    def __len__(self) -> int:
+        return len(self._indices)
+
+    def keys(self, rows: NDArray[np.int64]) -> list[str]:
+        """The indices of some rows, in decimal."""
+        return [str(index) for index in self._indices[rows].tolist()]
+
+    def label_faults(self, rows: NDArray[np.int64]) -> dict[int, str]:
+        """None: whether a target is fit is seen when the sample is read."""
+        return {}
+
+    def class_counts(self, rows: NDArray[np.int64]) -> None:
+        """Not known: the object would have to be asked for every sample."""
+
+    @property
+    def identity(self) -> str:
+        """The type of the object."""
+        return self.name
+
+    def fingerprints(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """None: an object may give something else the next time."""
+        return np.full((len(rows), len(FINGERPRINT)), -1)
+
+    def targets(self, rows: NDArray[np.int64]) -> tuple[None, None]:
+        """Not known: the object gives them with the inputs."""
+        return None, None
+
+    def without(self, faults: Sequence[Fault], rows: NDArray[np.int64]) -> "ObjectFormat":
+        """The same object with some samples left out."""
+        fewer = copy.copy(self)
+        vars(fewer).update(hashes=self.hashes[rows], _indices=self._indices[rows])
+        fewer.skipped = (*self.skipped, *faults)
+        return fewer
+
+    def read(
+        self,
+        rows: NDArray[np.int64],
+        *,
+        targets: bool = True,
+        prints: NDArray[np.int64] | None = None,
+    ) -> Samples:
+        """Ask the object for some samples."""
+        given = Schema(self._given, self.schema.target)
+        arrays = [np.empty((len(rows), *field.shape), field.dtype) for field in given.fields]
+        for at, index in enumerate(self._indices[rows].tolist()):
+            try:
+                with self._lock:
+                    sample = _flat(*self._pair(index), given)
+                for array, field, value in zip(arrays, given.fields, sample, strict=True):
+                    array[at] = _cast(value, field.shape, field.dtype)
+            except (ValueError, TypeError) as error:  # an ArgumentError of `_pair` is a ValueError
+                wanted = f"y of {_described(given.target)}" if given.target else "no y"
+                raise MalformedFileError(
+                    f"{self.name}[{index}]: expected x of {_described(given.inputs)} and {wanted}, "
+                    f"as most samples have: {error}."
+                ) from error
+        x, y, _ = given.structured(arrays)
+        if isinstance(self.schema.inputs, Field):
+            x = x.reshape(len(rows), *self.schema.inputs.shape)
+        return Samples(x, y if targets else None)
+
+    def working_bytes(self, n: int) -> int:
+        """The arrays handed out and one sample more."""
+        return (n + 1) * self.schema.nbytes
+
+    def _reshaped(self, shape: tuple[int, ...]) -> Field:
+        """The input in the shape that was asked for."""
+        if isinstance(self._given, dict):
+            raise ArgumentError(
+                f"Expected no `shape`, for {self.name} gives several inputs: {', '.join(self._given)}. "
+                f"Received: shape={shape}"
+            )
+        field = Field(shape, self._given.dtype)
+        if field.size != self._given.size:
+            raise ArgumentError(
+                f"Expected a `shape` of as many values as {self.name} gives, {self._given.shape}. "
+                f"Received: shape={shape}"
+            )
+        return field
+
+    def _infer(self, dtype: str, *, regression: bool) -> tuple[Fields, Fields | None]:
+        """Inputs and targets of most of the first samples; others are refused when they are read."""
+        pairs = self._first_pairs()
+        inputs = _by_name([x for x, _ in pairs], partial(self._input, dtype=dtype))
+        if all(y is None for _, y in pairs):
+            return inputs, None
+        target = partial(self._target, regression=regression)
+        return inputs, _by_name([y for _, y in pairs], target)
+
+    def _input(self, values: list[Any], *, dtype: str) -> Field:
+        shape, _ = _usual(values)
+        if 0 in shape:
+            raise ArgumentError(f"Expected samples with values. Received: shape {shape}")
+        return Field(shape, dtype)
+
+    def _target(self, values: list[Any], *, regression: bool) -> Field:
+        shape, kind = _usual(values)
+        if kind not in NUMERIC:
+            raise ArgumentError(
+                f"Expected {self.name}[i] to give a number as y, or None. Received: {values[0]!r}"
+            )
+        fractions = any(np.asarray(y).dtype.kind == "f" for y in values if _is_regular(y))
+        return Field(shape, "float32" if fractions or regression else "int64")
+
+    def _first_pairs(self) -> list[tuple[Any, Any]]:
+        """Those of the first samples that are pairs, most of them at least."""
+        pairs, refused = [], []
+        for index in self._indices[:INFERRED_FROM].tolist():
+            try:
+                pairs.append(self._pair(index))
+            except ArgumentError as error:
+                refused.append(error)
+        if len(refused) >= len(pairs):
+            raise refused[0]
+        return pairs
+
+    def _pair(self, index: int) -> tuple[Any, Any]:
+        sample = self._samples[index]
+        if not isinstance(sample, (tuple, list)) or len(sample) != 2:
+            raise ArgumentError(
+                f"Expected {self.name}[i] to be a pair (x, y). Received: {type(sample).__name__} at i={index}"
+            )
+        return sample[0], sample[1]
+
+
+def _by_name(values: list[Any], field_of: Callable[[list[Any]], Field]) -> Fields:
+    """The field that some values have, or a field for each name where most of them are dicts."""
+    dicts = [value for value in values if isinstance(value, dict)]
+    if len(dicts) * 2 <= len(values):
+        return field_of([value for value in values if not isinstance(value, dict)])
+    names = Counter(tuple(value) for value in dicts).most_common(1)[0][0]
+    if not names or not all(isinstance(name, str) and NAME.fullmatch(name) for name in names):
+        raise ArgumentError(
+            f"Expected dicts with names like 'image_1'. Received: {names}",
+            "A name is a letter, then letters, digits, _ and -, 64 of them at the most.",
+        )
+    alike = [value for value in dicts if tuple(value) == names]
+    return {name: field_of([value[name] for value in alike]) for name in names}
+
+
+def _flat(x: Any, y: Any, schema: Schema) -> list[Any]:
+    """What a sample has for each field of the schema."""
+    values: list[Any] = []
+    for what, value, wanted in (("x", x, schema.inputs), ("y", y, schema.target)):
+        if isinstance(wanted, dict):
+            if not isinstance(value, dict) or set(value) != set(wanted):
+                raise ValueError(f"{what} is not a dict of {', '.join(wanted)}")
+            values += [value[name] for name in wanted]
+        elif wanted:
+            values.append(value)
+        elif value is not None:
+            raise ValueError(f"{what} is not None")
+    return values
+
+
+def _described(part: Fields) -> str:
+    """Shape and dtype, by name where there are several."""
+    return ", ".join(
+        f"{f'{name} ' if name else ''}shape {field.shape}, {field.dtype}"
+        for name, field in (part.items() if isinstance(part, dict) else [("", part)])
+    )
+
+
+def _is_regular(value: Any) -> bool:
+    """Whether it becomes an array: lists of different lengths do not."""
+    try:
+        np.shape(value)
+    except ValueError:
+        return False
+    return True
+
+
+def _usual(values: list[Any]) -> tuple[tuple[int, ...], str]:
+    """The shape and the kind of dtype that most of them have."""
+    arrays = [np.asarray(value) for value in values if _is_regular(value)]
+    if not arrays:
+        raise MalformedFileError("Expected samples that become arrays. Received: lists of different lengths.")
+    return Counter((array.shape, array.dtype.kind) for array in arrays).most_common(1)[0][0]
+
+
+def _cast(value: Any, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
+    """An array of that shape in that dtype, finite, and never an integer out of a fraction."""
+    array = np.asarray(value)  # lists of different lengths are a ValueError already
+    if array.shape != shape:
+        raise ValueError(f"found the shape {array.shape}")
+    if array.dtype.kind not in NUMERIC:
+        raise ValueError(f"found {value!r}, which is no number")
+    with np.errstate(over="ignore", invalid="ignore"):
+        cast = array.astype(dtype)
+    if not np.isfinite(cast).all():
+        raise ValueError(f"found a value that is not finite as {dtype}")
+    if cast.dtype.kind == "i" and (cast != array).any():
+        raise ValueError(f"found {value!r}, which is no integer")
+    return cast

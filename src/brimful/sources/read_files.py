@@ -1,0 +1,244 @@
+"""Files: many small ones read whole, the next ones already on their way from the disk."""
+
+import os
+import resource
+import threading
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, nullcontext
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brimful.errors import MalformedFileError, ReadError
+from brimful.prefetch import reading_threads
+from brimful.sources.text.contents import FileContents
+
+OPEN_AHEAD = 256  # files a thread; cold, one with 64 reads as much as 8 threads of plain reads, for less CPU
+SHARE = 4  # of the files that this process may open, one in so many is open ahead
+SETTLED = 2.0  # seconds: file systems count time in steps of up to two
+NO_PRINT = -1  # in a fingerprint: the file is gone, or nothing is known of it
+
+KEPT = 8 << 20  # bytes of memory that a thread may keep: a group of files, or one of half a million numbers
+PATIENCE = 0.02  # seconds; who reads what is cached takes one or two milliseconds
+
+_scratch = threading.local()
+_reader = threading.Lock()
+
+
+def read_files(
+    folder: Path,
+    paths: Sequence[str],
+    *,
+    largest: int,
+    at_a_time: int,
+    prints: NDArray[np.int64] | None = None,
+) -> Iterator[FileContents]:
+    """Read files whole and hand them out in groups.
+
+    What is handed out lies in memory that this thread uses again for the next group, of this or of another
+    call: take from it what is needed before going on.
+
+    Args:
+        folder: Where they are.
+        paths: Paths below the folder, `/`-separated.
+        largest: Bytes that none may exceed.
+        at_a_time: Bytes a group, at least `largest`.
+        prints: Where to write the fingerprint of each, shape `(len(paths), 4)`.
+
+    Raises:
+        ReadError: One cannot be read.
+        MalformedFileError: One is too large.
+    """
+    memory = _memory(max(at_a_time, largest) + 1)
+    with closing(_Reading(folder, paths, largest, prints)) as reading:
+        while not reading.is_done:
+            with nullcontext() if reading.waits else _turn():
+                lengths = reading.fill(memory)
+            if lengths:
+                yield FileContents(memory[: sum(lengths)], np.array(lengths))
+
+
+def read_file(path: Path) -> bytes:
+    """Read one file whole.
+
+    Raises:
+        ReadError: It cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise unreadable(path, error) from error
+
+
+def fingerprint(folder: Path, path: str) -> tuple[int, int, int, int]:
+    """Size, time of modification, time of change of state, and inode of a file; NO_PRINT if it is gone."""
+    try:
+        status = os.stat(f"{folder}/{path}")  # noqa: PTH116 (half the time of pathlib's)
+    except OSError:
+        return (NO_PRINT, NO_PRINT, NO_PRINT, NO_PRINT)
+    return _print_of(status)
+
+
+def is_settled(prints: NDArray[np.int64], began: float) -> NDArray[np.bool_]:
+    """Which files had not changed for so long that another change would show in their times.
+
+    Args:
+        prints: The fingerprint of each file as it was read.
+        began: `time.time()` before the first of them was.
+    """
+    settled: NDArray[np.bool_] = prints[:, 1:3].max(axis=1) < (began - SETTLED) * 1e9
+    settled &= (prints != NO_PRINT).all(axis=1)
+    return settled
+
+
+def _open_ahead() -> int:
+    """How many files each of the threads that read, and the loop, may have open."""
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    allowed = OPEN_AHEAD if soft == resource.RLIM_INFINITY else soft // SHARE // (1 + reading_threads())
+    return max(1, min(OPEN_AHEAD, allowed))
+
+
+def _print_of(status: os.stat_result) -> tuple[int, int, int, int]:
+    return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+
+
+def unreadable(path: Path, error: OSError) -> ReadError:
+    """The error for a file that the system will not let us read."""
+    return ReadError(
+        f"{path}: the file cannot be read: {error.strerror or error}.",
+        "Check that it is still there and that you may read it; scan again if the folder has changed.",
+    )
+
+
+class _Reading:
+    """Files read whole, in order: each as it is opened while they are in the page cache.
+
+    From the first that is not, some ahead of the one being read are open already, and the kernel has been
+    asked for their content, so that one thread keeps a disk busy.
+
+    Args:
+        folder: Where they are.
+        paths: Paths below the folder.
+        largest: Bytes that none may exceed.
+        prints: Where to write the fingerprint of each.
+
+    Attributes:
+        waits: Whether it may have to wait for the disk. Until then it stops at what is not in the page cache.
+    """
+
+    def __init__(
+        self, folder: Path, paths: Sequence[str], largest: int, prints: NDArray[np.int64] | None
+    ) -> None:
+        self._folder = folder
+        self._paths = paths
+        self._largest = largest
+        self._prints = prints
+        self._prefix = os.fsencode(folder) + b"/"
+        self._unopened = iter(paths)
+        self._opened: deque[int] = deque()  # the first is that of the next file
+        self._statuses: deque[os.stat_result] = deque()  # as they were opened: what changes later is noticed
+        self._ahead = _open_ahead()
+        self._done = 0
+        self.waits = not hasattr(os, "RWF_NOWAIT")  # macOS has none
+
+    @property
+    def is_done(self) -> bool:
+        """Whether all were read."""
+        return self._done == len(self._paths)
+
+    def fill(self, memory: NDArray[np.uint8]) -> list[int]:
+        """Read as many as the memory takes; returns the length of each."""
+        view, lengths, held = memory.data, [], 0
+        while not self.is_done:
+            self._open(self._ahead if self.waits else 1)
+            size = self._statuses[0].st_size
+            if held + size >= len(view):
+                break
+            count = self._read(view[held : held + size + 1])  # one more, to see whether it has grown
+            if count < size and not self.waits:
+                self.waits = True
+                break
+            self._finish(count)
+            lengths.append(size)
+            held += size
+        return lengths
+
+    def _open(self, count: int) -> None:
+        """Open files until so many are."""
+        for path in islice(self._unopened, count - len(self._opened)):
+            try:
+                descriptor = os.open(self._prefix + path.encode(), os.O_RDONLY)
+                self._opened.append(descriptor)
+                status = os.fstat(descriptor)
+                if self.waits and hasattr(os, "posix_fadvise"):  # macOS has none
+                    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_WILLNEED)
+            except OSError as error:
+                raise unreadable(self._folder / path, error) from error
+            if status.st_size > self._largest:
+                raise MalformedFileError(
+                    f"{self._folder / path}: the file has {status.st_size:,} bytes, "
+                    f"more than the {self._largest:,} that a sample of this shape takes.",
+                    "Mend the file, or take it out of the folder.",
+                    kind="wrong_shape",
+                )
+            self._statuses.append(status)
+
+    def _read(self, memory: memoryview) -> int:
+        """Read the next file; returns how many bytes of it there are, fewer if it would have to wait."""
+        descriptor, size = self._opened[0], len(memory) - 1
+        try:
+            if not self.waits:
+                return os.preadv(descriptor, [memory], 0, os.RWF_NOWAIT)
+            count = os.preadv(descriptor, [memory], 0)
+            while 0 < count < size and (more := os.preadv(descriptor, [memory[count:]], count)):
+                count += more  # some file systems give less than asked for
+        except OSError as error:
+            if not self.waits:  # it is not in the page cache, or the file system cannot tell
+                return -1
+            raise unreadable(self._folder / self._paths[self._done], error) from error
+        return count
+
+    def _finish(self, count: int) -> None:
+        """Close the next file, of which so many bytes were read, and go on to the one after."""
+        status = self._statuses.popleft()
+        if count != status.st_size:
+            raise ReadError(
+                f"{self._folder / self._paths[self._done]}: the file changed while it was read.",
+                "Train when nothing writes to the folder any more.",
+            )
+        if self._prints is not None:
+            self._prints[self._done] = _print_of(status)
+        os.close(self._opened.popleft())
+        self._done += 1
+
+    def close(self) -> None:
+        """Close what was opened and not read."""
+        while self._opened:
+            os.close(self._opened.popleft())
+
+
+def _memory(size: int) -> NDArray[np.uint8]:
+    """Some bytes that this thread uses again: fresh ones cost page faults, a third of the time to parse."""
+    if size > KEPT:
+        return np.empty(size, np.uint8)
+    if not hasattr(_scratch, "memory") or _scratch.memory.size < size:
+        _scratch.memory = np.empty(size, np.uint8)
+    memory: NDArray[np.uint8] = _scratch.memory[:size]
+    return memory
+
+
+@contextmanager
+def _turn() -> Iterator[None]:
+    """To read what is cached, one thread at a time: calls that short wait longer for one another's Python.
+
+    It does not wait long, so that a slow `open`, or a fork while another thread reads, holds nobody up.
+    """
+    taken = _reader.acquire(timeout=PATIENCE)
+    try:
+        yield
+    finally:
+        if taken:
+            _reader.release()

@@ -1,0 +1,160 @@
+"""Numbers in text: found out of what dialect a file is, and many files of one dialect parsed.
+
+A float delivered is `dtype(float(text))`, as `np.loadtxt` gives: pyarrow parses to the nearest
+float64, NumPy casts. Parsing goes the fastest way that is safe, and falls back:
+
+    even_numbers    all cells of one width, in a few native calls
+    marked_numbers  cells of any width, in a few more
+    tidy            then the same with blanks and blank lines cleaned up
+    parse_one       then file by file with Python's `float`, which finds line and column of what is wrong
+"""
+
+import codecs
+import contextlib
+import re
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brimful.sources.text.columns import NEWLINE, even_numbers, marked_numbers
+from brimful.sources.text.contents import FileContents
+from brimful.sources.text.dialect import Dialect, TextError
+
+DECIMAL_COMMA = re.compile(rb"\d,\d|^\d+[ \t]+[+-]?\d+$")  # the second where the comma was taken to delimit
+
+CARRIAGE_RETURN = ord("\r")
+SMALL = 1_000  # bytes of text, for which a dozen native calls take longer than Python's `float`
+
+
+def detect(text: bytes) -> Dialect:
+    """Find out how the numbers lie in a file.
+
+    Args:
+        text: All of the file.
+
+    Raises:
+        TextError: They lie in no way known here.
+    """
+    _refuse_binary(text)
+    delimiter = next((mark for mark in (b";", b",", b"\t") if mark in text), b" ")
+    lines = [line for line in _lines(text) if line.strip()]
+    if not lines:
+        raise TextError("empty", "there is no number in this file")
+    padded = delimiter == b" " and any(b"" in line.split(b" ") for line in lines)
+    dialect = Dialect(delimiter, len(lines), len(_cells(lines[0], delimiter)), padded)
+    if len(text) >= SMALL:
+        with contextlib.suppress(TextError):
+            parse(FileContents.of([text]), dialect, "float64")
+            return dialect
+    parse_one(text, dialect)  # slow for much text, but it knows the place of what is wrong
+    return dialect
+
+
+def parse(texts: FileContents, dialect: Dialect, dtype: str) -> NDArray[Any]:
+    """Parse many files of one dialect.
+
+    Args:
+        texts: The files, each whole.
+        dialect: How the numbers lie in each of them.
+        dtype: NumPy name of a float dtype.
+
+    Returns:
+        Shape `(len(texts), dialect.size)`.
+
+    Raises:
+        TextError: A file is not of this dialect, or holds something that is not a finite number.
+            Which one it is and where is for `parse_one` to find.
+    """
+    if not dialect.padded:
+        with contextlib.suppress(TextError):
+            return even_numbers(texts, dialect, dtype)
+        if (closed := _closed(texts)) is not texts:
+            with contextlib.suppress(TextError):
+                return even_numbers(closed, dialect, dtype)
+        with contextlib.suppress(TextError):
+            return marked_numbers(closed, dialect, dtype)
+    tidied = FileContents.of([tidy(text, dialect.delimiter) for text in texts.split()])
+    return marked_numbers(tidied, dialect, dtype)
+
+
+def parse_one(text: bytes, dialect: Dialect, dtype: str = "float64") -> NDArray[Any]:
+    """Parse one file with Python's `float`, slowly, and say where it is wrong.
+
+    Returns:
+        Shape `(dialect.size,)`.
+
+    Raises:
+        TextError: With line and column.
+    """
+    _refuse_binary(text)
+    lines = [(number, line) for number, line in enumerate(_lines(text), start=1) if line.strip()]
+    if not lines:
+        raise TextError("empty", "there is no number in this file")
+    array = np.array([_numbers(line, number, dialect) for number, line in lines])
+    if len(lines) != dialect.rows:
+        raise TextError("wrong_shape", f"expected {dialect.rows:,} lines of values, found {len(lines):,}")
+    with np.errstate(over="ignore"):
+        array = array.astype(dtype)
+    for row, column in np.argwhere(~np.isfinite(array)).tolist():
+        number, line = lines[row]
+        cell = _cells(line, dialect.delimiter)[column].decode()
+        raise TextError("non_finite", f"{cell} is not finite as {dtype}", number, column + 1)
+    return array.ravel()
+
+
+def tidy(text: bytes, delimiter: bytes) -> bytes:
+    """The same numbers without byte order mark, blank lines and, where blanks delimit, runs of them."""
+    lines = [line for line in _lines(text) if line.strip()]
+    if delimiter == b" ":
+        lines = [b" ".join(line.split()) for line in lines]
+    return b"\n".join(lines) + b"\n"
+
+
+def _refuse_binary(text: bytes) -> None:
+    if text.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in text:
+        raise TextError("malformed", "this is not text in UTF-8 (UTF-16, or binary)")
+
+
+def _closed(texts: FileContents) -> FileContents:
+    """The texts without byte order mark, their lines ended by newlines alone, the last ones too."""
+    joined, lengths, ends = texts.joined, texts.lengths, texts.ends
+    if (
+        lengths.all()
+        and (joined[ends - 1] == NEWLINE).all()
+        and (joined[ends - lengths] != codecs.BOM_UTF8[0]).all()
+        and not (joined == CARRIAGE_RETURN).any()
+    ):
+        return texts
+    files = (text.removeprefix(codecs.BOM_UTF8).replace(b"\r\n", b"\n") for text in texts.split())
+    return FileContents.of([text if text.endswith(b"\n") else text + b"\n" for text in files])
+
+
+def _lines(text: bytes) -> list[bytes]:
+    return text.removeprefix(codecs.BOM_UTF8).splitlines()
+
+
+def _cells(line: bytes, delimiter: bytes) -> list[bytes]:
+    return line.split() if delimiter == b" " else [cell.strip(b" \t") for cell in line.split(delimiter)]
+
+
+def _numbers(line: bytes, number: int, dialect: Dialect) -> list[float]:
+    """The values of a line."""
+    cells = _cells(line, dialect.delimiter)
+    values = [_number(cell, number, column) for column, cell in enumerate(cells, start=1)]
+    if len(cells) != dialect.columns:
+        column = min(len(cells), dialect.columns) + 1
+        message = f"expected {dialect.columns:,} values in this line, found {len(cells):,}"
+        raise TextError("wrong_shape", message, number, column)
+    return values
+
+
+def _number(cell: bytes, line: int, column: int) -> float:
+    try:
+        if b"_" in cell:  # Python takes 1_000 for a number; no other program that writes CSV does
+            raise ValueError
+        return float(cell)
+    except ValueError:
+        found = f"{cell[:40].decode(errors='backslashreplace')!r}" if cell else "an empty cell"
+        remark = "; are these decimal commas? Write points" if DECIMAL_COMMA.search(cell) else ""
+        raise TextError("malformed", f"expected a number, found {found}{remark}", line, column) from None
