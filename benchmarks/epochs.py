@@ -13,11 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 from mmap import mmap
 from pathlib import Path
 
+import brimful as bf
 from brimful.cli.train import peak_rss_bytes
-from brimful.feed.feed import Feed
-from brimful.feed.window_budget import READERS
-from brimful.order.view import View
-from brimful.store.chunk_reader import ChunkFiles, io_bytes
+from brimful.feed.budget import READERS
 from brimful.store.reader import StoreReader
 
 BATCH_SIZE = 512
@@ -25,35 +23,33 @@ PIECE = 16 << 20  # bytes that are read at a time where nothing is asked but rea
 IN_FLIGHT = 4
 TF_BUFFER = 20_000
 
-EpochIterator = Iterator[int]
+RowCounts = Iterator[int]
 """The rows of each batch, as they come."""
 
 
-def brimful(store: Path, memory: str) -> EpochIterator:
+def brimful(store: Path, memory: str) -> RowCounts:
     """A shuffled epoch."""
-    reader = StoreReader(store)
-    for x, _ in Feed(reader, View(range(len(reader))), BATCH_SIZE, seed=1, memory=memory):
+    for x, _ in bf.open(store).batches(BATCH_SIZE, seed=1, memory=memory):
         yield len(x)
 
 
-def front_to_back(store: Path, _: str) -> EpochIterator:
+def front_to_back(store: Path, _: str) -> RowCounts:
     """The same chunks in the order they lie in, by the same engine, as many at a time; not decoded."""
-    reader = StoreReader(store)
-    files = ChunkFiles(reader, direct=True, clock=_ignored)
+    reader = StoreReader(store).chunks
     chunks = iter(range(reader.chunks))
 
     def read(memory: mmap) -> int:
         rows = 0
         for chunk in chunks:
-            files.read(chunk, memory)
+            reader.read_data(chunk, memoryview(memory), cached=False)
             rows += reader.rows_of(chunk)
         return rows
 
     with ThreadPoolExecutor(READERS) as pool:
-        yield from pool.map(read, [mmap(-1, io_bytes(reader)) for _ in range(READERS)])
+        yield from pool.map(read, [mmap(-1, reader.io_bytes) for _ in range(READERS)])
 
 
-def merely_direct(store: Path, _: str) -> EpochIterator:
+def merely_direct(store: Path, _: str) -> RowCounts:
     """The bytes of the files, past the page cache, four reads of 16 MiB at a time; nothing else."""
     memories = [mmap(-1, PIECE) for _ in range(IN_FLIGHT)]
     for path in sorted(store.glob("shard-*")):
@@ -70,7 +66,7 @@ def merely_direct(store: Path, _: str) -> EpochIterator:
     yield len(StoreReader(store))
 
 
-def merely_buffered(store: Path, _: str) -> EpochIterator:
+def merely_buffered(store: Path, _: str) -> RowCounts:
     """The bytes of the files through the page cache, one stream; nothing else."""
     memory = mmap(-1, PIECE)
     for path in sorted(store.glob("shard-*")):
@@ -80,7 +76,7 @@ def merely_buffered(store: Path, _: str) -> EpochIterator:
     yield len(StoreReader(store))
 
 
-def tf_data(store: Path, _: str) -> EpochIterator:
+def tf_data(store: Path, _: str) -> RowCounts:
     """tf.data from TFRecord: a shuffle buffer of 20,000 records, batches decoded in parallel."""
     import tensorflow as tf
 
@@ -94,11 +90,7 @@ def tf_data(store: Path, _: str) -> EpochIterator:
         yield len(x)
 
 
-def _ignored(stage: str, seconds: float) -> None:
-    """Count nothing."""
-
-
-CONTENDERS: dict[str, Callable[[Path, str], EpochIterator]] = {
+CONTENDERS: dict[str, Callable[[Path, str], RowCounts]] = {
     "brimful": brimful,
     "front to back": front_to_back,
     "merely reading, direct": merely_direct,

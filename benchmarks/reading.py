@@ -11,7 +11,6 @@ import numpy as np
 
 import brimful as bf
 from benchmarks.table import Table, median, ratios, take_turns, timed
-from brimful.feed.feed import Feed
 
 BATCH_SIZE = 512
 SLOW_FILES = 6_000  # a loop of np.loadtxt is measured on fewer files, and its rate stated
@@ -122,16 +121,16 @@ EPOCHS = itertools.count()
 
 def _brimful(tree: Path) -> float:
     source = bf.scan(tree)
-    feed = Feed(source._reader, source._view, BATCH_SIZE, seed=next(EPOCHS))  # noqa: SLF001 (without keras)
+    batches = source.batches(BATCH_SIZE, seed=next(EPOCHS))
     samples = 0
 
     def epoch() -> None:
         nonlocal samples
-        for x, _ in feed:
+        for x, _ in batches:
             samples += len(x)
 
     seconds = timed(epoch)
-    assert samples == feed.stats.distinct_samples == len(source)
+    assert samples == batches.stats.distinct_samples == len(source)
     return samples / seconds
 
 

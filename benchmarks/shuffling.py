@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 import brimful as bf
 from benchmarks.table import Table, say
 from brimful.keys import hash_keys
+from brimful.options import PackOptions
 from brimful.order.epochs import Order
-from brimful.store.format import Layout
 from brimful.store.pack import pack
 
 CHUNKS = 100
@@ -137,8 +137,9 @@ def accuracy(tree: Path, group: str | None) -> Table:
     with TemporaryDirectory(dir=".bench") as folder:
         source = bf.scan(list(zip(x, y.tolist(), strict=True)))
         rows = -(-len(x) // CHUNKS)
-        layout = Layout(source.schema, chunk_bytes=rows * source.schema.nbytes, shard_bytes=2**29)
-        data = pack(source._reader, np.arange(len(x)), Path(folder) / "x.brim", layout=layout).path  # noqa: SLF001
+        options = PackOptions(chunk_bytes=rows * source.schema.nbytes, shard_bytes=2**29)
+        data = Path(folder) / "x.brim"
+        pack(source._reader, np.arange(len(x)), data, options)  # noqa: SLF001
         ways: dict[str, Callable[[int], Any]] = {
             "windows of 5 %": lambda seed: _windowed(data, seed),
             "all in one window": lambda seed: bf.open(data).batches(BATCH_SIZE, seed=seed),
@@ -160,7 +161,7 @@ def _arrays(side: bf.Source) -> tuple[NDArray[Any], NDArray[np.int64]]:
 
 def _windowed(path: Path, seed: int) -> Any:
     batches = bf.open(path).batches(BATCH_SIZE, seed=seed)
-    batches.feed.supply.set_window(WINDOW)
+    batches.feed.loader.set_window(WINDOW)
     return batches
 
 

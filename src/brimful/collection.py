@@ -1,6 +1,7 @@
 """Collection: samples with keys, that can be split, selected and fed. What sources and data sets share."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 
 from brimful.errors import ArgumentError, UnknownKeyError
 from brimful.feed.feed import Feed
-from brimful.feed.postprocess import Last, Transform, balanced
+from brimful.feed.loader import Loader
+from brimful.feed.postprocess import balanced
 from brimful.keys import HashedKeys, find_keys, hash_keys
-from brimful.options import check_int
+from brimful.options import FeedOptions, Last, Transform, check_int
 from brimful.order.split import WHOLE, Interval, cut
 from brimful.order.view import View
 from brimful.samples import Reader, Samples
@@ -27,7 +29,7 @@ Group = str | Callable[[str], str]
 PIECE = 65_536  # keys held as Python strings at a time
 
 
-class Collection:
+class Collection(ABC):
     """Samples with keys: what a source, a packed data set and their parts have in common.
 
     `len(samples)` is their number, `samples[i]` one of them: `(x, y)`, `(x,)` without labels,
@@ -187,14 +189,11 @@ class Collection:
             SourceError: The scan found samples that cannot be trained on.
             MemoryBudgetError: `memory` is too small.
         """
-        self._refuse_problems()
         from brimful.training.batches import Batches  # keras takes seconds to import
 
         if class_weight == "balanced":
             class_weight = balanced(self._class_counts(batch_size, memory))
-        feed = Feed(
-            self._reader,
-            self._view,
+        options = FeedOptions.of(
             batch_size,
             seed=seed,
             shuffle=shuffle,
@@ -205,17 +204,18 @@ class Collection:
             include_keys=include_keys,
             transform=transform,
         )
-        return Batches(feed)
+        return Batches(Feed(self._loader(options)))
 
-    def _refuse_problems(self) -> None:
-        """Raise an error where these samples must not be trained on as they are."""
+    @abstractmethod
+    def _loader(self, options: FeedOptions) -> Loader:
+        """What reads these samples, batch by batch."""
 
     def _class_counts(self, batch_size: int, memory: str | float) -> dict[Any, int]:
         """How many samples there are of each class; reads all of them, unless the labels are at hand."""
         classes = self.schema.classes
         if classes is None:
             raise ArgumentError("Expected class_weight='balanced' with classes as target. Received: none")
-        feed = Feed(self._reader, self._view, batch_size, shuffle=False, memory=memory)
+        feed = Feed(self._loader(FeedOptions.of(batch_size, shuffle=False, memory=memory)))
         counts = np.zeros(self.schema.num_classes or 0, np.int64)
         for batch in feed:
             counts += np.bincount(batch[1], minlength=len(counts))

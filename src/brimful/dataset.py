@@ -1,14 +1,15 @@
 """Dataset: packed samples, and how they are packed and opened."""
 
-import os
 from pathlib import Path
 
 from brimful.collection import Collection
 from brimful.errors import ArgumentError
 from brimful.feed.benchmark import Speed, measure_speed
-from brimful.feed.feed import Feed
+from brimful.feed.windows import WindowLoader
+from brimful.options import FeedOptions
 from brimful.samples import Progress
 from brimful.source import Source
+from brimful.storage.locate import Place
 from brimful.store.format import Manifest
 from brimful.store.reader import StoreReader
 from brimful.store.verify import Verification, verify
@@ -26,11 +27,11 @@ class Dataset(Collection):
     @property
     def path(self) -> Path:
         """The store."""
-        return self._reader.path
+        return Path(self._reader.name)
 
     @property
     def manifest(self) -> Manifest:
-        """What the store says of itself."""
+        """What the store holds, and where."""
         return self._reader.manifest
 
     @property
@@ -39,12 +40,12 @@ class Dataset(Collection):
         return self.manifest.skipped
 
     def verify(self, progress: Progress | None = None) -> Verification:
-        """Read the whole store, also where this is a part of it, and tell all that is damaged.
+        """Read the whole store, also where this is a part of it, and report all that is damaged.
 
         Args:
             progress: Called with the number of samples looked at so far.
         """
-        return verify(self.path, progress)
+        return verify(self._reader.storage, progress)
 
     def speed(
         self,
@@ -62,12 +63,16 @@ class Dataset(Collection):
             seconds: How long to measure, about; reading first what fits in memory comes on top.
             progress: Called with the number of rounds done, of `brimful.feed.benchmark.ROUNDS`.
         """
-        return measure_speed(Feed(self._reader, self._view, batch_size, memory=memory), seconds, progress)
+        options = FeedOptions.of(batch_size, memory=memory)
+        return measure_speed(self._loader(options), seconds, progress)
+
+    def _loader(self, options: FeedOptions) -> WindowLoader:
+        return WindowLoader(self._reader, self._view, options)
 
 
 def pack(
     source: Source,
-    path: str | os.PathLike[str],
+    path: Place,
     *,
     split_seed: int = 0,
     memory: str | float = "1GB",
@@ -83,7 +88,7 @@ def pack(
 
     Args:
         source: What `scan` gave, or a part of it.
-        path: The folder of the store, by custom `NAME.brim`.
+        path: The folder of the store, by custom `NAME.brim`; or a storage.
         split_seed: Seed of the hash that orders the rows and decides the split.
         memory: What may be held in memory for it, in bytes or like "64MB", "1GB" (10**9).
         overwrite: Replace a store that holds other data.
@@ -112,14 +117,14 @@ def pack(
     return open(path)
 
 
-def open(path: str | os.PathLike[str]) -> Dataset:  # noqa: A001 (what it does)
+def open(path: Place) -> Dataset:  # noqa: A001 (what it does)
     """Open a store.
 
     Args:
-        path: Its folder.
+        path: Its folder; or a storage.
 
     Raises:
         StoreNotFoundError: There is none.
         DamagedStoreError: Its manifest is damaged, or a shard is missing or cut.
     """
-    return Dataset(StoreReader(Path(path)))
+    return Dataset(StoreReader(path))

@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 
 from brimful.collection import Collection
 from brimful.errors import ArgumentError, SourceError
-from brimful.options import check_int
+from brimful.feed.rows import RowLoader
+from brimful.options import FeedOptions, PackOptions, check_int
 from brimful.samples import Fault, Finding, Progress
 from brimful.sources.audit import Audit, audit, glance
 from brimful.sources.base import SourceReader
 from brimful.sources.detect import scan_folder
 from brimful.sources.label_table import Columns
 from brimful.sources.objects import ObjectFormat, RandomAccess
+from brimful.storage.locate import Place, locate
 from brimful.store.changes import is_current
-from brimful.store.estimate import PackEstimate, plan
+from brimful.store.estimate import PackEstimate, estimate
 from brimful.store.pack import Packed, pack
 
 DTYPES = ("float16", "float32", "float64")
@@ -150,7 +152,7 @@ class Source(Collection):
     """
 
     _reader: SourceReader
-    _planned: PackEstimate | None = None
+    _estimated: PackEstimate | None = None
 
     @property
     def facts(self) -> tuple[str, ...]:
@@ -194,23 +196,23 @@ class Source(Collection):
         """What packing it will take, by a few samples that are read to find out.
 
         Returns:
-            The plan; None if none of these samples can be used.
+            The estimate; None if none of these samples can be used.
         """
-        if self._planned is None:
-            self._planned = plan(self._reader, self._rows())
-        return self._planned
+        if self._estimated is None:
+            self._estimated = estimate(self._reader, self._rows())
+        return self._estimated
 
-    def is_packed_in(self, path: str | os.PathLike[str]) -> bool:
-        """Whether a store holds exactly these samples, as their files are now: sizes, times and inodes tell.
+    def is_packed_in(self, path: Place) -> bool:
+        """Whether a store holds exactly these samples, as their files are now: sizes, times, inodes show.
 
         Args:
             path: Where the store is, or is not.
         """
-        return is_current(self._reader, self._rows(), Path(path))
+        return is_current(self._reader, self._rows(), locate(path))
 
     def pack_into(
         self,
-        path: str | os.PathLike[str],
+        path: Place,
         *,
         split_seed: int = 0,
         memory: str | float = "1GB",
@@ -221,21 +223,24 @@ class Source(Collection):
         """Pack it, as `brimful.pack` does.
 
         Returns:
-            What there is to say of it.
+            What was done.
         """
-        if glance(self._reader, self._rows()).problems:
-            raise self.audit(progress=progress).refusal()
-        return pack(
-            self._reader,
-            self._rows(),
-            Path(path),
-            split_seed=check_int("split_seed", split_seed, 0, 2**64 - 1),
+        options = PackOptions.of(
+            split_seed=split_seed,
             memory=memory,
             overwrite=overwrite,
             check_content=check_content,
             progress=progress,
-            planned=self.plan(),
         )
+        if glance(self._reader, self._rows()).problems:
+            raise self.audit(progress=progress).refusal()
+        return pack(self._reader, self._rows(), path, options, self.plan())
+
+    def _loader(self, options: FeedOptions) -> RowLoader:
+        seen = glance(self._reader, self._rows())
+        if seen.problems:
+            raise seen.refusal()
+        return RowLoader(self._reader, self._view, options)
 
     def _estimate(self) -> dict[str, float]:
         """What packing takes a sample."""
@@ -252,11 +257,6 @@ class Source(Collection):
     def _class_counts(self, batch_size: int, memory: str | float) -> dict[Any, int]:
         counts = self._reader.class_counts(self._rows())
         return super()._class_counts(batch_size, memory) if counts is None else dict(counts)
-
-    def _refuse_problems(self) -> None:
-        seen = glance(self._reader, self._rows())
-        if seen.problems:
-            raise seen.refusal()
 
 
 def _shape(shape: Sequence[int]) -> tuple[int, ...]:

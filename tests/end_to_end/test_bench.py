@@ -9,7 +9,7 @@ import pytest
 
 import brimful as bf
 from brimful.cli.main import main
-from brimful.store.format import Layout
+from brimful.options import PackOptions
 from brimful.store.pack import pack
 from tests.trees import Tree
 
@@ -18,8 +18,8 @@ from tests.trees import Tree
 def store(make_tree: Callable[..., Tree], tmp_path: Path) -> Path:
     """A store of 300 images of 12 x 12 in 3 classes, in many chunks."""
     source = bf.scan(make_tree(300, (12, 12), 3).path)
-    layout = Layout(source.schema, chunk_bytes=10_000, shard_bytes=60_000)
-    return pack(source._reader, np.arange(300), tmp_path / "x.brim", layout=layout).path
+    options = PackOptions(chunk_bytes=10_000, shard_bytes=60_000)
+    return Path(pack(source._reader, np.arange(300), tmp_path / "x.brim", options).name)
 
 
 @pytest.mark.parametrize(("memory", "resident"), [("100MB", True), ("0.17MB", False)])

@@ -10,8 +10,8 @@ import pytest
 
 import brimful as bf
 from brimful.cli.main import main
+from brimful.options import PackOptions
 from brimful.store.changes import Changes
-from brimful.store.format import Layout
 from brimful.store.pack import pack
 from tests.faults.stores import files_of
 from tests.trees import Tree
@@ -182,8 +182,8 @@ def test_another_seed_or_layout_is_packed_though_nothing_has_changed(
     monkeypatch.setattr("brimful.sources.read_files.SETTLED", 0)
     source = bf.scan(make_tree(samples, (3, 3), 1).path)
     store = tmp_path / "data.brim"
-    layout = Layout(source.schema, chunk_bytes=200, shard_bytes=400)
-    pack(source._reader, np.arange(samples), store, layout=layout)
+    options = PackOptions(chunk_bytes=200, shard_bytes=400)
+    pack(source._reader, np.arange(samples), store, options)
     for seed in (0, 7):
         source.pack_into(store, split_seed=seed, overwrite=True)
         source.pack_into(tmp_path / f"{seed}.brim", split_seed=seed)

@@ -2,11 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import brimful as bf
-from brimful.store.format import Layout
+from brimful.options import PackOptions
+from brimful.storage.locate import Place
 from brimful.store.pack import Packed, pack
 from brimful.store.reader import StoreReader
 from tests.trees import Tree, write_tree
@@ -30,20 +32,21 @@ def small_tree(path: Path, n: int = 40, seed: int = 0) -> Tree:
     return write_tree(path, x, random.integers(0, 4, n))
 
 
-def pack_small(tree: Path, store: Path, **options: object) -> Packed:
+def pack_small(tree: Path, store: Place, **options: Any) -> Packed:
     """Pack a tree in chunks of 3 samples and shards of 3 chunks."""
     return pack_layout(bf.scan(tree), store, chunk_bytes=100, shard_bytes=300, **options)
 
 
 def pack_layout(
-    source: bf.Source, store: Path, *, chunk_bytes: int, shard_bytes: int, **options: object
+    source: bf.Source, store: Place, *, chunk_bytes: int, shard_bytes: int, **more: Any
 ) -> Packed:
     """Pack a source in chunks and shards smaller than usual."""
-    layout = Layout(source.schema, chunk_bytes, shard_bytes)
-    return pack(source._reader, np.arange(len(source)), store, layout=layout, **options)  # type: ignore[arg-type]
+    estimate = more.pop("planned", None)
+    options = PackOptions.of(chunk_bytes=chunk_bytes, shard_bytes=shard_bytes, **more)
+    return pack(source._reader, np.arange(len(source)), store, options, estimate)
 
 
-def delivered(store: Path) -> dict[str, tuple[bytes, int]]:
+def delivered(store: Place) -> dict[str, tuple[bytes, int]]:
     """All that a store delivers, every chunk read anew."""
     reader = StoreReader(store, cache_bytes=0)
     rows = np.arange(len(reader))

@@ -12,7 +12,7 @@ import pytest
 
 import brimful as bf
 from brimful.cli.main import main
-from brimful.feed.feed import Feed
+from tests.feeds import make_feed
 from tests.trees import Tree
 
 SAMPLES = 30
@@ -182,7 +182,7 @@ def test_skipping_leaves_it_out(case: Case, spoilt: Tree) -> None:
     assert {fault.key for fault in source.skipped} <= {"train/00003", "train/00004"}
     assert not source.audit().problems
     assert bf.scan(spoilt.path, on_bad="skip").skipped == source.skipped
-    feed = Feed(source._reader, source._view, 8, include_keys=True)
+    feed = make_feed(source._reader, source._view, 8, include_keys=True)
     seen = set()
     for x, y, keys in feed:
         for sample, label, key in zip(x, y, keys, strict=True):

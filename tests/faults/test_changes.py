@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import brimful as bf
-from brimful.feed.feed import Feed
+from tests.feeds import make_feed
 from tests.trees import Tree
 
 
@@ -79,7 +79,7 @@ def test_a_file_that_changed_is_named(
 ) -> None:
     """The epoch ends with one error: the file, the place, what to do. No wrong value is delivered."""
     tree = make_tree(300)
-    feed = Feed((source := bf.scan(tree.path))._reader, source._view, 16, memory="1MB")
+    feed = make_feed((source := bf.scan(tree.path))._reader, source._view, 16, memory="1MB")
     change(tree.file("train/00123"))
     with pytest.raises(bf.SourceError, match=message) as caught:
         list(feed)
@@ -97,7 +97,7 @@ def test_two_files_whose_surpluses_cancel_out(make_tree: Callable[..., Tree]) ->
         file.write(b"1 2 3\n")
     shorter.write_bytes(b"".join(shorter.read_bytes().splitlines(keepends=True)[1:]))
     with pytest.raises(bf.MalformedFileError, match=re.escape(str(longer))):
-        list(Feed(source._reader, source._view, 40, shuffle=False))
+        list(make_feed(source._reader, source._view, 40, shuffle=False))
 
 
 def test_ragged_lines_that_cancel_out(make_tree: Callable[..., Tree]) -> None:
@@ -112,7 +112,7 @@ def test_an_error_leaves_the_source_usable(make_tree: Callable[..., Tree]) -> No
     """Once the file is mended, the same batches go on from the start of the epoch."""
     tree = make_tree(100)
     source = bf.scan(tree.path)
-    feed = Feed(source._reader, source._view, 16)
+    feed = make_feed(source._reader, source._view, 16)
     good = tree.file("train/00050").read_bytes()
     tree.file("train/00050").write_text("x")
     with pytest.raises(bf.MalformedFileError):
@@ -129,7 +129,7 @@ def test_a_short_read_is_no_short_file(
     whole_read = os.preadv
     monkeypatch.setattr(os, "preadv", lambda file, views, *at: whole_read(file, [views[0][:17]], *at))
     source = bf.scan(tree.path)
-    for x, _, keys in Feed(source._reader, source._view, 8, include_keys=True):
+    for x, _, keys in make_feed(source._reader, source._view, 8, include_keys=True):
         for sample, key in zip(x, keys, strict=True):
             assert sample.tobytes() == tree.x[key].tobytes()
 
@@ -141,7 +141,7 @@ def test_a_file_cut_while_it_is_read(make_tree: Callable[..., Tree], monkeypatch
     monkeypatch.setattr(os, "preadv", lambda *args: max(0, whole_read(*args) - 8))
     source = bf.scan(tree.path)
     with pytest.raises(bf.ReadError, match="changed while it was read"):
-        list(Feed(source._reader, source._view, 8))
+        list(make_feed(source._reader, source._view, 8))
 
 
 def test_few_open_files_are_enough(make_tree: Callable[..., Tree], tmp_path: Path) -> None:

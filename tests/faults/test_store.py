@@ -18,18 +18,18 @@ from xxhash import xxh3_128_hexdigest
 
 import brimful as bf
 from brimful.cli.main import main
-from brimful.feed.feed import Feed
+from brimful.options import PackOptions
 from brimful.order.view import View
-from brimful.storage.local import locked
-from brimful.store.chunk import Rows
-from brimful.store.format import Layout
+from brimful.storage.local import LocalStorage
+from brimful.store.chunk_reader import ChunkReader
 from brimful.store.pack import pack
-from brimful.store.provenance import read_prints
+from brimful.store.provenance import read_provenance
 from brimful.store.reader import StoreReader
 from brimful.store.verify import verify
-from brimful.store.writer import ShardWriter
+from brimful.store.writer import Rows, ShardWriter
 from tests.faults.campaign import Campaign
 from tests.faults.stores import delivered, expected, files_of, pack_layout, pack_small, small_tree
+from tests.feeds import make_feed
 from tests.trees import Tree
 
 
@@ -77,7 +77,7 @@ def test_two_packers_at_once(tree: Tree, store: Path) -> None:
         "-c",
         "import sys; from tests.faults.stores import *; pack_small(*map(Path, sys.argv[1:]))",
     ]
-    with locked(store):
+    with LocalStorage(store).lock():
         done = subprocess.run(
             [*command, str(tree.path), str(store)], check=False, capture_output=True, text=True
         )
@@ -93,7 +93,7 @@ def test_an_interrupted_pack_says_how_to_go_on(tree: Tree, tmp_path: Path) -> No
     slow = """
 import sys, time
 from brimful.cli.main import entry
-from brimful.store.writer import ShardWriter
+from brimful.store.writer import Rows, ShardWriter
 write = ShardWriter.write
 def slowly(*rows):
     print("writing", file=sys.stderr, flush=True)
@@ -168,13 +168,13 @@ def test_many_lost_shards_are_told_with_as_many_looks(
     assert len(shards) == 40
     for shard in shards[1:-1]:
         shard.unlink()
-    looks, ends = [0], StoreReader._ends
+    looks, ends = [0], ChunkReader.ends
 
-    def counted(self: StoreReader, chunk: int) -> tuple[int, int] | None:
+    def counted(self: ChunkReader, chunk: int) -> tuple[int, int] | None:
         looks[0] += 1
         return ends(self, chunk)
 
-    monkeypatch.setattr(StoreReader, "_ends", counted)
+    monkeypatch.setattr(ChunkReader, "ends", counted)
     found = verify(path)
     assert len(found.bad) == 38
     assert looks[0] < 12 * 40  # and not 40 * 40
@@ -256,7 +256,7 @@ def test_forged_classes_are_an_error(store: Path, options: dict[str, Any]) -> No
     largest = int(reader.read(np.arange(len(reader))).y.max())
     forge(store, lambda said: said.update(classes=list(range(largest))))
     reader = StoreReader(store)
-    feed = Feed(reader, View(range(len(reader))), 8, **options)
+    feed = make_feed(reader, View(range(len(reader))), 8, **options)
     with pytest.raises(bf.DamagedStoreError, match="but only the classes to"):
         list(feed)
 
@@ -410,8 +410,8 @@ def test_a_shard_widens_until_one_rule_holds_for_all(tmp_path: Path) -> None:
     order = [int(key) for key in bf.scan([(np.zeros(1), 0)] * 3).keys]
     samples = [(np.full(4, numbers[order.index(at)], np.float32), 1) for at in range(3)]
     source = bf.scan(samples)
-    layout = Layout(source.schema, chunk_bytes=30, shard_bytes=90)
-    pack(source._reader, np.arange(3), tmp_path / "x.brim", layout=layout)
+    options = PackOptions(chunk_bytes=30, shard_bytes=90)
+    pack(source._reader, np.arange(3), tmp_path / "x.brim", options)
     reader = bf.open(tmp_path / "x.brim")._reader
     assert [float(value) for value in reader.read(np.arange(3)).x[:, 0]] == [
         float(np.float32(n)) for n in numbers
@@ -428,7 +428,7 @@ def test_any_flipped_bit_of_the_fingerprints_is_survived(tree: Tree, store: Path
             damaged[at] ^= bit
             (store / "source.arrow").write_bytes(damaged)
             reader = StoreReader(store)
-            told = read_prints(reader, bf.scan(tree.path)._reader)
+            told = read_provenance(reader, bf.scan(tree.path)._reader)
             assert told is None or told.prints.shape == (40, 4)
     (store / "source.arrow").write_bytes(b"")
     os.truncate(store / "source.arrow", 2**36)

@@ -17,6 +17,7 @@ from brimful.feed.windows import WindowLoader
 from brimful.order.view import View
 from brimful.store.reader import StoreReader
 from tests.faults.stores import delivered, pack_small, small_tree
+from tests.feeds import make_feed
 
 SMALL, LARGE = 6_600, 10**7  # memory for a few chunks, and for all
 
@@ -31,7 +32,7 @@ def store(tmp_path: Path) -> Path:
 def feed_of(store: Path, memory: int) -> Feed:
     """Its feed."""
     reader = StoreReader(store)
-    return Feed(reader, View(range(len(reader))), 2, memory=memory)
+    return make_feed(reader, View(range(len(reader))), 2, memory=memory)
 
 
 def nothing_is_left() -> bool:
@@ -59,7 +60,7 @@ def test_a_flipped_bit_in_any_chunk_is_an_error_in_the_loop(store: Path, memory:
             content = path.read_bytes()
             at = chunk.offset + chunk.head + chunk.keys + chunk.data // 2
             path.write_bytes(content[:at] + bytes([content[at] ^ 16]) + content[at + 1 :])
-            feed = Feed(StoreReader(store), View(range(40)), 2, memory=memory, include_keys=True)
+            feed = make_feed(StoreReader(store), View(range(40)), 2, memory=memory, include_keys=True)
             with pytest.raises(bf.DamagedStoreError, match=shard.file) as caught:
                 check(feed, good)
             assert caught.value.keys
@@ -82,7 +83,7 @@ def test_a_shard_that_is_cut_or_gone_is_an_error_in_the_loop(store: Path, memory
         list(feed)
     assert nothing_is_left()
     with pytest.raises(bf.DamagedStoreError, match="open it again"):
-        Feed(feed.reader, feed.view, 2)
+        make_feed(feed.reader, feed.view, 2)
 
 
 def interrupt(feed: Feed) -> None:
@@ -112,7 +113,7 @@ def test_nothing_is_left_behind(store: Path, memory: int, how: str) -> None:
         second.close()  # type: ignore[attr-defined]
     gc.collect()
     assert nothing_is_left()
-    assert sorted(int(row) for batch in feed.supply.begin(5, 0, 40) for row in batch.rows) == list(range(40))
+    assert sorted(int(row) for batch in feed.loader.epoch(5, 0, 40) for row in batch.rows) == list(range(40))
 
 
 @pytest.mark.parametrize("memory", [SMALL, LARGE])
@@ -143,7 +144,7 @@ def test_a_pass_that_was_ended_takes_nothing_from_the_one_that_ended_it(store: P
     reader = StoreReader(store)
     for before in range(1, 20):
         for after in range(1, 20, 3):
-            feed = Feed(reader, View(range(40)), 2, seed=before, memory=SMALL)
+            feed = make_feed(reader, View(range(40)), 2, seed=before, memory=SMALL)
             assert len(feed.order.epoch(0)) > 2
             old = iter(feed)
             for _ in range(before):
@@ -162,16 +163,16 @@ def _all_of(reader: StoreReader) -> list[bytes]:
 
 def test_more_chunks_than_slots_are_an_error_and_no_mixture() -> None:
     """It would be a mistake of the feed; NumPy would put all of them into the one that is free."""
-    slab = ChunkCache(2, 100, 5)
-    slab.take(np.array([0]), lambda pieces: pieces)
+    cache = ChunkCache(2, 100, 5)
+    cache.take(np.array([0]), lambda pieces: pieces)
     with pytest.raises(RuntimeError, match="1 slots are free, for 2 chunks"):
-        slab.take(np.array([1, 2]), lambda pieces: pieces)
+        cache.take(np.array([1, 2]), lambda pieces: pieces)
 
 
 def test_batches_stay_as_they_are_though_memory_is_used_again(store: Path) -> None:
     """What somebody still holds, or holds a part of, is not written over."""
     reader = StoreReader(store)
-    wide = Feed(reader, View(range(40)), 40, shuffle=False)
+    wide = make_feed(reader, View(range(40)), 40, shuffle=False)
     kept = []
     for _ in range(5):
         for x, _ in wide:
@@ -181,34 +182,34 @@ def test_batches_stay_as_they_are_though_memory_is_used_again(store: Path) -> No
 
 def test_recycled_memory_is_never_shared() -> None:
     """Two arrays that live at the same time have no byte in common, however they come and go."""
-    recycler = BufferPool((100_000,), "uint8", 3)
+    pool = BufferPool((100_000,), "uint8", 3)
     random = np.random.default_rng(0)
     live: list[tuple[Any, int]] = []
     for number in range(2000):
-        array = recycler.empty(int(random.integers(60_000, 100_001)))
+        array = pool.empty(int(random.integers(60_000, 100_001)))
         array.fill(number % 251)
         live.append((array[random.integers(50_000) :], number % 251))
         if random.random() < 0.6:
             live.pop(int(random.integers(len(live))))
         live = live[-30:]
         assert all((part == value).all() for part, value in live[:: max(1, len(live) // 3)])
-    assert len(recycler._lent) == 3
+    assert len(pool._lent) == 3
 
 
 def test_memory_is_used_again_once_nobody_holds_it() -> None:
     """A loop that lets go of each array has two of them in turn; a part of one, or a memoryview, holds it."""
-    recycler = BufferPool((100_000,), "uint8", 9)
-    array, places = recycler.empty(100_000), set()
+    pool = BufferPool((100_000,), "uint8", 9)
+    array, places = pool.empty(100_000), set()
     for _ in range(20):
-        array = recycler.empty(90_000)
+        array = pool.empty(90_000)
         places.add(array.ctypes.data)
     assert len(places) <= 2
     for holding in (lambda x: memoryview(x[10:20]), lambda x: x.reshape(300, 300)[::2].T):
         held, last = holding(array), array.ctypes.data
-        array = recycler.empty(90_000)
-        assert last not in _addresses([recycler.empty(100) for _ in range(4)])
+        array = pool.empty(90_000)
+        assert last not in _addresses([pool.empty(100) for _ in range(4)])
         del held
-        assert last in _addresses([recycler.empty(100) for _ in range(8)])
+        assert last in _addresses([pool.empty(100) for _ in range(8)])
 
 
 def _addresses(arrays: list[Any]) -> set[int]:
@@ -222,7 +223,7 @@ def test_a_position_saved_with_more_memory_names_what_it_needs(store: Path) -> N
     next(batches)
     with pytest.raises(bf.MemoryBudgetError) as caught:
         narrow.load_state_dict(wide.state_dict())
-    enough = Feed(narrow.reader, narrow.view, 2, memory=caught.value.hint.split("'")[1])
+    enough = make_feed(narrow.reader, narrow.view, 2, memory=caught.value.hint.split("'")[1])
     enough.load_state_dict(wide.state_dict())
     left = [y.tolist() for _, y in batches]
     assert [y.tolist() for _, y in enough] == left
@@ -232,8 +233,8 @@ def test_a_position_saved_with_more_memory_names_what_it_needs(store: Path) -> N
 def test_past_the_page_cache_the_same_bytes_come(store: Path, memory: int) -> None:
     """Where the file system reads past its cache, and where it refuses and is read through it."""
     feed, direct = feed_of(store, memory), feed_of(store, memory)
-    assert isinstance(direct.supply, WindowLoader)
-    direct.supply.files.direct = hasattr(os, "O_DIRECT")
+    assert isinstance(direct.loader, WindowLoader)
+    direct.loader.chunks.cached = False
     for (x, y), (direct_x, direct_y) in zip(feed, direct, strict=True):
         assert x.tobytes() == direct_x.tobytes()
         assert y.tolist() == direct_y.tolist()
@@ -249,6 +250,6 @@ def test_a_smaller_window_is_that_of_the_state_also_for_the_epoch_made_ahead(sto
     wide.load_state_dict(state)
     assert [y.tolist() for _, y in wide] == expected
     source = bf.scan(store.parent / "data")
-    raw = Feed(source._reader, source._view, 2)
+    raw = make_feed(source._reader, source._view, 2)
     with pytest.raises(bf.StateError, match="window=3"):
         raw.load_state_dict({**raw.state_dict(), "window": 3})

@@ -11,14 +11,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from brimful.feed.feed import Feed
 from brimful.order.epochs import Order
 from brimful.source import scan
+from tests.feeds import make_feed
 
 MEMORY = 40_000  # bytes: blocks of a few samples, so that batches and blocks overlap in all ways
 
 
-def make_feed(n: int, batch_size: int, **options: Any) -> Feed:
+def numbered_feed(n: int, batch_size: int, **options: Any) -> Feed:
     """Feed of n samples whose x is their index."""
     source = scan([(np.full(50, number), number) for number in range(n)])
-    return Feed(source._reader, source._view, batch_size, memory=MEMORY, **options)
+    return make_feed(source._reader, source._view, batch_size, memory=MEMORY, **options)
 
 
 def indices(batches: Any) -> list[int]:
@@ -36,7 +37,7 @@ def indices(batches: Any) -> list[int]:
 )
 def test_every_sample_once_an_epoch(n: int, batch_size: int, seed: int, epochs: int, shuffle: bool) -> None:
     """Each pass has each sample once, x with its own y, whole batches but the last, in the order's order."""
-    feed = make_feed(n, batch_size, seed=seed, shuffle=shuffle)
+    feed = numbered_feed(n, batch_size, seed=seed, shuffle=shuffle)
     reader_rows = feed.reader.keys(np.arange(n))
     for epoch in range(epochs):
         batches = list(feed)
@@ -57,7 +58,7 @@ def test_drop_leaves_out_less_than_a_batch(n: int, batch_size: int) -> None:
     """`last="drop"`: whole batches only, no sample twice."""
     if batch_size > n:
         return
-    feed = make_feed(n, batch_size, last="drop")
+    feed = numbered_feed(n, batch_size, last="drop")
     seen = indices(feed)
     assert len(seen) == len(set(seen)) == n // batch_size * batch_size
     assert feed.state_dict()["epoch"] == 1
@@ -70,7 +71,7 @@ class FeedMachine(RuleBasedStateMachine):
     def begin(self, n: int, batch_size: int, seed: int) -> None:
         """Make a feed, and nothing drawn."""
         self.n, self.seed, self.batch_size = n, seed, batch_size
-        self.feed = make_feed(n, batch_size, seed=seed)
+        self.feed = numbered_feed(n, batch_size, seed=seed)
         self.names = [int(key) for key in self.feed.reader.keys(np.arange(n))]
         self.batches: Any = None
         self.epoch, self.position = 0, 0
@@ -113,7 +114,7 @@ class FeedMachine(RuleBasedStateMachine):
         if self.saved is None:
             return
         text, self.epoch, self.position = self.saved
-        self.feed = make_feed(self.n, batch_size, seed=self.seed)
+        self.feed = numbered_feed(self.n, batch_size, seed=self.seed)
         self.batch_size = batch_size
         self.feed.load_state_dict(json.loads(text))
         self.batches = None

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -15,11 +16,15 @@ from numpy.typing import NDArray
 
 import brimful as bf
 from brimful.errors import MemoryBudgetError
+from brimful.options import PackOptions
+from brimful.schema import Field
 from brimful.source import Source
-from brimful.store.codecs.narrow import RULES, Rule, first_rule
-from brimful.store.format import Layout
+from brimful.store.codecs.base import Codec, as_rows
+from brimful.store.codecs.narrow import NarrowCodec
+from brimful.store.codecs.raw import RawCodec
 from brimful.store.pack import pack
 from brimful.store.reader import StoreReader
+from brimful.store.writer import first_codec
 from tests.faults.stores import delivered, expected, files_of, pack_small, small_tree
 
 FLOATS = st.floats(width=32, allow_nan=False, allow_infinity=False)
@@ -31,12 +36,22 @@ def bits(values: NDArray[Any]) -> NDArray[np.uint32]:
     return values.view(np.uint32)
 
 
-@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.name)
-def test_every_code_of_every_rule_comes_back(rule: Rule) -> None:
+CODECS = NarrowCodec.for_field(Field((), "float32"))
+
+
+def decoded(codec: Codec, codes: NDArray[Any]) -> NDArray[np.float32]:
+    """The values of some codes."""
+    values = np.empty(codes.shape, np.float32)
+    codec.decode(as_rows(codes), np.arange(len(codes)), values)
+    return values
+
+
+@pytest.mark.parametrize("rule", CODECS, ids=lambda codec: codec.name)
+def test_every_code_of_every_rule_comes_back(rule: NarrowCodec) -> None:
     """Decoded as the text of the number would be read, and encoded again."""
     limits = np.iinfo(rule.dtype)
     codes = np.arange(limits.min, limits.max + 1).astype(rule.dtype)
-    values = rule.decode(codes)
+    values = decoded(rule, codes)
     again = rule.encode(values)
     assert again is not None
     assert again.dtype == rule.dtype
@@ -58,12 +73,13 @@ def test_narrowing_loses_nothing(values: NDArray[np.float32], divisor: int) -> N
     """Whatever the bits are: a rule that holds gives them back, and the first that holds is taken."""
     values = np.atleast_1d((values / np.float32(divisor)).astype(np.float32))
     holding = []
-    for rule in RULES:
+    for rule in CODECS:
         codes = rule.encode(values)
         if codes is not None:
             holding.append(rule)
-            assert np.array_equal(bits(rule.decode(codes)), bits(values))
-    assert first_rule(values) == (holding[0] if holding else None)
+            assert np.array_equal(bits(decoded(rule, codes)), bits(values))
+    found = first_codec(Field((), "float32"), values)
+    assert found == (holding[0] if holding else RawCodec(Field((), "float32")))
 
 
 class Samples:
@@ -82,7 +98,7 @@ class Samples:
 
 
 @st.composite
-def sources(draw: st.DrawFn) -> tuple[Source, Layout, int]:
+def sources(draw: st.DrawFn) -> tuple[Source, PackOptions]:
     """Any kind of samples, in chunks and shards of any size, ordered by any seed."""
     n = draw(st.integers(1, 60))
     shape = draw(st.sampled_from([(), (1,), (3,), (2, 3), (1, 2, 2)]))
@@ -103,25 +119,26 @@ def sources(draw: st.DrawFn) -> tuple[Source, Layout, int]:
     )
     source = bf.scan(Samples(x, y), dtype=dtype)
     chunk = draw(st.integers(1, 400))
-    layout = Layout(source.schema, chunk, chunk * draw(st.integers(1, 4)))
-    return source, layout, draw(st.sampled_from([0, 1, 2**64 - 1]))
+    seed = draw(st.sampled_from([0, 1, 2**64 - 1]))
+    shard = chunk * draw(st.integers(1, 4))
+    return source, PackOptions(split_seed=seed, chunk_bytes=chunk, shard_bytes=shard)
 
 
 @settings(max_examples=120)
 @given(drawn=sources())
-def test_what_is_packed_comes_back(drawn: tuple[Source, Layout, int]) -> None:
+def test_what_is_packed_comes_back(drawn: tuple[Source, PackOptions]) -> None:
     """Every sample once, with its own values, bit for bit, in the order of the hash; and again the same."""
-    source, layout, seed = drawn
+    source, options = drawn
     reader, rows = source._reader, np.arange(len(source))
     with TemporaryDirectory() as folder:
         path = Path(folder) / "x.brim"
-        pack(reader, rows, path, split_seed=seed, layout=layout)
+        pack(reader, rows, path, options)
         store = StoreReader(path)
         assert store.schema == source.schema
         keys = store.keys(rows)
         order = [list(source.keys).index(key) for key in keys]
         assert sorted(order) == rows.tolist()
-        hashes = bf.keys.hash_keys(keys, seed)
+        hashes = bf.keys.hash_keys(keys, options.split_seed)
         assert (hashes[1:] >= hashes[:-1]).all()
         for got, wanted in zip(store.read(rows).arrays, reader.read(np.array(order)).arrays, strict=True):
             assert got.dtype == wanted.dtype
@@ -130,7 +147,7 @@ def test_what_is_packed_comes_back(drawn: tuple[Source, Layout, int]) -> None:
         assert store.read(some).x.tobytes() == reader.read(np.array(order)[some]).x.tobytes()
         assert bf.open(path).verify().ok
         again = Path(folder) / "again.brim"
-        pack(reader, rows, again, split_seed=seed, layout=layout, memory=10**6)
+        pack(reader, rows, again, replace(options, memory=10**6))
         assert files_of(again) == files_of(path)
 
 

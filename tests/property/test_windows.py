@@ -3,7 +3,6 @@
 import json
 import time
 from functools import cache
-from mmap import mmap
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -23,6 +22,7 @@ from brimful.order.epochs import Epoch, Order, Window
 from brimful.order.view import View
 from brimful.store.reader import StoreReader
 from tests.faults.stores import pack_layout
+from tests.feeds import make_feed
 
 N = 120
 ODD = 3  # this sample is kept by no rule, and the shard that it is in as it is; all others are k/255
@@ -71,12 +71,12 @@ def memory_of(batch_size: int, factor: float) -> int:
 
 def feed_of(view: View, batch_size: int, factor: float, **options: Any) -> Feed:
     """A feed of the store."""
-    return Feed(reader(), view, batch_size, memory=memory_of(batch_size, factor), **options)
+    return make_feed(reader(), view, batch_size, memory=memory_of(batch_size, factor), **options)
 
 
 def test_the_store_is_kept_in_several_ways() -> None:
     """Or these tests would not show what they are for."""
-    assert len({shard.rules for shard in reader().manifest.shards}) > 1
+    assert len({shard.codecs for shard in reader().manifest.shards}) > 1
     windows = [feed_of(View(range(N)), 1, factor).order.window for factor in FACTORS]
     assert windows[0] == 1
     assert windows == sorted(set(windows))
@@ -116,7 +116,8 @@ def test_every_sample_once_an_epoch(
 def test_the_order_depends_on_nothing_but_seed_epoch_and_window(view: View, seed: int, memory: float) -> None:
     """Not on the batch size, nor on threads; one window gives what raw files would."""
     feed, other = (
-        Feed(reader(), view, batch_size, seed=seed, memory=memory_of(11, memory)) for batch_size in (3, 11)
+        make_feed(reader(), view, batch_size, seed=seed, memory=memory_of(11, memory))
+        for batch_size in (3, 11)
     )
     seen = [int(number) for batch in feed for number in batch[1]]
     assert [int(number) for batch in other for number in batch[1]] == seen
@@ -150,7 +151,7 @@ class WindowMachine(RuleBasedStateMachine):
         """Make a feed, and nothing drawn."""
         self.view, self.seed, self.batch_size = view, seed, batch_size
         self.memory = memory_of(batch_size, memory)
-        self.feed = Feed(reader(), view, batch_size, seed=seed, memory=self.memory)
+        self.feed = make_feed(reader(), view, batch_size, seed=seed, memory=self.memory)
         self.names = [int(key) for key in reader().keys(view.at(np.arange(len(view))))]
         self.batches: Any = None
         self.epoch = self.position = 0
@@ -192,7 +193,7 @@ class WindowMachine(RuleBasedStateMachine):
             return
         text, self.epoch, self.position = self.saved
         self.memory = int(max(self.memory, memory_of(batch_size, 1)) * more)
-        self.feed = Feed(reader(), self.view, batch_size, seed=self.seed, memory=self.memory)
+        self.feed = make_feed(reader(), self.view, batch_size, seed=self.seed, memory=self.memory)
         self.batch_size = batch_size
         self.feed.load_state_dict(json.loads(text))
         self.batches = None
@@ -214,16 +215,16 @@ TestWindowMachine.settings = settings(max_examples=40, stateful_step_count=30)
 def test_the_budget_is_kept_by_construction(memory: int, batch_size: int, view: View, keys: bool) -> None:
     """The chunk cache, what is read into, orders and batches fit into `memory`; too little is refused."""
     try:
-        feed = Feed(reader(), view, batch_size, memory=memory, include_keys=keys)
+        feed = make_feed(reader(), view, batch_size, memory=memory, include_keys=keys)
     except bf.MemoryBudgetError as error:
         least = error.hint.split("'")[1]
-        assert Feed(reader(), view, batch_size, memory=least, include_keys=keys)
+        assert make_feed(reader(), view, batch_size, memory=least, include_keys=keys)
         return
-    assert isinstance(feed.supply, WindowLoader)
-    budget = feed.supply.budget
-    windows = budget.pieces if budget.window == budget.pieces else 2 * budget.window
-    held = budget.slots * budget.slot_bytes + windows * (budget.piece_bytes - budget.slot_bytes)
-    held += budget.readers * budget.io_bytes
+    assert isinstance(feed.loader, WindowLoader)
+    budget, sizes = feed.loader.budget, feed.loader.budget.sizes
+    windows = sizes.pieces if budget.window == sizes.pieces else 2 * budget.window
+    held = budget.slots * sizes.slot_bytes + windows * (sizes.piece_bytes - sizes.slot_bytes)
+    held += budget.readers * sizes.io_bytes
     held += budget.batches * min(batch_size, len(view)) * feed.schema.nbytes
     assert held <= memory
 
@@ -232,15 +233,15 @@ def test_the_budget_is_kept_by_construction(memory: int, batch_size: int, view: 
 def test_what_was_read_stays_for_the_next_pass(memory: float, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where all fits, chunks are read once; otherwise what is still there is not read again."""
     feed = feed_of(View(range(N)), 2, memory)
-    assert isinstance(feed.supply, WindowLoader)
+    assert isinstance(feed.loader, WindowLoader)
     reads: list[int] = []
-    read = feed.supply.files.read
+    read = feed.loader.chunks.load
 
-    def noting(chunk: int, memory: mmap) -> memoryview:
-        reads.append(chunk)
-        return read(chunk, memory)
+    def noting(piece: int, slot: int, memory: memoryview) -> None:
+        reads.append(piece)
+        read(piece, slot, memory)
 
-    monkeypatch.setattr(feed.supply.files, "read", noting)
+    monkeypatch.setattr(feed.loader.chunks, "load", noting)
     list(feed)
     assert sorted(reads[:24]) == list(range(24))
     reads.clear()
@@ -254,34 +255,34 @@ def test_the_first_window_of_an_epoch_is_read_while_the_last_of_the_one_before_i
 ) -> None:
     """It is there when the next pass begins, and is not read again."""
     feed = feed_of(View(range(N)), 2, 1.6)
-    assert isinstance(feed.supply, WindowLoader)
+    assert isinstance(feed.loader, WindowLoader)
     assert 1 < feed.order.window < 12
     reads: list[int] = []
-    read = feed.supply.files.read
+    read = feed.loader.chunks.load
 
-    def noting(chunk: int, memory: mmap) -> memoryview:
-        reads.append(chunk)
-        return read(chunk, memory)
+    def noting(piece: int, slot: int, memory: memoryview) -> None:
+        reads.append(piece)
+        read(piece, slot, memory)
 
     def first_of(epoch: int) -> tuple[Epoch, Window]:
         reads.append(-1)  # what follows may be of the next epoch
         return first(epoch)
 
-    first = feed.supply.first_of
-    monkeypatch.setattr(feed.supply.files, "read", noting)
-    monkeypatch.setattr(feed.supply, "first_of", first_of)
+    first = feed.loader.epochs.first_of
+    monkeypatch.setattr(feed.loader.chunks, "load", noting)
+    monkeypatch.setattr(feed.loader.epochs, "first_of", first_of)
     there: set[int] = set()
     for epoch in range(3):
         reads.clear()
         following = set(feed.order.epoch(epoch + 1).window(0).pieces.tolist())
         for done, _ in enumerate(feed, start=1):
-            while done == len(feed) - 1 and not following <= _held(feed.supply):
+            while done == len(feed) - 1 and not following <= _held(feed.loader):
                 time.sleep(0.001)
         assert not there & set(reads[: reads.index(-1)])
-        assert not feed.supply.slab._in_use.any()
-        assert following <= _held(feed.supply)
+        assert not feed.loader.chunks.cache._in_use.any()
+        assert following <= _held(feed.loader)
         there = following
 
 
-def _held(supply: WindowLoader) -> set[int]:
-    return set(np.flatnonzero(supply.slab._slot_of != EMPTY).tolist())
+def _held(loader: WindowLoader) -> set[int]:
+    return set(np.flatnonzero(loader.chunks.cache._slot_of != EMPTY).tolist())

@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 
 import brimful as bf
-from brimful.feed.budget import divide
+from brimful.feed.budget import divide_rows
 from brimful.feed.feed import Feed
 from brimful.feed.rows import RowLoader
 from brimful.feed.stats import Stats
 from brimful.memory import format_bytes, parse_bytes
+from tests.feeds import make_feed
 from tests.trees import Tree
 
 
 def feed_of(source: bf.Source, batch_size: int = 8, **options: Any) -> Feed:
     """The feed that `source.batches` would wrap."""
-    return Feed(source._reader, source._view, batch_size, **options)
+    return make_feed(source._reader, source._view, batch_size, **options)
 
 
 @pytest.mark.parametrize(
@@ -51,7 +52,8 @@ def test_a_budget_too_small_names_the_least_that_would_do(tree: Tree) -> None:
 def test_the_budget_is_kept_by_construction(tree: Tree, memory: str | int) -> None:
     """Two batches and all blocks that may exist fit into `memory`."""
     reader = bf.scan(tree.path)._reader
-    budget = divide(memory, reader, reader.schema, 8, len(reader))
+    rows = 8, len(reader)
+    budget = divide_rows(parse_bytes(memory), reader, reader.schema, rows, is_plain=True, is_slow=False)
     held = 2 * 8 * reader.schema.nbytes + budget.blocks * reader.working_bytes(budget.block_rows)
     assert held <= parse_bytes(memory)
 
@@ -89,8 +91,8 @@ def test_read_ahead_is_bounded(make_tree: Callable[..., Tree], monkeypatch: pyte
         next(batches)
         counting.now -= 1
         threading.Event().wait(0.005)
-    assert isinstance(feed.supply, RowLoader)
-    assert counting.most <= feed.supply.budget.blocks * feed.supply.budget.block_rows
+    assert isinstance(feed.loader, RowLoader)
+    assert counting.most <= feed.loader.budget.blocks * feed.loader.budget.block_rows
     batches.close()  # type: ignore[attr-defined]
 
 

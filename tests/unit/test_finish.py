@@ -11,6 +11,7 @@ import pytest
 
 import brimful as bf
 from brimful.feed.feed import Feed
+from tests.feeds import make_feed
 from tests.trees import Tree
 
 
@@ -23,7 +24,7 @@ def samples(request: pytest.FixtureRequest, tree: Tree, tmp_path: Path) -> bf.So
 
 def feed_of(samples: Any, batch_size: int = 8, **options: Any) -> Feed:
     """The feed that `samples.batches` would wrap."""
-    return Feed(samples._reader, samples._view, batch_size, **options)
+    return make_feed(samples._reader, samples._view, batch_size, **options)
 
 
 def test_pad_fills_the_last_batch_with_weight_0(samples: Any, tree: Tree) -> None:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import brimful as bf
-from brimful.feed.feed import Feed
 from brimful.feed.rows import RowLoader
 from brimful.schema import Field
 from brimful.source import Source
+from tests.feeds import make_feed
 from tests.trees import Tree
 
 
@@ -318,9 +318,9 @@ def test_one_hot_on_request(tree: Tree) -> None:
     table = tree.path / "target.csv"
     table.write_text(table.read_text().replace(",4\n", ",5000\n"))  # 5,001 outputs
     many = bf.scan(tree.path)
-    wide = Feed(many._reader, many._view, 5, memory="1MB", one_hot=True)
-    assert isinstance(wide.supply, RowLoader)
-    rows = wide.supply.budget.blocks * wide.supply.budget.block_rows + 2 * 5
+    wide = make_feed(many._reader, many._view, 5, memory="1MB", one_hot=True)
+    assert isinstance(wide.loader, RowLoader)
+    rows = wide.loader.budget.blocks * wide.loader.budget.block_rows + 2 * 5
     assert rows * wide.schema.nbytes <= 10**6
     with pytest.raises(bf.ArgumentError, match="one_hot"):
         bf.scan([(np.ones(2), 0.5)] * 3).batches(2, one_hot=True)

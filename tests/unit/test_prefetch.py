@@ -12,14 +12,14 @@ import pytest
 
 import brimful as bf
 from brimful.feed.buffers import BufferPool
-from brimful.feed.feed import Feed
 from brimful.feed.windows import WindowLoader
+from brimful.options import PackOptions
 from brimful.order.view import View
 from brimful.prefetch import Prefetch
-from brimful.store.chunk_reader import ChunkFiles
-from brimful.store.format import Layout
+from brimful.store.chunk_reader import ChunkReader
 from brimful.store.pack import pack
 from brimful.store.reader import StoreReader
+from tests.feeds import make_feed
 
 
 def read_ahead(work: Callable[[int], int], n: int) -> Prefetch[int, int]:
@@ -153,7 +153,7 @@ def test_the_same_batches_whoever_makes_them(tmp_path: Path, monkeypatch: pytest
     delivered = []
     for threads in (3, 4, 8):
         monkeypatch.setattr("brimful.prefetch.reading_threads", lambda n=threads: n)
-        feed = Feed(reader, View(range(len(x))), 100, seed=1, memory="100MB")
+        feed = make_feed(reader, View(range(len(x))), 100, seed=1, memory="100MB")
         batches = [batch for _ in range(2) for batch in feed]
         labels = np.concatenate([y for _, y in batches])
         assert np.array_equal(np.concatenate([part for part, _ in batches]), x[labels])
@@ -165,7 +165,7 @@ def test_the_same_batches_whoever_makes_them(tmp_path: Path, monkeypatch: pytest
 def test_a_batch_size_beyond_all_measure_is_one_short_batch(tmp_path: Path) -> None:
     """Memory is taken for the rows there are, not for those that a batch could have."""
     data = bf.pack(bf.scan([(np.full(100, at, np.float32), at) for at in range(60)]), tmp_path / "x.brim")
-    ((x, _),) = Feed(data._reader, View(range(60)), 10**12, memory="10MB")
+    ((x, _),) = make_feed(data._reader, View(range(60)), 10**12, memory="10MB")
     assert sorted(x[:, 0].tolist()) == list(range(60))
 
 
@@ -173,14 +173,14 @@ def test_a_damaged_chunk_is_an_error_however_small_the_windows(tmp_path: Path) -
     """Also where the batches that are made ahead are of windows that will never begin."""
     x = np.random.default_rng(0).random((400, 10), np.float32)
     source = bf.scan([(row, at) for at, row in enumerate(x)])
-    layout = Layout(source.schema, chunk_bytes=440, shard_bytes=44_000)
-    path = pack(source._reader, np.arange(400), tmp_path / "x.brim", layout=layout).path
+    options = PackOptions(chunk_bytes=440, shard_bytes=44_000)
+    path = Path(pack(source._reader, np.arange(400), tmp_path / "x.brim", options).name)
     reader = StoreReader(path)
     shard, chunk = reader.manifest.shards[0], reader.manifest.shards[0].chunks[1]
     content = bytearray((path / shard.file).read_bytes())
     content[chunk.offset + chunk.head + chunk.keys] ^= 1
     (path / shard.file).write_bytes(content)
-    feed = Feed(reader, View(range(400)), 10, shuffle=False, memory="10MB")
+    feed = make_feed(reader, View(range(400)), 10, shuffle=False, memory="10MB")
     feed.load_state_dict({**feed.state_dict(), "window": 1})  # as saved with less memory
     raised: list[BaseException] = []
 
@@ -204,15 +204,15 @@ def test_no_more_batches_exist_than_the_budget_has_room_for(
     """Whether the loop comes back at once or works meanwhile, also while chunks come slowly."""
     x = np.random.default_rng(0).random((8000, 1000), np.float32)
     source = bf.scan([(row, at) for at, row in enumerate(x)])
-    layout = Layout(source.schema, chunk_bytes=400_000, shard_bytes=4_000_000)
-    reader = StoreReader(pack(source._reader, np.arange(8000), tmp_path / "x.brim", layout=layout).path)
-    read, unused = ChunkFiles.read, BufferPool._unused
+    options = PackOptions(chunk_bytes=400_000, shard_bytes=4_000_000)
+    reader = StoreReader(pack(source._reader, np.arange(8000), tmp_path / "x.brim", options).name)
+    read, unused = ChunkReader.read_data, BufferPool._unused
     live: dict[int, int] = {}  # the bytes of each piece of memory
     held = [0]
 
-    def slow_read(*arguments: Any) -> memoryview:
+    def slow_read(*arguments: Any, **options: Any) -> memoryview:
         time.sleep(0.003)
-        return read(*arguments)
+        return read(*arguments, **options)
 
     def note(memory: Any) -> Any:
         if id(memory) not in live:
@@ -224,15 +224,15 @@ def test_no_more_batches_exist_than_the_budget_has_room_for(
     def made_anew(batch: tuple[Any, ...], _: np.random.Generator) -> tuple[Any, ...]:
         return note(batch[0].copy()), *batch[1:]
 
-    monkeypatch.setattr(ChunkFiles, "read", slow_read)
-    monkeypatch.setattr(BufferPool, "_unused", lambda recycler: note(unused(recycler)))
+    monkeypatch.setattr(ChunkReader, "read_data", slow_read)
+    monkeypatch.setattr(BufferPool, "_unused", lambda pool: note(unused(pool)))
     transform = made_anew if finishes else None
-    feed = Feed(reader, View(range(8000)), 50, seed=1, memory="22MB", transform=transform)
-    assert isinstance(feed.supply, WindowLoader)
-    assert feed.supply.budget.window < 30
+    feed = make_feed(reader, View(range(8000)), 50, seed=1, memory="22MB", transform=transform)
+    assert isinstance(feed.loader, WindowLoader)
+    assert feed.loader.budget.window < 30
     delivered = 0
     for _, y in feed:
         time.sleep(away)
         delivered += len(y)
     assert delivered == 8000
-    assert 0 < max(held) <= feed.supply.budget.batches * 50 * feed.schema.nbytes
+    assert 0 < max(held) <= feed.loader.budget.batches * 50 * feed.schema.nbytes

@@ -51,7 +51,7 @@ def test_source_and_store_deliver_every_sample_as_it_is(store: Path) -> None:
 def test_each_input_is_narrowed_by_itself_and_named_in_the_shard(store: Path) -> None:
     """Pictures as uint8, the vector as it is; other readers find both."""
     data = bf.open(store)
-    assert {shard.rules for shard in data.manifest.shards} == {("uint8/255", "raw")}
+    assert {codec.name for shard in data.manifest.shards for codec in shard.codecs} == {"uint8/255", "raw"}
     with pa.memory_map(str(store / data.manifest.shards[0].file)) as file:
         table = pa.ipc.open_file(file).read_all()
     assert table.column_names == ["key", "x.image", "x.place", "target.kind", "target.price"]

@@ -58,7 +58,7 @@ def pack_source(screen: Screen, source: Source, store: Path, **packing: Any) -> 
         free = free_bytes(store)
         screen.say(
             f"  to be packed into {store}: {planned.decoded_bytes / 1e6:,.1f} MB as delivered, about "
-            f"{planned.store_bytes / 1e6:,.1f} MB in the store ({free / 1e6:,.0f} MB are free), "
+            f"{planned.store_bytes / 1e6:,.1f} MB in the store ({_free(free)}), "
             f"about {planned.seconds:,.1f} s"
         )
         if planned.pile_bytes:
@@ -72,6 +72,10 @@ def pack_source(screen: Screen, source: Source, store: Path, **packing: Any) -> 
     for line in _told(packed):
         screen.say(f"  {line}")
     return packed
+
+
+def _free(free: int | None) -> str:
+    return "no limit is known" if free is None else f"{free / 1e6:,.0f} MB are free"
 
 
 @click.command("info")
@@ -115,7 +119,7 @@ def _told(packed: Packed) -> list[str]:
     """What packing has done, for people."""
     manifest = packed.manifest
     size = f"{manifest.samples:,} samples, {manifest.store_bytes / 1e6:,.1f} MB"
-    lines = [f"{packed.path}: {size}, in {packed.seconds:,.1f} s"]
+    lines = [f"{packed.name}: {size}, in {packed.seconds:,.1f} s"]
     if packed.resumed:
         lines.append(f"{packed.resumed:,} of them were there already")
     if packed.changes:
@@ -131,7 +135,7 @@ def _document(packed: Packed) -> dict[str, Any]:
     """What packing has done, for JSON."""
     manifest = packed.manifest
     return {
-        "store": str(packed.path),
+        "store": packed.name,
         "samples": manifest.samples,
         "source_bytes": packed.source_bytes,
         "store_bytes": manifest.store_bytes,
@@ -157,7 +161,7 @@ def _described(data: Dataset) -> dict[str, Any]:
         "split_seed": manifest.split_seed,
         "store_bytes": manifest.store_bytes,
         "decoded_bytes": manifest.samples * schema.nbytes,
-        "kept_as": sorted({rule for shard in manifest.shards for rule in shard.rules}),
+        "kept_as": sorted({codec.name for shard in manifest.shards for codec in shard.codecs}),
         "shards": len(manifest.shards),
         "chunks": sum(len(shard.chunks) for shard in manifest.shards),
         "rows_per_chunk": manifest.layout.rows_per_chunk,

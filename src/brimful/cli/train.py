@@ -210,7 +210,7 @@ def run_training(
     batches = training.batches(plan.batch_size, seed=plan.seed, memory=plan.memory)
     validation = test.batches(plan.batch_size, shuffle=False, memory=plan.memory) if test else None
     check_trainable(samples.name, samples.schema)
-    screen.say(f"  {batches.feed.supply.plan()}")
+    screen.say(f"  {batches.feed.loader.plan()}")
     backend = seed_everything(plan.seed)
     model = build_model(build, samples.schema)
     screen.say(f"  model {plan.model}, {model.count_params():,} parameters, on {backend}")

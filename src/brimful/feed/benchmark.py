@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from brimful.errors import ArgumentError
 from brimful.feed.feed import Feed
 from brimful.feed.loader import STAGES
 from brimful.feed.windows import WindowLoader
@@ -52,20 +51,18 @@ class Speed:
         return max(self.waited, key=self.waited.__getitem__)
 
 
-def measure_speed(feed: Feed, seconds: float, progress: Progress | None = None) -> Speed:
+def measure_speed(loader: WindowLoader, seconds: float, progress: Progress | None = None) -> Speed:
     """Measure a feed against memory, turn by turn.
 
     What fits in the feed's memory is read first, and a store that does not fit is measured from its second
     window on: the rate is that of the epochs that follow.
 
     Args:
-        feed: From a store.
+        loader: From a store.
         seconds: How long to measure, about; reading first what fits comes on top.
         progress: Told how many rounds are done.
     """
-    supply = feed.supply
-    if not isinstance(supply, WindowLoader):
-        raise ArgumentError("Expected a feed from a store.")
+    feed = Feed(loader)
     arrays = _in_memory(feed)
     turn = seconds / ROUNDS / 2
     is_resident = feed.order.window == feed.order.pieces
@@ -82,8 +79,8 @@ def measure_speed(feed: Feed, seconds: float, progress: Progress | None = None) 
     of_feed, of_memory = (statistics.median(each) for each in zip(*rates, strict=True))
     total = sum(waited.values()) or 1.0
     return Speed(
-        supply.plan(),
-        supply.budget.memory_for(len(supply.chunks)),
+        loader.plan(),
+        loader.budget.memory_for(len(loader.chunks)),
         is_resident,
         of_feed,
         of_feed * feed.schema.nbytes,

@@ -1,26 +1,38 @@
-"""Budget: what `memory` says, and how a feed divides it."""
+"""Budgets: how a feed divides its memory.
 
-from dataclasses import dataclass
+From raw data, memory holds blocks of samples that are being read, and batches.
+
+From a store, three sixteenths are for batches. In the rest is what chunks are read into, and two windows: the
+one that is consumed and the one that is read; or all of the view, where it fits. A window is of so many
+chunks whatever the batch size and the machine, for the order depends on it.
+"""
+
+from dataclasses import dataclass, replace
 
 from brimful.errors import MemoryBudgetError
-from brimful.memory import format_bytes, parse_bytes
-from brimful.prefetch import reading_threads
+from brimful.memory import format_bytes
+from brimful.prefetch import busy_threads, reading_threads
 from brimful.samples import Reader
 from brimful.schema import Schema
 
-AHEAD = 3  # batches that are finished ahead
+AHEAD = 3  # batches that are postprocessed ahead
 BLOCK_ROWS = 512  # samples that a thread reads at a time, several native calls long
+
+SIXTEENTHS = 3  # of the memory, for batches
+READERS = 3  # chunks that are read at a time: more brings nothing, on any disk tried
+READERS_SHARE = 8  # of the memory, one part in so many at the most is read into, but for one chunk
+GROUP_BYTES = 10 * 2**20  # of batches made at a time: less, and threads contend for the GIL; more, for RAM
 
 
 @dataclass(frozen=True)
-class Budget:
-    """How a feed divides its memory.
+class RowBudget:
+    """How a feed from raw data divides its memory.
 
     Attributes:
         threads: How many read and parse.
         blocks: How many blocks may exist at a time: being read, waiting, being cut into a batch.
-        block_rows: Rows a block.
-        ahead: Batches that are finished ahead in threads; 0 where that is for the loop.
+        block_rows: Rows per block.
+        ahead: Batches that are postprocessed ahead in threads; 0 where that is for the loop.
     """
 
     threads: int
@@ -29,40 +41,167 @@ class Budget:
     ahead: int = 0
 
 
-def divide(
-    memory: str | float, reader: Reader, schema: Schema, batch_size: int, n: int, *, finishes: bool = False
-) -> Budget:
+def divide_rows(
+    memory: int, reader: Reader, schema: Schema, rows: tuple[int, int], *, is_plain: bool, is_slow: bool
+) -> RowBudget:
     """Divide a budget of memory for feeding batches from a reader.
 
-    Two batches are held (the one handed out and the one being filled), those that are finished ahead, and up
-    to `blocks` blocks, each at what it takes while it is parsed.
+    Two batches are held, the one handed out and the one being filled; one more where what was read becomes
+    another one; those that are postprocessed ahead, and what they are made of; and up to `blocks` blocks,
+    each at what it takes while it is parsed.
 
     Args:
-        memory: The budget, as for `parse_bytes`.
+        memory: The budget, in bytes.
         reader: Where samples come from.
         schema: What a sample of a batch has.
-        batch_size: Samples a batch.
-        n: Samples in all.
-        finishes: Whether there is anything to do to a batch that is worth a thread.
+        rows: Samples per batch, and in all.
+        is_plain: Whether batches are handed out as they were read.
+        is_slow: Whether postprocessing a batch is worth a thread.
 
     Raises:
-        MemoryBudgetError: It is too small; says the least that would do.
+        MemoryBudgetError: It is too small; names the least that would do.
     """
-    total = parse_bytes(memory)
+    batch_size, n = rows
     batch = min(batch_size, n) * schema.nbytes
-    batches = 2 * batch
-    ahead = AHEAD if finishes and (2 + AHEAD) * batch <= total // 2 else 0
+    ahead = AHEAD if is_slow and (2 + 2 * AHEAD) * batch <= memory // 2 else 0
+    batches = (2 + 2 * ahead if ahead else 2 if is_plain else 3) * batch
     more = schema.nbytes - reader.schema.nbytes  # one-hot targets are wider than what is read
     for threads in range(reading_threads(), 0, -1):
         blocks = 2 * threads + 1
-        left = (total - batches - ahead * batch) // blocks
-        rows = min(BLOCK_ROWS, n)
-        while rows > 1 and reader.working_bytes(rows) + rows * more > left:
-            rows //= 2
-        if reader.working_bytes(rows) + rows * more <= left:
-            return Budget(threads, blocks, rows, ahead)
-    least = batches + 3 * (reader.working_bytes(1) + more)
+        left = (memory - batches) // blocks
+        block_rows = min(BLOCK_ROWS, n)
+        while block_rows > 1 and reader.working_bytes(block_rows) + block_rows * more > left:
+            block_rows //= 2
+        if reader.working_bytes(block_rows) + block_rows * more <= left:
+            return RowBudget(threads, blocks, block_rows, ahead)
+    least = (2 if is_plain else 3) * batch + 3 * (reader.working_bytes(1) + more)
     raise MemoryBudgetError(
-        f"memory={memory!r} is too small for batches of {batch_size:,} samples of {schema.nbytes:,} bytes.",
+        f"memory={format_bytes(memory)!r} is too small for batches of {batch_size:,} samples of "
+        f"{schema.nbytes:,} bytes.",
         f"Give at least memory={format_bytes(least)!r}, or a smaller batch_size.",
     )
+
+
+@dataclass(frozen=True)
+class ChunkSizes:
+    """What the chunks of a view take.
+
+    Attributes:
+        io_bytes: What a chunk is read into.
+        slot_bytes: What its columns take in the cache.
+        piece_bytes: What a chunk of a window takes: its slot, the order of its rows, their keys.
+        pieces: Chunks that hold rows of the view.
+    """
+
+    io_bytes: int
+    slot_bytes: int
+    piece_bytes: int
+    pieces: int
+
+
+@dataclass(frozen=True)
+class WindowBudget:
+    """How a feed from a store divides its memory.
+
+    Attributes:
+        memory: All of it, in bytes.
+        sizes: What its chunks take.
+        threads: How many decode, one for each core but that of the loop.
+        group: Batches that are made at a time.
+        is_plain: Whether batches are handed out as they were decoded.
+    """
+
+    memory: int
+    sizes: ChunkSizes
+    threads: int
+    group: int
+    is_plain: bool
+
+    @property
+    def readers(self) -> int:
+        """Chunks that are read at a time."""
+        return self._for_reading // self.sizes.io_bytes
+
+    @property
+    def depth(self) -> int:
+        """Groups that are made ahead, one handed out and two waiting among them."""
+        return self.threads + 3
+
+    @property
+    def groups(self) -> int:
+        """Groups that may exist at a time: the loop may hold on to the last batch of one."""
+        return self.depth + 1
+
+    @property
+    def batches(self) -> int:
+        """Batches that may exist at a time: also what was decoded of those that are being postprocessed."""
+        unfinished = 0 if self.is_plain else self.threads + 1
+        return (self.groups + unfinished) * self.group
+
+    @property
+    def window(self) -> int:
+        """Chunks per window."""
+        fit = self.for_chunks // self.sizes.piece_bytes
+        return self.sizes.pieces if fit >= self.sizes.pieces else fit // 2
+
+    @property
+    def slots(self) -> int:
+        """Chunks that the cache has room for."""
+        sizes = self.sizes
+        if self.window == sizes.pieces:
+            return sizes.pieces
+        others = 2 * self.window * (sizes.piece_bytes - sizes.slot_bytes)
+        return min(sizes.pieces, (self.for_chunks - others) // sizes.slot_bytes)
+
+    def memory_for(self, window: int) -> int:
+        """The memory that windows of so many chunks need."""
+        sizes = self.sizes
+        held = sizes.pieces if window >= sizes.pieces else min(2 * window, sizes.pieces)
+        low, high = sizes.io_bytes, 2**63
+        while low < high:  # what is left for chunks grows with the memory
+            middle = (low + high) // 2
+            fits = replace(self, memory=middle).for_chunks >= held * sizes.piece_bytes
+            low, high = (low, middle) if fits else (middle + 1, high)
+        return low
+
+    @property
+    def _for_reading(self) -> int:
+        io_bytes = self.sizes.io_bytes
+        return min(max(self.memory // READERS_SHARE, io_bytes), READERS * io_bytes)
+
+    @property
+    def for_chunks(self) -> int:
+        """Bytes for the chunks of windows."""
+        return self.memory * (16 - SIXTEENTHS) // 16 - self._for_reading
+
+
+def divide_windows(memory: int, sizes: ChunkSizes, batch_bytes: int, *, is_plain: bool) -> WindowBudget:
+    """Divide a budget of memory for feeding batches from a store.
+
+    Args:
+        memory: The budget, in bytes.
+        sizes: What its chunks take.
+        batch_bytes: What a batch takes.
+        is_plain: Whether batches are handed out as they were decoded.
+
+    Raises:
+        MemoryBudgetError: It is too small; names the least that would do.
+    """
+    share = memory * SIXTEENTHS // 16
+    budget = WindowBudget(memory, sizes, busy_threads(), max(1, GROUP_BYTES // batch_bytes), is_plain)
+    while budget.batches * batch_bytes > share and (budget.threads, budget.group) != (1, 1):
+        if budget.group > 1:
+            budget = replace(budget, group=budget.group // 2)
+        else:
+            budget = replace(budget, threads=budget.threads - 1)
+    smallest = replace(budget, threads=1, group=1)
+    for_batches = -(-16 * smallest.batches * batch_bytes // SIXTEENTHS)
+    for_chunks = budget.memory_for(1)
+    if max(for_batches, for_chunks) > memory:
+        smaller = ", or a smaller batch_size." if for_batches > for_chunks else "."
+        raise MemoryBudgetError(
+            f"memory={format_bytes(memory)!r} is too small for chunks of {sizes.slot_bytes:,} bytes and "
+            f"batches of {batch_bytes:,} bytes.",
+            f"Give at least memory={format_bytes(max(for_batches, for_chunks))!r}{smaller}",
+        )
+    return budget

@@ -16,7 +16,7 @@ EMPTY = -1
 class ChunkCache:
     """Memory for chunks.
 
-    A column of rows of b bytes begins at a multiple of b, so that a row is one of the slab seen as rows of b
+    A column of rows of b bytes begins at a multiple of b, so that a row is one of the cache seen as rows of b
     bytes, whichever slot it is in.
 
     Args:
@@ -65,7 +65,7 @@ class ChunkCache:
         return slots, is_there
 
     def rows(self, row_bytes: int) -> NDArray[np.uint8]:
-        """The slab as rows of so many bytes."""
+        """The cache as rows of so many bytes."""
         n = self._bytes.size // row_bytes
         return self._bytes[: n * row_bytes].reshape(n, row_bytes)
 
@@ -78,7 +78,7 @@ class ChunkCache:
             row_bytes: Bytes of a row in each.
 
         Returns:
-            For each column its first row among the slab's rows of so many bytes.
+            For each column its first row among the cache's rows of so many bytes.
         """
         firsts, at = [], slot * self._slot_bytes
         for size, row in zip(column_bytes, row_bytes, strict=True):

@@ -1,16 +1,17 @@
-"""Loader: where a feed gets its batches from, whatever way they are read."""
+"""Loader: where a feed gets its batches from, whatever way they are read. The contract of every loader."""
 
 from collections.abc import Callable, Iterator
 from operator import itemgetter
-from types import TracebackType
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from brimful.options import FeedOptions
 from brimful.order.epochs import Order
-from brimful.samples import Samples
-from brimful.schema import map_structure
+from brimful.order.view import View
+from brimful.samples import Reader, Samples
+from brimful.schema import Schema, map_structure
 
 STAGES = ("read", "verify", "decode", "queue")
 """What a loop can wait for: bytes from the disk (of raw files: and numbers from their text), their checksums,
@@ -38,11 +39,11 @@ class Block(NamedTuple):
             return
         for first in range(0, n, size):
             here = slice(first, first + size)
-            samples = Samples(*(map_structure(whole, itemgetter(here)) for whole in self.samples))
+            samples = Samples(*(map_structure(part, itemgetter(here)) for part in self.samples))
             yield Block(self.rows[here], samples, self.keys[here])
 
 
-Finish = Callable[[Block, int, int], Block]
+Postprocess = Callable[[Block, int, int], Block]
 """What becomes of a batch before it is handed out, given epoch and first position. Done in threads."""
 
 
@@ -62,26 +63,31 @@ class EpochIterator(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *_: object) -> None: ...
 
 
 class Loader(Protocol):
     """Where batches come from.
 
     Attributes:
+        view: The rows that are fed.
+        options: How they are fed.
+        schema: What a sample of a batch has.
         order: Which row comes when.
-        busy: Seconds that threads have spent in each stage, over all passes.
+        busy: Seconds that threads have spent in each stage, over all epochs.
     """
 
+    view: View
+    options: FeedOptions
+    schema: Schema
     order: Order
     busy: dict[str, float]
 
-    def begin(self, epoch: int, start: int, stop: int) -> EpochIterator:
+    @property
+    def reader(self) -> Reader:
+        """Access to the samples."""
+
+    def epoch(self, number: int, start: int, stop: int) -> EpochIterator:
         """The batches of some positions of an epoch; nothing is read before the first is wanted."""
 
     def identity(self) -> dict[str, Any]:
@@ -91,8 +97,9 @@ class Loader(Protocol):
         """How it will read, for a person; may read a few samples to find out."""
 
     def set_window(self, window: int) -> None:
-        """Take as many pieces a window as a saved position had.
+        """Take as many pieces per window as a saved position had.
 
         Raises:
             MemoryBudgetError: There is not enough memory for it.
+            StateError: This loader has no such windows.
         """

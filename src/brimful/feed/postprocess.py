@@ -3,72 +3,53 @@
 one-hot targets, class weights, the user's transform, padding
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brimful.errors import ArgumentError, DamagedStoreError
 from brimful.feed.loader import Block
-from brimful.feed.one_hot import one_hot_rows, one_hot_schema
+from brimful.options import FeedOptions
 from brimful.samples import Samples
 from brimful.schema import Field, Schema, flatten, map_structure
-
-Last = Literal["short", "drop", "pad"]
-"""What becomes of the samples left over at the end of an epoch."""
-
-Transform = Callable[[tuple[Any, ...], np.random.Generator], tuple[Any, ...]]
-"""A batch `(x, y[, w])` of NumPy arrays, and a generator of random numbers -> a batch."""
 
 TRANSFORM = 3  # what the generator is for, in its seed, beside `brimful.order.epochs.ROWS` and PIECES
 WEIGHT = Field((), "float32")
 
 
 class Postprocessor:
-    """Finishes batches, in several threads at once.
+    """Postprocesses batches, in several threads at once.
 
     Args:
         schema: What a sample has as it was read.
-        batch_size: Samples a batch.
-        seed: Seed of the transform's random numbers.
-        one_hot: Whether targets become rows of a 1 among 0s.
-        class_weight: How much a sample of each class counts, by class; None for all the same.
-        transform: The user's function.
-        pad: Whether a short batch is filled with samples of weight 0.
+        options: What is wanted.
+
+    Attributes:
+        schema: What a sample has afterwards.
+        is_plain: Whether batches stay as they are.
     """
 
-    def __init__(
-        self,
-        schema: Schema,
-        batch_size: int,
-        *,
-        seed: int,
-        one_hot: bool = False,
-        class_weight: Mapping[Any, float] | None = None,
-        transform: Transform | None = None,
-        pad: bool = False,
-    ) -> None:
-        self.schema = one_hot_schema(schema) if one_hot else schema
-        if pad or class_weight is not None:
+    def __init__(self, schema: Schema, options: FeedOptions) -> None:
+        pad, weights = options.last == "pad", options.class_weight
+        self.schema = one_hot_schema(schema) if options.one_hot else schema
+        if pad or weights is not None:
             self.schema = replace(self.schema, weight=WEIGHT)
-        self._one_hot = one_hot
-        self._of_class = None if class_weight is None else weight_of_each(class_weight, schema)
-        self._classes = schema.num_classes if one_hot or class_weight is not None else None
-        self._batch_size = batch_size
-        self._seed = seed
-        self._transform = transform
+        self._options = options
         self._pad = pad
-        self.is_plain = not (one_hot or pad or transform or class_weight is not None)
+        self._of_class = None if weights is None else weight_of_each(weights, schema)
+        self._classes = schema.num_classes if options.one_hot or weights is not None else None
+        self.is_plain = not (options.one_hot or pad or options.transform or weights is not None)
 
     @property
     def is_worth_a_thread(self) -> bool:
         """Whether it may take long: what the user's function does is not known."""
-        return self._transform is not None
+        return self._options.transform is not None
 
     def __call__(self, batch: Block, epoch: int, position: int) -> Block:
-        """Finish a batch.
+        """Postprocess a batch.
 
         Args:
             batch: As it was read.
@@ -84,12 +65,12 @@ class Postprocessor:
             self._check_classes(y)
         if self._of_class is not None:
             w = w * self._of_class[y]
-        if self._one_hot and isinstance(self.schema.target, Field):
+        if self._options.one_hot and isinstance(self.schema.target, Field):
             y = one_hot_rows(y, self.schema.target)
         samples = Samples(x, y, w)
-        if self._transform:
+        if self._options.transform:
             samples = self._transformed(samples, epoch, position)
-        if self._pad and len(batch.rows) < self._batch_size:
+        if self._pad and len(batch.rows) < self._options.batch_size:
             samples = Samples(*(map_structure(part, self._padded) for part in samples))
         return batch._replace(samples=samples)
 
@@ -103,10 +84,10 @@ class Postprocessor:
 
     def _transformed(self, samples: Samples, epoch: int, position: int) -> Samples:
         generator = np.random.Generator(
-            np.random.PCG64(np.random.SeedSequence((self._seed, epoch, TRANSFORM, position)))
+            np.random.PCG64(np.random.SeedSequence((self._options.seed, epoch, TRANSFORM, position)))
         )
         given = samples.batch
-        batch = self._transform and self._transform(given, generator)
+        batch = self._options.transform and self._options.transform(given, generator)
         if not isinstance(batch, tuple) or len(batch) != len(given):
             raise ArgumentError(
                 f"Expected `transform` to give a tuple of {len(given)}, as it gets. Received: {batch!r:.80}",
@@ -124,7 +105,7 @@ class Postprocessor:
 
     def _padded(self, array: NDArray[Any]) -> NDArray[Any]:
         """The array with zeros behind: samples that count for nothing."""
-        padded = np.zeros((self._batch_size, *array.shape[1:]), array.dtype)
+        padded = np.zeros((self._options.batch_size, *array.shape[1:]), array.dtype)
         padded[: len(array)] = array
         return padded
 
@@ -165,3 +146,24 @@ def weight_of_each(class_weight: Mapping[Any, float], schema: Schema) -> NDArray
             )
         weights[numbers[name]] = weight
     return weights
+
+
+def one_hot_schema(schema: Schema) -> Schema:
+    """The schema of samples with one-hot targets, float32.
+
+    Raises:
+        ArgumentError: The target is not a class, or the classes are not known or do not count from 0.
+    """
+    if schema.num_classes is None or schema.classes is None:
+        raise ArgumentError("Expected `one_hot` with classes as target. Received: a target that is none")
+    first = schema.classes[0]
+    if isinstance(first, int) and first < 0:
+        raise ArgumentError(f"Expected `one_hot` with classes from 0. Received: {first}")
+    return replace(schema, target=Field((schema.num_classes,), "float32"))
+
+
+def one_hot_rows(y: Any, target: Field) -> NDArray[Any]:
+    """Rows of a 1 at the class, shape `(n, num_classes)`."""
+    rows = np.zeros((len(y), *target.shape), target.dtype)
+    rows[np.arange(len(y)), y] = 1
+    return rows

@@ -1,47 +1,171 @@
-"""WindowPrefetcher: the windows of an epoch, read into the slab while the one before is consumed.
+"""WindowPrefetcher: the windows of an epoch, read into the cache while the one before is consumed.
 
-While the last one is consumed, the first of the next epoch is read: it stays in the slab for the next pass.
+While the last one is consumed, the first of the next epoch is read: it stays in the cache for the next epoch.
 """
 
 import threading
-import time
-from concurrent.futures import CancelledError, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from functools import cached_property
 from mmap import mmap
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from brimful.feed.loading import Loading
+from brimful.feed.budget import WindowBudget
+from brimful.feed.chunks import Places, ViewChunks
+from brimful.order.epochs import Epoch, Order, Window
 from brimful.prefetch import ended
-
-if TYPE_CHECKING:
-    from brimful.feed.windows import WindowLoader
 
 NEVER = np.iinfo(np.int64).max
 
 
-class WindowPrefetcher:
-    """The windows of an epoch on their way into the slab.
+class EpochsAhead:
+    """The windows of epochs; of the next epoch, the first is made beforehand.
 
     Args:
-        supply: Where from.
-        epoch: Which.
-        start: First position that is wanted.
-        stop: Position behind the last.
+        order: Which row comes when.
     """
 
-    def __init__(self, supply: "WindowLoader", epoch: int, start: int, stop: int) -> None:
-        self.epoch = supply.epoch(epoch)
-        self._supply = supply
-        self._number, self._start, self._stop = epoch, start, stop
+    def __init__(self, order: Order) -> None:
+        self._order = order
+        self._ahead: tuple[int, Epoch, Window] | None = None
+
+    def epoch(self, number: int) -> Epoch:
+        """The windows of an epoch."""
+        ahead = self._ahead
+        return ahead[1] if ahead is not None and ahead[0] == number else self._order.epoch(number)
+
+    def window(self, windows: Epoch, number: int) -> Window:
+        """A window of an epoch, its permutation made already if there was time."""
+        ahead, self._ahead = self._ahead, None
+        is_it = ahead is not None and ahead[1] is windows and number == 0
+        return ahead[2] if ahead and is_it else windows.window(number)
+
+    def first_of(self, epoch: int) -> tuple[Epoch, Window]:
+        """An epoch that is still to come and its first window, kept so that they need not be made again."""
+        windows = self._order.epoch(epoch)
+        window = windows.window(0)
+        self._ahead = epoch, windows, window
+        return windows, window
+
+    def forget(self) -> None:
+        """Forget what was made beforehand: windows are of another size now."""
+        self._ahead = None
+
+
+class LoadingWindow:
+    """A window on its way into the cache.
+
+    Args:
+        chunks: The chunks of the view.
+        window: Its pieces, and the order of their rows.
+        slots: Which slot of the cache each piece has.
+        left: Rows that are still to be handed out.
+    """
+
+    def __init__(self, chunks: ViewChunks, window: Window, slots: NDArray[np.int64], left: int) -> None:
+        self.window = window
+        self.slots = slots
+        self.left = left
+        self.work: list[Future[Any]] = []
+        self.ordering: Future[None] | None = None
+        self._reader, self._view = chunks.reader, chunks.view
+        self._numbers = chunks.numbers[window.pieces]
+        decoders = chunks.decoders_of(self._numbers)
+        self._decoders = decoders if len(chunks.decoders) > 1 else None
+        rows = map(self._reader.rows_of, self._numbers.tolist())
+        places = zip(decoders.tolist(), slots.tolist(), rows, strict=True)
+        firsts = np.array(
+            [chunks.decoders[number].first_rows(chunks.cache, slot, n) for number, slot, n in places]
+        )
+        self._first_rows = self._numbers * self._reader.rows_per_chunk
+        self._to_cache = firsts.T - self._first_rows  # add to a row of the store: the cache's
+        self._keys: list[Any] = []
+
+    @property
+    def is_loaded(self) -> bool:
+        """Whether all is there."""
+        return all(each.done() for each in self.work)
+
+    def is_ready(self, stop: int) -> bool:
+        """Whether all is there, and the order of its rows up to a position."""
+        is_ordered = not self.ordering or self.ordering.done() or self.window.is_ready(stop)
+        return is_ordered and self.is_loaded
+
+    def wait(self, stop: int) -> None:
+        """Wait until all is there, and the order of its rows up to a position.
+
+        Raises what kept it from being so.
+        """
+        for each in self.work:
+            each.result()
+        if self.ordering and not self.window.is_ready(stop):
+            self.ordering.result()
+
+    def load_keys(self) -> None:
+        """Read the keys of its chunks."""
+        self._keys = list(map(self._reader.keys, self._numbers.tolist()))
+
+    def places(self, start: int, stop: int) -> Places:
+        """Where the rows at some positions in the window lie, once all is there."""
+        at, piece = self.window.drawn(start, stop)
+        if isinstance(self._view.rows, range):  # the quick way: all are so far behind those of the window
+            found = self._shifts.take(piece, axis=1)
+            found += at
+            rows, cache = found[0], found[1:]
+        else:
+            rows = at + self.window.shifts.take(piece)
+            cache = self._view.at(rows) + self._to_cache.take(piece, axis=1)
+        decoders = None if self._decoders is None else self._decoders.take(piece)
+        return Places(rows, cache, decoders, self._keys_of(rows, piece))
+
+    @cached_property
+    def _shifts(self) -> NDArray[np.int64]:
+        """What to add to the number of a row in the window: to get that in the view, and each column's."""
+        rows = self.window.shifts
+        return np.vstack((rows, self._view.at(rows) + self._to_cache))
+
+    def _keys_of(self, rows: NDArray[np.int64], piece: NDArray[np.unsignedinteger]) -> list[str]:
+        if not self._keys:
+            return []
+        within = self._view.at(rows) - self._first_rows[piece]
+        return [self._keys[i][j].as_py() for i, j in zip(piece.tolist(), within.tolist(), strict=True)]
+
+
+class WindowPrefetcher:
+    """The windows of an epoch on their way into the cache.
+
+    Args:
+        chunks: The chunks of the view.
+        epochs: The windows of epochs.
+        budget: What may be held.
+        span: Which epoch, the first position that is wanted, and that behind the last.
+        with_keys: Whether keys are wanted.
+    """
+
+    def __init__(
+        self,
+        chunks: ViewChunks,
+        epochs: EpochsAhead,
+        budget: WindowBudget,
+        span: tuple[int, int, int],
+        *,
+        with_keys: bool,
+    ) -> None:
+        self._chunks = chunks
+        self._epochs = epochs
+        self._number, self._start, self._stop = span
+        self._with_keys = with_keys
+        self._io_bytes = budget.sizes.io_bytes
+        self.epoch = epochs.epoch(self._number)
         self._window_of_piece = self.epoch.window_of_piece
         self._changed = threading.Condition()
-        self._loading: dict[int, Loading] = {}
-        self._following = self.epoch.at(start)  # the window that is read next
+        self._loading: dict[int, LoadingWindow] = {}
+        self._following = self.epoch.at(self._start)  # the window that is read next
         self._closed = self._released = False
         self._closing = threading.Lock()
-        self._threads = ThreadPoolExecutor(supply.budget.readers, "brimful-read")
+        self._threads = ThreadPoolExecutor(budget.readers, "brimful-read")
         self._own = threading.local()
 
     def begin(self) -> None:
@@ -52,7 +176,7 @@ class WindowPrefetcher:
             self._begin()
             self._begin()
 
-    def loaded(self, number: int, stop: int) -> Loading:
+    def loaded(self, number: int, stop: int) -> LoadingWindow:
         """A window, once it is there, and the order of its rows up to a position.
 
         Raises what kept it from being so.
@@ -85,11 +209,11 @@ class WindowPrefetcher:
                 return
             loading, half = self._loading[number], len(self._loading[number].window) // 2
             if loading.left > half >= loading.left - rows and len(self.epoch) == 1:
-                self._threads.submit(self._supply.first_of(self._number + 1)[1].prepare)
+                self._threads.submit(self._epochs.first_of(self._number + 1)[1].prepare)
             loading.left -= rows
             if loading.left == 0:
                 del self._loading[number]
-                self._supply.slab.let_go(loading.slots)
+                self._chunks.cache.let_go(loading.slots)
                 self._begin()
 
     def stop(self) -> None:
@@ -100,7 +224,7 @@ class WindowPrefetcher:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
-        """Wait for what is under way. What was read stays in the slab, but nobody holds on to it.
+        """Wait for what is under way. What was read stays in the cache, but nobody holds on to it.
 
         Only once: a pass that another one has ended is closed again when its loop finds out, and by then the
         slots are those of the other one.
@@ -108,7 +232,7 @@ class WindowPrefetcher:
         with self._closing:
             self._threads.shutdown(wait=True)
             if not self._released:
-                self._supply.slab.let_go_of_all()
+                self._chunks.cache.let_go_of_all()
                 self._loading.clear()
                 self._released = True
 
@@ -122,24 +246,21 @@ class WindowPrefetcher:
 
     def _begin_own(self, number: int) -> None:
         """Begin to read a window of this epoch."""
-        supply, slab, starts = self._supply, self._supply.slab, self.epoch.starts
-        window = supply.window(self.epoch, number)
+        starts = self.epoch.starts
+        window = self._epochs.window(self.epoch, number)
 
         def next_use(pieces: NDArray[np.int64]) -> NDArray[np.int64]:
             used = self._window_of_piece[pieces]
             return np.where(used > number, used, NEVER)
 
-        slots, is_there = slab.take(window.pieces, next_use)
-        chunks = supply.chunks[window.pieces]
+        slots, is_there = self._chunks.cache.take(window.pieces, next_use)
         left = min(self._stop, starts[number + 1]) - max(self._start, starts[number])
-        kinds, kind_of = supply.kinds, supply.kind_of(chunks)
-        loading = Loading(supply.reader, supply.view, window, chunks, slab, slots, kinds, kind_of, left)
+        loading = LoadingWindow(self._chunks, window, slots, left)
         if not window.is_prepared:
             loading.work.append(self._threads.submit(window.begin))
-        if supply.with_keys:
+        if self._with_keys:
             loading.work.append(self._threads.submit(loading.load_keys))
-        for piece, slot in zip(window.pieces[~is_there].tolist(), slots[~is_there].tolist(), strict=True):
-            loading.work.append(self._threads.submit(self._load, piece, slot))
+        loading.work += self._load_missing(window, slots, is_there)
         if not window.is_prepared:
             loading.ordering = self._threads.submit(window.prepare)
         self._loading[number] = loading
@@ -147,25 +268,25 @@ class WindowPrefetcher:
 
     def _begin_next(self) -> None:
         """Begin to read the first window of the next epoch, and to make its order."""
-        epoch, window = self._supply.first_of(self._number + 1)
-        slots, is_there = self._supply.slab.take(window.pieces, epoch.window_of_piece.__getitem__)
+        epoch, window = self._epochs.first_of(self._number + 1)
+        slots, is_there = self._chunks.cache.take(window.pieces, epoch.window_of_piece.__getitem__)
         self._threads.submit(window.prepare)
-        for piece, slot in zip(window.pieces[~is_there].tolist(), slots[~is_there].tolist(), strict=True):
-            self._threads.submit(self._load, piece, slot)
+        self._load_missing(window, slots, is_there)
+
+    def _load_missing(
+        self, window: Window, slots: NDArray[np.int64], is_there: NDArray[np.bool_]
+    ) -> list[Future[None]]:
+        """Begin to read those chunks of a window that are not in the cache."""
+        missing = zip(window.pieces[~is_there].tolist(), slots[~is_there].tolist(), strict=True)
+        return [self._threads.submit(self._load, *each) for each in missing]
 
     def _load(self, piece: int, slot: int) -> None:
-        supply, chunk = self._supply, int(self._supply.chunks[piece])
-        data = supply.files.read(chunk, self._memory())
-        began = time.perf_counter()
-        (kind,) = supply.kind_of(np.array([chunk]))
-        supply.kinds[kind].copy(data, supply.reader.rows_of(chunk), supply.slab, slot)
-        supply.count("decode", time.perf_counter() - began)
+        self._chunks.load(piece, slot, self._memory())
         with self._changed:
-            supply.slab.put(piece, slot)
+            self._chunks.cache.put(piece, slot)
 
-    def _memory(self) -> mmap:
+    def _memory(self) -> memoryview:
         """The memory that this thread reads into."""
         if not hasattr(self._own, "memory"):
-            self._own.memory = mmap(-1, self._supply.budget.io_bytes)
-        memory: mmap = self._own.memory
-        return memory
+            self._own.memory = mmap(-1, self._io_bytes)
+        return memoryview(self._own.memory)

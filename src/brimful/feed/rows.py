@@ -1,14 +1,13 @@
 """RowLoader: batches from a reader of single samples, of raw files as a rule.
 
 order.rows ──► blocks of rows ──► Prefetch: threads that read and parse ──► batches, cut from the
-(integers)     (a few hundred)    (a bounded number at a time, in order)     blocks into new arrays
+(integers)     (a few hundred)    (a bounded number at a time, in order)    blocks into new arrays
 """
 
 import threading
 import time
 from collections.abc import Iterator
 from functools import cached_property
-from types import TracebackType
 from typing import Any, Self
 
 import numpy as np
@@ -16,58 +15,56 @@ from numpy.typing import NDArray
 from xxhash import xxh3_64_hexdigest
 
 from brimful.errors import StateError
-from brimful.feed.budget import Budget
-from brimful.feed.cutter import Cutter
-from brimful.feed.loader import STAGES, Block, Finish
+from brimful.feed.budget import divide_rows
+from brimful.feed.loader import STAGES, Block
+from brimful.feed.postprocess import Postprocessor
+from brimful.options import FeedOptions
 from brimful.order.epochs import Order
 from brimful.order.view import View
 from brimful.prefetch import Prefetch
-from brimful.samples import Reader
+from brimful.samples import Reader, Samples
+from brimful.schema import Schema
 
 
 class RowLoader:
-    """Batches from a reader, each row read by itself, so that every order is an exact permutation.
+    """Batches from a reader, each row read by itself, so that every order is an exact permutation. A Loader.
 
     Args:
         reader: Where samples come from.
         view: The rows to feed.
-        order: Which comes when.
-        batch_size: Samples a batch.
-        budget: How many threads, and how much they read ahead.
-        with_keys: Whether keys are wanted.
-        finish: What becomes of each batch.
+        options: How to feed them.
+
+    Raises:
+        MemoryBudgetError: The memory is too small.
     """
 
-    def __init__(
-        self,
-        reader: Reader,
-        view: View,
-        order: Order,
-        batch_size: int,
-        budget: Budget,
-        *,
-        with_keys: bool,
-        finish: Finish,
-    ) -> None:
+    def __init__(self, reader: Reader, view: View, options: FeedOptions) -> None:
         self.reader = reader
         self.view = view
-        self.order = order
-        self.batch_size = batch_size
-        self.budget = budget
-        self.with_keys = with_keys
-        self.finish = finish
+        self.options = options
+        self.postprocess = Postprocessor(reader.schema, options)
+        self.schema = self.postprocess.schema
+        self.order = Order(len(view), seed=options.seed, shuffle=options.shuffle)
+        self.budget = divide_rows(
+            options.memory,
+            reader,
+            self.schema,
+            (options.batch_size, len(view)),
+            is_plain=self.postprocess.is_plain,
+            is_slow=self.postprocess.is_worth_a_thread,
+        )
         self.busy = dict.fromkeys(STAGES, 0.0)
         self._lock = threading.Lock()
 
-    def begin(self, epoch: int, start: int, stop: int) -> "RowIterator":
+    def epoch(self, number: int, start: int, stop: int) -> "RowIterator":
         """The batches of the rows at some positions of an epoch."""
-        return RowIterator(self, epoch, start, stop)
+        return RowIterator(self, number, start, stop)
 
     def read(self, rows: NDArray[np.int64]) -> Block:
         """Read a block: the samples at some positions of the view. Done in threads."""
         began = time.perf_counter()
         rows_of_reader = self.view.at(rows)
-        keys = self.reader.keys(rows_of_reader) if self.with_keys else []
+        keys = self.reader.keys(rows_of_reader) if self.options.include_keys else []
         block = Block(rows, self.reader.read(rows_of_reader), keys)
         with self._lock:
             self.busy["read"] += time.perf_counter() - began
@@ -105,48 +102,52 @@ class RowLoader:
 
 
 class RowIterator:
-    """A pass over some positions of an epoch.
+    """The batches of some positions of an epoch. An EpochIterator.
 
     Args:
-        supply: Where from.
+        loader: Where from.
         epoch: Which.
         start: First position.
         stop: Position behind the last.
     """
 
-    def __init__(self, supply: RowLoader, epoch: int, start: int, stop: int) -> None:
-        self._supply = supply
+    def __init__(self, loader: RowLoader, epoch: int, start: int, stop: int) -> None:
+        self._loader = loader
         self._span = epoch, start, stop
-        budget = supply.budget
-        self._blocks = Prefetch(supply.read, self._rows(), threads=budget.threads, depth=budget.blocks)
-        self._finished = (
-            Prefetch(self._finish, self._cut(), threads=budget.ahead - 1, depth=budget.ahead)
+        budget = loader.budget
+        self._blocks = Prefetch(loader.read, self._rows(), threads=budget.threads, depth=budget.blocks)
+        self._processed = (
+            Prefetch(self._process, self._cut(), threads=budget.ahead - 1, depth=budget.ahead)
             if budget.ahead
             else None
         )
 
     def __iter__(self) -> Iterator[Block]:
-        return iter(self._finished) if self._finished else map(self._finish, self._cut())
+        return iter(self._processed) if self._processed else map(self._process, self._cut())
 
     def _cut(self) -> Iterator[tuple[Block, int]]:
         """Batches as they were read, and their positions."""
         _, position, stop = self._span
-        cutter = Cutter(iter(self._blocks), self._supply.reader.schema)
-        while position < stop:
-            batch = cutter.take(min(self._supply.batch_size, stop - position))
+        sizes = (min(self._loader.options.batch_size, stop - at) for at in self._positions())
+        for batch in rebatched(iter(self._blocks), sizes, self._loader.reader.schema):
+            n = len(batch.rows)
             yield batch, position
-            position += len(batch.rows)
+            position += n
+            del batch  # or it would live on beside the next one
 
-    def _finish(self, cut: tuple[Block, int]) -> Block:
+    def _positions(self) -> range:
+        return range(*self._span[1:], self._loader.options.batch_size)
+
+    def _process(self, cut: tuple[Block, int]) -> Block:
         batch, position = cut
-        return self._supply.finish(batch, self._span[0], position)
+        return self._loader.postprocess(batch, self._span[0], position)
 
     def stage(self) -> str:
-        """Handing over where the batch is there; else finishing it where its block is, or reading."""
-        if self._finished and self._finished.is_ready:
+        """Handing over where the batch is there; else postprocessing where its block is, or reading."""
+        if self._processed and self._processed.is_ready:
             return "queue"
         if self._blocks.is_ready:
-            return "decode" if self._finished else "queue"
+            return "decode" if self._processed else "queue"
         return "read"
 
     def check(self) -> None:
@@ -156,23 +157,48 @@ class RowIterator:
     def close(self) -> None:
         """Stop the threads."""
         self._blocks.close()
-        if self._finished:
-            self._finished.close()
+        if self._processed:
+            self._processed.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        error_type: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _rows(self) -> Iterator[NDArray[np.int64]]:
         """The rows of the view that are still to come, a block at a time."""
         epoch, start, stop = self._span
-        size = self._supply.budget.block_rows
+        size = self._loader.budget.block_rows
         for first in range(start, stop, size):
-            yield self._supply.order.rows(epoch, first, min(first + size, stop))
+            yield self._loader.order.rows(epoch, first, min(first + size, stop))
+
+
+def rebatched(blocks: Iterator[Block], sizes: Iterator[int], schema: Schema) -> Iterator[Block]:
+    """Cut batches out of blocks that come in order, each batch in memory of its own.
+
+    Args:
+        blocks: The blocks, which hold as many samples as the batches.
+        sizes: Samples of each batch.
+        schema: What a sample has.
+    """
+    block, used = None, 0
+    for size in sizes:
+        rows, keys, filled = np.empty(size, np.int64), list[str](), 0
+        arrays = [np.empty((size, *field.shape), field.dtype) for field in schema.fields]
+        while filled < size:
+            if block is None:
+                block, used = next(blocks), 0
+            there = slice(used, used + size - filled)
+            here = slice(filled, filled + len(block.rows[there]))
+            rows[here] = block.rows[there]
+            for array, part in zip(arrays, block.samples.arrays, strict=True):
+                array[here] = part[there]
+            keys += block.keys[there]
+            used, filled = used + here.stop - here.start, here.stop
+            if used == len(block.rows):
+                block = None
+        batch = Block(rows, Samples(*schema.structured(arrays)), keys)
+        del arrays, rows, keys
+        yield batch
+        del batch  # or it would live on beside the next one

@@ -1,29 +1,125 @@
-"""Durable: writes that are on the disk for good once they return, and names that are given in one step.
+"""LocalStorage: a folder on a disk of this machine.
 
 Whatever happens to the process or the machine, a name leads to what it led to before or to all of what was
-written: a file is written under another name, brought to the disk, renamed, and then its folder is.
+written: a file is written under another name, brought to the disk, renamed, and then its folder is brought to
+the disk too.
 """
 
 import contextlib
 import errno
 import fcntl
-import io
 import os
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
-from brimful.errors import StoreBusyError, WriteError
+from brimful.errors import WriteError
 from brimful.memory import format_bytes
-from brimful.store.format import PARTIAL
+
+PARTIAL = ".partial"  # the end of a file's name until it is committed
+READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # no link, no pipe that hangs
 
 
-class PartialFile:
+class LocalStorage:
+    """A folder.
+
+    Args:
+        path: Which; a relative one is that of the moment, and links are not followed.
+    """
+
+    block = 4096  # a multiple of what any disk wants offsets, lengths and memory aligned to
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(os.path.abspath(path))  # noqa: PTH100 (links are not followed)
+        self.name = str(self.path)
+        self.can_read_direct = hasattr(os, "O_DIRECT")  # until the file system refuses
+
+    def __repr__(self) -> str:
+        return f"LocalStorage({self.name!r})"
+
+    def list(self) -> list[str]:
+        """The names of all that lies in the folder."""
+        if not os.path.isdir(self.path):  # noqa: PTH112 (pathlib raises where a name is too long)
+            raise FileNotFoundError(errno.ENOENT, "there is no such folder", self.name)
+        return os.listdir(self.path)  # noqa: PTH208 (the names)
+
+    def size(self, name: str) -> int:
+        """Bytes of a file, which must be a plain one and no link."""
+        status = (self.path / name).lstat()
+        _refuse_special(status)
+        return status.st_size
+
+    def read_into(self, name: str, offset: int, memory: memoryview, *, cached: bool = True) -> int:
+        """Read, past the page cache if the file system takes it, or give the pages back afterwards."""
+        direct = not cached and self.can_read_direct
+        try:
+            return self._read_into(name, offset, memory, cached=cached, direct=direct)
+        except OSError as error:
+            if not (direct and error.errno == errno.EINVAL):
+                raise
+            self.can_read_direct = False  # this file system reads through its cache only
+            return self._read_into(name, offset, memory, cached=cached, direct=False)
+
+    def _read_into(self, name: str, offset: int, memory: memoryview, *, cached: bool, direct: bool) -> int:
+        descriptor = os.open(self.path / name, READ_FLAGS | (os.O_DIRECT if direct else 0))
+        try:
+            _refuse_special(os.fstat(descriptor))
+            filled = 0
+            while filled < len(memory) and (
+                count := os.preadv(descriptor, [memory[filled:]], offset + filled)
+            ):
+                filled += count
+                if direct and filled % self.block:  # only at the end of the file
+                    break
+            if not cached and not direct and hasattr(os, "posix_fadvise"):  # macOS has none
+                os.posix_fadvise(descriptor, offset, len(memory), os.POSIX_FADV_DONTNEED)
+            return filled
+        finally:
+            os.close(descriptor)
+
+    def write(self, name: str) -> "LocalWriter":
+        """Begin to write a file, `NAME.partial` until it is committed."""
+        return LocalWriter(self.path / f"{name}{PARTIAL}")
+
+    def remove(self, name: str) -> None:
+        """Remove a file."""
+        with _writing(self.path / name):
+            os.unlink(self.path / name)  # noqa: PTH108
+
+    def sync(self) -> None:
+        """Bring the names in the folder to the disk."""
+        _sync_folder(self.path)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Make the folder if there is none, and hold it; the system lets go of it if the process ends."""
+        if not os.path.isdir(self.path):  # noqa: PTH112 (pathlib raises where a name is too long)
+            with _writing(self.path):
+                os.mkdir(self.path)  # noqa: PTH102
+            _sync_folder(self.path.parent)
+        with _writing(self.path):
+            descriptor = os.open(self.path, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):  # as a rule, it is not empty
+                    os.rmdir(self.path)  # noqa: PTH106
+        finally:
+            os.close(descriptor)
+
+    def free_bytes(self) -> int | None:
+        """Free bytes of the file system."""
+        folder = next(each for each in (self.path, *self.path.parents) if os.path.isdir(each))  # noqa: PTH112
+        return shutil.disk_usage(folder).free
+
+
+class LocalWriter:
     """A file that is being written, under a name that says so.
-
-    Leaving the context without `commit` removes it.
 
     Args:
         path: Its name for now; ends in `.partial`.
@@ -34,129 +130,49 @@ class PartialFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        with writing(path):
+        with _writing(path):
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o666)
-        self._committed = False
+        self._is_committed = False
 
-    def write(self, data: memoryview) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Append some bytes."""
-        with writing(self.path):
-            while data:
-                data = data[os.write(self._descriptor, data) :]
+        left = memoryview(data)
+        with _writing(self.path):
+            while left:
+                left = left[os.write(self._descriptor, left) :]
 
     def read(self, n: int, offset: int) -> bytes:
         """Read back some bytes."""
-        with writing(self.path):
+        with _writing(self.path):
             return os.pread(self._descriptor, n, offset)
 
     def commit(self, name: str) -> None:
         """Bring it to the disk, and give it its name in the same folder."""
-        with writing(self.path):
+        with _writing(self.path):
             _sync(self._descriptor)
             os.rename(self.path, self.path.with_name(name))  # noqa: PTH104 (the calls, as the disk sees them)
-        self._committed = True
-        sync_folder(self.path.parent)
-
-    def close(self) -> None:
-        """Remove it, unless it was committed."""
-        if self._descriptor >= 0:
-            os.close(self._descriptor)
-            self._descriptor = -1
-            if not self._committed:
-                with contextlib.suppress(OSError):
-                    os.unlink(self.path)  # noqa: PTH108
+        self._is_committed = True
+        _sync_folder(self.path.parent)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        """Remove it, unless it was committed."""
+        os.close(self._descriptor)
+        if not self._is_committed:
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)  # noqa: PTH108
 
 
-class Sink(io.RawIOBase):
-    """A file to Arrow, that keeps what is written to it until it is taken."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._pieces: list[bytes] = []
-
-    def writable(self) -> bool:
-        """It is."""
-        return True
-
-    def write(self, data: Any) -> int:
-        """Keep some bytes."""
-        self._pieces.append(data)
-        return len(data)
-
-    def take(self) -> bytes:
-        """All that was written since it was last taken."""
-        content = b"".join(self._pieces)
-        self._pieces.clear()
-        return content
-
-
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that its name leads to all of it or to what it led to before."""
-    with PartialFile(path.with_name(path.name + PARTIAL)) as file:
-        file.write(memoryview(content))
-        file.commit(path.name)
-
-
-def remove(path: Path) -> None:
-    """Remove a file."""
-    with writing(path):
-        os.unlink(path)  # noqa: PTH108
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder, if it is not there, for good."""
-    if not os.path.isdir(path):  # noqa: PTH112 (pathlib raises where a name is too long)
-        with writing(path):
-            os.mkdir(path)  # noqa: PTH102
-        sync_folder(path.parent)
-
-
-def remove_if_empty(path: Path) -> None:
-    """Remove a folder in which there is nothing."""
-    with contextlib.suppress(OSError):
-        os.rmdir(path)  # noqa: PTH106
-
-
-def sync_folder(path: Path) -> None:
-    """Bring the names in a folder to the disk."""
-    with writing(path):
-        descriptor = os.open(path, os.O_RDONLY)
-        try:
-            _sync(descriptor)
-        finally:
-            os.close(descriptor)
+def _refuse_special(status: os.stat_result) -> None:
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError("this is no plain file")
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold a folder for this process; the system lets go of it whatever becomes of the process.
-
-    Raises:
-        StoreBusyError: Another process holds it.
-    """
-    with writing(folder):
-        descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise StoreBusyError(
-                f"{folder}: another process is packing this store.", "Wait for it, or stop it."
-            ) from error
-        yield
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def writing(path: Path) -> Iterator[None]:
-    """Turn an error of the system into one that says what cannot be written, and why."""
+def _writing(path: Path) -> Iterator[None]:
+    """Turn an error of the system into one that names what cannot be written, and why."""
     try:
         yield
     except OSError as error:
@@ -167,6 +183,15 @@ def writing(path: Path) -> Iterator[None]:
             free = format_bytes(shutil.disk_usage(path.parent).free)
             hint = f"The disk is full ({free} free). Make room; the same command goes on where it stopped."
         raise WriteError(f"{path}: this cannot be written: {error.strerror or error}.", hint) from error
+
+
+def _sync_folder(path: Path) -> None:
+    with _writing(path):
+        descriptor = os.open(path, os.O_RDONLY)
+        try:
+            _sync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _sync(descriptor: int) -> None:

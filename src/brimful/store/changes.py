@@ -1,26 +1,28 @@
-"""Origin: where packing takes each sample from: its file, or the store as it is, if the file is unchanged."""
+"""Changes: how a source differs from the store that lies in the place of the one to be packed.
 
-from collections.abc import Sequence
+What is the same stays: samples whose files are unchanged are taken from that store, and shards that packing
+would write again as they are need not be written.
+"""
+
 from dataclasses import dataclass
-from itertools import chain, repeat
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from brimful.errors import DamagedStoreError, StoreError
-from brimful.keys import PIECE, hash_keys, row_order
-from brimful.samples import FINGERPRINT, Reader, Samples
-from brimful.schema import flatten
-from brimful.sources.base import SourceReader
+from brimful.errors import DamagedStoreError, OtherStoreError, StoreError, StoreNotFoundError
+from brimful.keys import PIECE, HashedKeys, find_keys, hash_keys, row_order
+from brimful.samples import FINGERPRINT, Progress, Reader
+from brimful.sources.index import Index
 from brimful.sources.read_files import NO_PRINT
-from brimful.store.provenance import read_prints, targets_digest
+from brimful.storage.base import Storage
+from brimful.store.format import Shard
+from brimful.store.provenance import read_provenance, targets_digest
 from brimful.store.reader import StoreReader
+from brimful.store.verify import damages
 
-if TYPE_CHECKING:
-    from brimful.store.sort import ExternalSort
+OVERWRITE = "Name another store, or say that this one is to be replaced: overwrite=True, --overwrite."
 
 
 @dataclass(frozen=True)
@@ -40,141 +42,161 @@ class Changes:
     relabelled: int = 0
 
 
-class Origin:
-    """Reads samples that are to be packed, in several threads at once.
+class Previous(NamedTuple):
+    """The store that is there: one of these, or neither if there is none or it is to be replaced.
+
+    Attributes:
+        intact: One of which samples can be taken over.
+        damaged: One with a shard of another size, or damaged keys: only intact shards can stay.
+    """
+
+    intact: StoreReader | None = None
+    damaged: StoreReader | None = None
+
+
+class Comparison:
+    """Which samples of a source a store holds as they are.
 
     Args:
-        reader: The source.
-        rows: Rows of the source, in the order of the store.
-        old: The store as it is; None if there is none, or its samples are of another kind.
+        source: The source.
+        rows: Rows of the source, in the order of the store to be.
+        store: The store as it is; None if there is none, or its samples are of another kind.
         check_content: Whether to read every file, and compare, whatever its times say.
+
+    Attributes:
+        store_rows: The row of the store that has each sample's key, -1 for none.
+        is_same: Whether each sample's file is the same, as far as its times show.
+        prints: The fingerprints of the files of samples that the store has, as they are now.
     """
 
     def __init__(
-        self, reader: SourceReader, rows: NDArray[np.int64], old: StoreReader | None, *, check_content: bool
+        self, source: Index, rows: NDArray[np.int64], store: StoreReader | None, *, check_content: bool
     ) -> None:
-        self.reader = reader
+        self.source = source
         self.rows = rows
+        self.store = store
+        self.check_content = check_content or not source.has_files
+        self.store_rows = np.full(len(rows), -1)
+        self.is_same = np.zeros(len(rows), bool)
         self.prints = np.full((len(rows), len(FINGERPRINT)), NO_PRINT)
-        self._old = old
-        self._old_rows = np.full(len(rows), -1)
-        self._is_same = np.zeros(len(rows), bool)  # the file is, as far as its times tell
-        self._is_edited = np.zeros(len(rows), bool)
-        self._is_relabelled = np.zeros(len(rows), bool)
         self._same_targets = False
-        self._check_content = check_content or not reader.has_files
-        self.piles: ExternalSort | None = None  # where samples of the source are read, once it is set
-        if old:
-            self._compare(old)
-
-    @property
-    def changes(self) -> Changes | None:
-        """How the source differs from the store as it was, once all was read; None where there was none."""
-        if self._old is None:
-            return None
-        added = int(np.count_nonzero(self._old_rows < 0))
-        removed = len(self._old) - (len(self.rows) - added)
-        edited, relabelled = (
-            int(np.count_nonzero(flags)) for flags in (self._is_edited, self._is_relabelled)
-        )
-        return Changes(added, removed, edited, relabelled)
+        if store:
+            self._compare(store)
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether the store is what packing would make of the source, as far as its files' times tell."""
-        old, reader = self._old, self.reader
+        """Whether the store is what packing would make of the source, as far as its files' times show."""
+        store, source = self.store, self.source
         return (
-            old is not None
-            and not self._check_content
+            store is not None
+            and not self.check_content
             and self._same_targets
-            and old.schema == reader.schema
-            and old.manifest.skipped == len(reader.skipped)
-            and np.array_equal(self._old_rows, np.arange(len(old)))
-            and bool(self._is_same.all())
+            and store.schema == source.schema
+            and store.manifest.skipped == len(source.skipped)
+            and np.array_equal(self.store_rows, np.arange(len(store)))
+            and bool(self.is_same.all())
         )
-
-    def read(self, at: NDArray[np.int64]) -> Samples:
-        """Read the samples at some positions in the order of the store."""
-        known = self._old_rows[at] >= 0 if self._check_content else self._is_same[at]
-        old = self._old_samples(at[known])
-        if old is None or self._check_content:
-            samples = self._read_source(at)
-        else:
-            samples = self._merged(at, known, old)
-        if old is not None:
-            self._note_changes(at[known], old, samples, known)
-        return samples
 
     @property
     def unread(self) -> NDArray[np.int64]:
         """Positions of the samples that will be read from the source."""
-        return np.arange(len(self.rows)) if self._check_content else np.flatnonzero(~self._is_same)
+        return np.arange(len(self.rows)) if self.check_content else np.flatnonzero(~self.is_same)
 
-    def _read_source(self, at: NDArray[np.int64], *, targets: bool = True) -> Samples:
-        """Read samples from the source, or from piles of them, and note the fingerprints of their files."""
-        prints = np.full((len(at), len(FINGERPRINT)), NO_PRINT)
-        if self.piles:
-            samples = self.piles.read(at, prints)
-            if targets:
-                samples = Samples(samples.x, *self.reader.targets(self.rows[at]))
-        else:
-            samples = self.reader.read(self.rows[at], targets=targets, prints=prints)
-        self.prints[at] = prints
-        return samples
-
-    def _compare(self, old: StoreReader) -> None:
+    def _compare(self, store: StoreReader) -> None:
         """Find the rows of the store that may be kept."""
         for start in range(0, len(self.rows), PIECE):
-            keys = pa.array(self.reader.keys(self.rows[start : start + PIECE]), pa.large_string())
-            self._old_rows[start : start + PIECE] = old.find(keys)
-        known = np.flatnonzero(self._old_rows >= 0)
-        told = read_prints(old, self.reader)
-        if told is not None and self.reader.has_files:
-            prints = self.reader.fingerprints(self.rows[known])
-            before = told.prints[self._old_rows[known]]
-            self._same_targets = told.targets == targets_digest(self.reader, self.rows)
-            self._is_same[known] = (prints == before).all(axis=1) & (before != NO_PRINT).all(axis=1)
+            keys = pa.array(self.source.keys(self.rows[start : start + PIECE]), pa.large_string())
+            self.store_rows[start : start + PIECE] = store.find(keys)
+        known = np.flatnonzero(self.store_rows >= 0)
+        provenance = read_provenance(store, self.source)
+        if provenance is not None and self.source.has_files:
+            prints = self.source.fingerprints(self.rows[known])
+            before = provenance.prints[self.store_rows[known]]
+            self._same_targets = provenance.targets == targets_digest(self.source, self.rows)
+            self.is_same[known] = (prints == before).all(axis=1) & (before != NO_PRINT).all(axis=1)
             self.prints[known] = prints  # as they are now: what changes later is read again the next time
-        self._is_edited[known] = ~self._is_same[known] & (not self._check_content)
 
-    def _old_samples(self, at: NDArray[np.int64]) -> Samples | None:
-        """What the store has at some positions; None if there is nothing, or it is damaged."""
-        if self._old is None or not at.size:
-            return None
-        try:
-            return self._old.read(self._old_rows[at])
-        except DamagedStoreError:
-            return None
 
-    def _merged(self, at: NDArray[np.int64], known: NDArray[np.bool_], old: Samples) -> Samples:
-        """What is known from the store, the rest from the source, and all labels from there."""
-        inputs = [np.empty((len(at), *x.shape[1:]), x.dtype) for x in old.inputs]
-        parts = [(known, old)]
-        if not known.all():
-            parts.append((~known, self._read_source(at[~known], targets=False)))
-        for which, samples in parts:
-            for x, values in zip(inputs, samples.inputs, strict=True):
-                x[which] = values
-        x, _, _ = self.reader.schema.structured(chain(inputs, repeat(None)))
-        return Samples(x, *self.reader.targets(self.rows[at]))
+def find_previous(storage: Storage, source: Index, split_seed: int, *, overwrite: bool) -> Previous:
+    """Find the store that is to be brought up to date.
 
-    def _note_changes(
-        self, at: NDArray[np.int64], old: Samples, samples: Samples, known: NDArray[np.bool_]
-    ) -> None:
-        """Note what differs from the store."""
-        if self._check_content:
-            self._is_edited[at] = _any_differ(samples.inputs, old.inputs, known)
-        was = (*map(self._renumbered, flatten(old.y)), *flatten(old.w))
-        now = samples.arrays[len(samples.inputs) :]
-        self._is_relabelled[at] = _any_differ(now, was, known)
+    Args:
+        storage: Where it is, or is not.
+        source: The source to pack.
+        split_seed: Seed of the hash that orders the rows.
+        overwrite: Whether to replace a store of other data.
 
-    def _renumbered(self, targets: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Old targets as numbers of the classes as they are now."""
-        old, new = self._old and self._old.schema.classes, self.reader.schema.classes
-        if not old or not new or isinstance(old[0], int) or old == new:
-            return targets
-        numbers = {name: number for number, name in enumerate(new)}
-        return np.array([numbers.get(name, -1) for name in old])[targets]
+    Raises:
+        OtherStoreError: It is of other data, and not to be replaced.
+    """
+    try:
+        store = StoreReader(storage, check_sizes=False)
+    except (StoreNotFoundError, DamagedStoreError):
+        return Previous()
+    except StoreError:
+        if overwrite:
+            return Previous()
+        raise
+    mine, its = source.schema, store.schema
+    same_kind = (mine.inputs, mine.target, mine.weight) == (its.inputs, its.target, its.weight)
+    if not same_kind or store.split_seed != split_seed:
+        if overwrite:
+            return Previous()
+        raise OtherStoreError(
+            f"{store.name}: the store holds samples of {its.described}, split_seed={store.split_seed}; these "
+            f"are of {mine.described}, split_seed={split_seed}, or have other targets or weights.",
+            OVERWRITE,
+        )
+    if not overwrite and not _shares_keys(store, source):
+        raise OtherStoreError(
+            f"{store.name}: the store has no sample in common with {source.name}.", OVERWRITE
+        )
+    return Previous(damaged=store) if _is_damaged(store) else Previous(intact=store)
+
+
+def shards_that_stay(
+    store: StoreReader,
+    source: Index,
+    rows: NDArray[np.int64],
+    prints: NDArray[np.int64],
+    progress: Progress | None = None,
+) -> dict[int, Shard]:
+    """The shards of a store that packing would write again as they are, by number.
+
+    Args:
+        store: The store, whatever else is damaged or missing of it.
+        source: The source.
+        rows: Rows of the source, in the order of the store.
+        prints: The fingerprints of their files; NO_PRINT of those that are other ones than the store's.
+        progress: Called with the number of samples looked at so far.
+    """
+    stay, first, start = {}, 0, 0
+    for number, shard in enumerate(store.manifest.shards):
+        at = slice(start, start + store.manifest.layout.rows_per_shard)
+        if (prints[at] != NO_PRINT).all() and _keys_if_intact(store, shard, first) == source.keys(rows[at]):
+            stay[number] = shard
+        first, start = first + len(shard.chunks), at.stop
+        if progress:
+            progress(min(len(rows), start))
+    return stay
+
+
+def unchanged_prints(store: StoreReader, source: Index, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The fingerprints of the files that are, as far as times show, those that a store was packed from.
+
+    Args:
+        store: The store; of its files only the manifest and the fingerprints are looked at.
+        source: The source.
+        rows: Rows of the source, in the order of the store.
+
+    Returns:
+        One for each row, NO_PRINT where the store's row of the same number is, or may be, of something else.
+    """
+    provenance = read_provenance(store, source)
+    if provenance is None or len(store) != len(rows) or provenance.targets != targets_digest(source, rows):
+        return np.full((len(rows), len(FINGERPRINT)), NO_PRINT)
+    prints = source.fingerprints(rows)
+    return np.where((prints == provenance.prints).all(axis=1, keepdims=True), prints, NO_PRINT)
 
 
 def by_hash(reader: Reader, rows: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
@@ -183,37 +205,48 @@ def by_hash(reader: Reader, rows: NDArray[np.int64], seed: int) -> NDArray[np.in
     return rows[row_order(hash_keys(keys, seed), lambda: keys)]
 
 
-def is_current(reader: SourceReader, rows: NDArray[np.int64], path: Path) -> bool:
-    """Whether a store is what packing some samples would make: sizes, times and inodes of files tell.
+def is_current(source: Index, rows: NDArray[np.int64], storage: Storage) -> bool:
+    """Whether a store is what packing some samples would make: sizes, times and inodes of files show.
 
     Args:
-        reader: The source.
+        source: The source.
         rows: Which of its rows.
-        path: Where the store is, or is not. Its data are not looked at: they are checked when they are read.
+        storage: Where the store is, or is not. Its data are checked when they are read, not now.
     """
     try:
-        old = StoreReader(path)
-        in_order = rows if old.split_seed == reader.split_seed else by_hash(reader, rows, old.split_seed)
-        return Origin(reader, in_order, old, check_content=False).is_unchanged
+        store = StoreReader(storage)
+        in_order = rows if store.split_seed == source.split_seed else by_hash(source, rows, store.split_seed)
+        return Comparison(source, in_order, store, check_content=False).is_unchanged
     except StoreError:
         return False
 
 
-def _any_differ(
-    now: Sequence[NDArray[Any]], was: Sequence[NDArray[Any]], known: NDArray[np.bool_]
-) -> NDArray[np.bool_]:
-    """Of which known samples any of some arrays is not the same bits as before."""
-    differ = np.zeros(np.count_nonzero(known), bool)
-    for one, other in zip(now, was, strict=True):
-        differ |= _differ(one[known], other)
-    return differ
+def _keys_if_intact(store: StoreReader, shard: Shard, first: int) -> list[str] | None:
+    """The keys of a shard whose first chunk has a number; None if anything of it is damaged."""
+    if any(damages(store.chunks, shard, first)):
+        return None
+    return [
+        key for at in range(first, first + len(shard.chunks)) for key in store.chunks.keys(at).to_pylist()
+    ]
 
 
-def _differ(one: NDArray[Any], other: NDArray[Any]) -> NDArray[np.bool_]:
-    """Which samples are not the same bits."""
-    differ: NDArray[np.bool_] = (_bits(one) != _bits(other)).any(axis=1)
-    return differ
+def _shares_keys(store: StoreReader, source: Index) -> bool:
+    """Whether a sample of the store is one of the source; also where that cannot be known any more."""
+    nothing_known = True
+    for keys in store.chunks.intact_keys():
+        nothing_known = False
+        wanted = HashedKeys.of(keys.cast(pa.large_string()), source.split_seed)
+        rows = find_keys(wanted, source.hashes, lambda rows: pa.array(source.keys(rows), pa.large_string()))
+        if (rows >= 0).any():
+            return True
+    return nothing_known
 
 
-def _bits(values: NDArray[Any]) -> NDArray[np.uint8]:
-    return np.ascontiguousarray(values).view(np.uint8).reshape(len(values), -1)
+def _is_damaged(store: StoreReader) -> bool:
+    """Whether a shard is of another size, or keys are damaged; the rest is looked at as it is read."""
+    try:
+        store.check_sizes()
+        store.hashes  # noqa: B018
+    except DamagedStoreError:
+        return True
+    return False

@@ -47,17 +47,16 @@ files but source.arrow.
 
 import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
 from xxhash import xxh3_128_hexdigest
 
 from brimful.errors import DamagedStoreError, StoreError
 from brimful.schema import NAME, Field, Fields, Schema, to_json
-from brimful.store.codecs.narrow import BY_NAME, RAW
+from brimful.store.codecs.base import Codec
+from brimful.store.codecs.registry import codec_named
+from brimful.store.layout import Layout, padded
 
 FORMAT = "brimful store"
 VERSION = 1
@@ -71,11 +70,8 @@ PARTIAL_NAME = re.compile(
     r"(manifest\.json|source\.arrow|packing-[0-9]{5,}\.json|pile-[0-9]{5,}\.arrow|shard-[0-9]{5,}-[0-9]+)"
     r"\.partial"
 )
-PARTIAL = ".partial"
 SHARD_NAME = re.compile(r"shard-([0-9]{5,})-([0-9a-f]{16})\.arrow")
 
-CHUNK_BYTES = 16 * 2**20  # as delivered
-SHARD_BYTES = 512 * 2**20
 LARGEST_MANIFEST = 64 * 2**20  # a million chunks: 16 TB as delivered
 LARGEST_HEAD = 2**20
 LARGEST_KEY = 4096  # bytes: no path is longer
@@ -83,11 +79,6 @@ MOST_AXES = 32
 LARGEST_SAMPLE = 2**31  # bytes as delivered
 DTYPES = {"int64", "float32"}  # of targets and weights
 INPUT_DTYPES = {"float16", "float32", "float64"}
-
-
-def padded(n: int) -> int:
-    """Bytes that a buffer of n bytes takes in a message."""
-    return -(-n // 8) * 8
 
 
 @dataclass(frozen=True)
@@ -124,109 +115,46 @@ class Shard:
         file: Its name.
         nbytes: Its size.
         rows: Samples in it.
-        rules: For each input the name of the rule by which it is kept, or `raw`.
+        codecs: How each input is kept.
         chunks: Its chunks, in order.
     """
 
     file: str
     nbytes: int
     rows: int
-    rules: tuple[str, ...]
+    codecs: tuple[Codec, ...]
     chunks: tuple[Chunk, ...]
 
     def to_json(self) -> dict[str, Any]:
         """Fit for JSON."""
         chunks = [[c.offset, c.head, c.keys, c.data, c.keys_xxh3, c.data_xxh3] for c in self.chunks]
+        rules = [codec.name for codec in self.codecs]
         return {
             "file": self.file,
             "bytes": self.nbytes,
             "rows": self.rows,
-            "rule": self.rules[0] if len(self.rules) == 1 else list(self.rules),
+            "rule": rules[0] if len(rules) == 1 else rules,
             "chunks": chunks,
         }
 
     @classmethod
-    def from_json(cls, said: Any) -> "Shard":
-        """The shard that `to_json` told of; ValueError, TypeError or KeyError if it did not."""
+    def from_json(cls, said: Any, schema: Schema) -> "Shard":
+        """The shard that `to_json` described; ValueError, TypeError or KeyError if it did not.
+
+        Args:
+            said: What was read.
+            schema: What its samples have.
+        """
         chunks = tuple(
             Chunk(_natural(at), _natural(head), _natural(keys), _natural(data), _digest(one), _digest(two))
             for at, head, keys, data, one, two in said["chunks"]
         )
         rules = (said["rule"],) if isinstance(said["rule"], str) else tuple(said["rule"])
-        shard = cls(str(said["file"]), _natural(said["bytes"]), _natural(said["rows"]), rules, chunks)
-        if not SHARD_NAME.fullmatch(shard.file) or not {RAW, *BY_NAME}.issuperset(rules):
+        codecs = tuple(map(codec_named, map(str, rules), schema.input_fields))
+        shard = cls(str(said["file"]), _natural(said["bytes"]), _natural(said["rows"]), codecs, chunks)
+        if not SHARD_NAME.fullmatch(shard.file) or len(rules) != len(schema.input_fields):
             raise ValueError(f"a shard {shard.file!r} of rules {rules!r}")
         return shard
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How samples are divided into chunks and shards.
-
-    Attributes:
-        schema: What a sample has.
-        chunk_bytes: What a chunk should take at the most, as delivered.
-        shard_bytes: What a shard should.
-    """
-
-    schema: Schema
-    chunk_bytes: int = CHUNK_BYTES
-    shard_bytes: int = SHARD_BYTES
-
-    @property
-    def rows_per_chunk(self) -> int:
-        """Rows of every chunk but the last of a shard."""
-        return max(1, self.chunk_bytes // self.schema.nbytes)
-
-    @property
-    def rows_per_shard(self) -> int:
-        """Rows of every shard but the last."""
-        return self.rows_per_chunk * max(1, self.shard_bytes // self.chunk_bytes)
-
-    def data_bytes(self, rows: int, rules: Sequence[str]) -> int:
-        """Bytes that the data of so many rows take in a chunk."""
-        return sum(padded(rows * field.nbytes) for _, field in self.columns(rules))
-
-    def row_bytes(self, rules: Sequence[str]) -> int:
-        """Bytes that the data of a row take in a chunk, without padding."""
-        return sum(field.nbytes for _, field in self.columns(rules))
-
-    def columns(self, rules: Sequence[str]) -> list[tuple[str, Field]]:
-        """Name of each column of the data, and what is kept in it, under a rule for each input."""
-        schema = self.schema
-        inputs = [
-            replace(field, dtype=field.dtype if rule == RAW else BY_NAME[rule].dtype)
-            for field, rule in zip(schema.input_fields, rules, strict=True)
-        ]
-        others = schema.fields[len(inputs) :]
-        parts = {"x": schema.inputs, "target": schema.target, "weight": schema.weight}
-        names = [name for part in parts.items() for name in _names(*part)]
-        return list(zip(names, (*inputs, *others), strict=True))
-
-    def every_rule(self, rules: Sequence[str]) -> tuple[str, ...]:
-        """How each column is kept: the inputs under their rules, all else as it is."""
-        return (*rules, *[RAW] * (len(self.schema.fields) - len(rules)))
-
-    def arrow(self, rules: Sequence[str]) -> pa.Schema:
-        """The Arrow schema of a shard."""
-        fields = [pa.field("key", pa.string(), nullable=False)]
-        columns, inputs = self.columns(rules), self.schema.input_fields
-        for (name, kept), field, rule in zip(columns, inputs, rules, strict=False):
-            told = {"shape": json.dumps(field.shape), "dtype": field.dtype, "rule": rule}
-            fields.append(_arrow_field(name, Field((kept.size,), kept.dtype)).with_metadata(told))
-        return pa.schema(fields + [_arrow_field(*column) for column in columns[len(inputs) :]])
-
-
-def _names(name: str, part: Fields | None) -> list[str]:
-    """Names of the columns for inputs, targets or weights."""
-    return [f"{name}.{each}" for each in part] if isinstance(part, dict) else [name] if part else []
-
-
-def _arrow_field(name: str, field: Field) -> pa.Field:
-    kind = pa.from_numpy_dtype(np.dtype(field.dtype))
-    if field.shape:
-        kind = pa.list_(pa.field("item", kind, nullable=False), field.size)
-    return pa.field(name, kind, nullable=False)
 
 
 @dataclass(frozen=True)
@@ -299,7 +227,7 @@ class Manifest:
             reason = f"{type(error).__name__}: {error}"
             raise DamagedStoreError(
                 f"{name}: {MANIFEST} is damaged, or no manifest ({reason}).",
-                "Pack the source again: that mends the store.",
+                "Pack the source again: that repairs the store.",
             ) from error
 
     @classmethod
@@ -321,7 +249,7 @@ class Manifest:
         sizes = _natural(said["chunk_bytes"]), _natural(said["shard_bytes"])
         if not 0 < sizes[0] <= sizes[1] <= 2**40 or sizes[0] > LARGEST_SAMPLE:
             raise ValueError(f"chunks and shards of {sizes} bytes")
-        shards = tuple(map(Shard.from_json, said["shards"]))
+        shards = tuple(Shard.from_json(each, schema) for each in said["shards"])
         split_seed, samples, skipped = (_natural(said[name]) for name in ("split_seed", "samples", "skipped"))
         manifest = cls(Layout(schema, *sizes), split_seed, samples, skipped, shards)
         manifest._check_bounds()
@@ -329,27 +257,33 @@ class Manifest:
 
     def _check_bounds(self) -> None:
         """Refuse a store whose parts cannot be where they are said to be."""
-        per_shard, per_chunk = self.layout.rows_per_shard, self.layout.rows_per_chunk
+        per_shard = self.layout.rows_per_shard
         if self.samples < 1 or len(self.shards) != -(-self.samples // per_shard):
             raise ValueError(f"{len(self.shards)} shards for {self.samples} samples")
         for at, shard in enumerate(self.shards):
             rows = min(per_shard, self.samples - at * per_shard)
             match = SHARD_NAME.fullmatch(shard.file)
-            if len(shard.rules) != len(self.layout.schema.input_fields):
-                raise ValueError(f"rules {shard.rules} of {shard.file}")
-            if shard.rows != rows or len(shard.chunks) != -(-rows // per_chunk) or int(match[1]) != at:  # type: ignore[index]
-                raise ValueError(f"{shard.rows} rows in {len(shard.chunks)} chunks of {shard.file}")
-            end = 0
-            for number, chunk in enumerate(shard.chunks):
-                n = min(per_chunk, rows - number * per_chunk)
-                offsets, texts = padded(4 * n + 4), min(n * LARGEST_KEY, 2**31)
-                fits = chunk.data == self.layout.data_bytes(n, shard.rules) and chunk.head <= LARGEST_HEAD
-                fits &= offsets <= chunk.keys <= offsets + padded(texts)
-                if not fits or chunk.offset < end or chunk.offset % 8 or chunk.head % 8:
-                    raise ValueError(f"chunk {number} of {shard.file}")
-                end = chunk.offset + chunk.nbytes
-            if end > shard.nbytes:
-                raise ValueError(f"{shard.file} ends before its last chunk")
+            if shard.rows != rows or match is None or int(match[1]) != at:
+                raise ValueError(f"{shard.rows} rows in {shard.file}")
+            self._check_chunks(shard)
+
+    def _check_chunks(self, shard: Shard) -> None:
+        """Refuse a shard whose chunks cannot be where they are said to be."""
+        per_chunk, end = self.layout.rows_per_chunk, 0
+        if len(shard.chunks) != -(-shard.rows // per_chunk):
+            raise ValueError(f"{shard.rows} rows in {len(shard.chunks)} chunks of {shard.file}")
+        last = shard.rows - (len(shard.chunks) - 1) * per_chunk
+        data_bytes = {n: self.layout.data_bytes(n, shard.codecs) for n in {min(per_chunk, shard.rows), last}}
+        for number, chunk in enumerate(shard.chunks, start=1):
+            n = last if number == len(shard.chunks) else per_chunk
+            offsets, texts = padded(4 * n + 4), min(n * LARGEST_KEY, 2**31)
+            fits = chunk.data == data_bytes[n] and chunk.head <= LARGEST_HEAD
+            fits &= offsets <= chunk.keys <= offsets + padded(texts)
+            if not fits or chunk.offset < end or chunk.offset % 8 or chunk.head % 8:
+                raise ValueError(f"chunk {number - 1} of {shard.file}")
+            end = chunk.offset + chunk.nbytes
+        if end > shard.nbytes:
+            raise ValueError(f"{shard.file} ends before its last chunk")
 
 
 def _json_of(part: Fields) -> Any:

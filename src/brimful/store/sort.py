@@ -12,11 +12,9 @@ that have changed since.
 """
 
 import contextlib
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,11 +26,11 @@ from brimful.errors import DamagedStoreError
 from brimful.keys import PIECE
 from brimful.prefetch import Prefetch
 from brimful.samples import FINGERPRINT, Progress, Samples
-from brimful.sources.base import SourceReader
+from brimful.sources.index import Index
 from brimful.sources.read_files import NO_PRINT, is_settled
-from brimful.storage.local import PartialFile, Sink, remove
-from brimful.store.format import PARTIAL, PILE, PILE_NAME
-from brimful.store.reader import opened
+from brimful.storage.base import Storage, StoredFile
+from brimful.store.format import PILE, PILE_NAME
+from brimful.store.writer import Sink
 
 SHARE = 8  # a segment is one part in so many of the memory
 PILE_SEGMENTS = 2  # a pile is as large as so many segments; a third one is sorted, and written
@@ -40,7 +38,7 @@ SEGMENTS_HELD = 2  # while the store is made; the batch of a pile is read beside
 HELD_SEGMENTS = 3  # so it is that many at the most
 
 
-class Columns(NamedTuple):
+class PiledSamples(NamedTuple):
     """Some samples in a pile.
 
     Attributes:
@@ -61,20 +59,20 @@ class Columns(NamedTuple):
             digest.update(np.ascontiguousarray(array).view(np.uint8).data)
         return digest.hexdigest()
 
-    def take(self, which: NDArray[np.intp] | slice) -> "Columns":
+    def take(self, which: NDArray[np.intp] | slice) -> "PiledSamples":
         """Some of them."""
-        return Columns(self.at[which], self.prints[which], [x[which] for x in self.inputs])
+        return PiledSamples(self.at[which], self.prints[which], [x[which] for x in self.inputs])
 
-    def put(self, which: slice | NDArray[np.intp], others: "Columns") -> None:
+    def put(self, which: slice | NDArray[np.intp], others: "PiledSamples") -> None:
         """Put others in the place of some."""
         for mine, its in zip((*self[:2], *self.inputs), (*others[:2], *others.inputs), strict=True):
             mine[which] = its
 
 
 class _Pile(NamedTuple):
-    """A pile: where it is, the segment that each of its batches is of, whether an earlier run made it."""
+    """A pile: its file, the segment that each of its batches is of, whether an earlier run made it."""
 
-    path: Path
+    file: str
     segments: list[int]
     is_earlier: bool = False
 
@@ -83,8 +81,8 @@ class ExternalSort:
     """Samples of a source in piles.
 
     Args:
-        folder: The store that is being made.
-        reader: The source.
+        storage: The store that is being made.
+        source: The source.
         rows: Rows of the source, in the order of the store.
         identity: What is being packed, and how; piles of another run are removed.
         memory: What may be held in memory, in bytes; see `held_bytes`.
@@ -93,26 +91,26 @@ class ExternalSort:
 
     def __init__(
         self,
-        folder: Path,
-        reader: SourceReader,
+        storage: Storage,
+        source: Index,
         rows: NDArray[np.int64],
         *,
         identity: str,
         memory: int,
         began: float,
     ) -> None:
-        self._folder = folder
-        self._reader = reader
+        self._storage = storage
+        self._source = source
         self._rows = rows
         self._identity = identity
         self._began = began
-        self._size = max(1, memory // SHARE // row_bytes(reader))  # samples a segment
-        self._most = max(1, memory // HELD_SEGMENTS // row_bytes(reader))  # which earlier runs may have made
+        self._size = max(1, memory // SHARE // row_bytes(source))  # samples per segment
+        self._most = max(1, memory // HELD_SEGMENTS // row_bytes(source))  # which earlier runs may have made
         self._piles: list[_Pile] = []
         self._is_taken_over = np.zeros(len(rows), bool)  # in piles of earlier runs, of unchanged files
         self._following = 0  # the number of the next pile
         self._lock = threading.Lock()
-        self._segments: OrderedDict[int, Columns] = OrderedDict()
+        self._segments: OrderedDict[int, PiledSamples] = OrderedDict()
 
     def fill(
         self, order: NDArray[np.int64], *, threads: int, depth: int, block_rows: int, progress: Progress
@@ -161,40 +159,40 @@ class ExternalSort:
         if len(missing):
             found.put(missing, self._read(at[missing]))
         prints[:] = found.prints
-        x, _, _ = self._reader.schema.structured((*found.inputs, *[None] * len(self._reader.schema.fields)))
+        x, _, _ = self._source.schema.structured((*found.inputs, *[None] * len(self._source.schema.fields)))
         return Samples(x)
 
-    def _empty(self, n: int) -> Columns:
+    def _empty(self, n: int) -> PiledSamples:
         """Room for n samples, of which none is there."""
-        inputs = [np.empty((n, *field.shape), field.dtype) for field in self._reader.schema.input_fields]
-        return Columns(np.full(n, -1), np.full((n, len(FINGERPRINT)), NO_PRINT), inputs)
+        inputs = [np.empty((n, *field.shape), field.dtype) for field in self._source.schema.input_fields]
+        return PiledSamples(np.full(n, -1), np.full((n, len(FINGERPRINT)), NO_PRINT), inputs)
 
-    def _read(self, at: NDArray[np.int64]) -> Columns:
+    def _read(self, at: NDArray[np.int64]) -> PiledSamples:
         """Read samples from the source. Done in threads."""
         prints = np.full((len(at), len(FINGERPRINT)), NO_PRINT)
-        samples = self._reader.read(self._rows[at], targets=False, prints=prints)
-        return Columns(at, prints, list(samples.inputs))
+        samples = self._source.read(self._rows[at], targets=False, prints=prints)
+        return PiledSamples(at, prints, list(samples.inputs))
 
-    def _write(self, pile: Columns) -> None:
+    def _write(self, pile: PiledSamples) -> None:
         """Write a pile, in the order of the store."""
         order = np.argsort(pile.at)
         segments = pile.at[order] // self._size
-        path, self._following = self._folder / PILE.format(self._following), self._following + 1
+        name, self._following = PILE.format(self._following), self._following + 1
         numbers: list[int] = []
         sink = Sink()
-        with PartialFile(path.with_name(path.name + PARTIAL)) as file:
+        with self._storage.write(name) as file:
             with pa.ipc.new_file(pa.PythonFile(sink, "w"), self._schema) as writer:
                 for number in np.unique(segments).tolist():
                     some = pile.take(order[slice(*np.searchsorted(segments, (number, number + 1)))])
                     said = {"segment": str(number), "checksum": some.digest, "began": repr(self._began)}
                     writer.write_batch(self._to_arrow(some), custom_metadata=said)
-                    file.write(memoryview(sink.take()))
+                    file.write(sink.take())
                     numbers.append(number)
-            file.write(memoryview(sink.take()))
-            file.commit(path.name)
-        self._piles.append(_Pile(path, numbers))
+            file.write(sink.take())
+            file.commit(name)
+        self._piles.append(_Pile(name, numbers))
 
-    def _segment(self, number: int) -> Columns:
+    def _segment(self, number: int) -> PiledSamples:
         """What the piles have for a segment; -1 as position where there is nothing."""
         with self._lock:
             if number in self._segments:
@@ -207,7 +205,7 @@ class ExternalSort:
             for pile in self._piles:
                 if number in pile.segments:
                     with contextlib.suppress(DamagedStoreError):
-                        _, _, some = next(self._batches(pile.path, pile.segments.index(number)))
+                        _, _, some = next(self._batches(pile.file, pile.segments.index(number)))
                         if pile.is_earlier:
                             some = some.take(np.flatnonzero(self._is_taken_over[some.at]))
                         segment.put(some.at - start, some)
@@ -216,34 +214,36 @@ class ExternalSort:
 
     def _take_over(self) -> None:
         """Find what earlier runs have piled up, of files that are as they were; other piles are removed."""
-        paths = sorted(path for path in self._folder.iterdir() if PILE_NAME.fullmatch(path.name))
-        self._size = next(filter(None, map(self._size_of, paths)), self._size)
-        for path in paths:
-            self._following = int(path.stem.split("-")[1]) + 1
+        files = sorted(filter(PILE_NAME.fullmatch, self._storage.list()))
+        self._size = next(filter(None, map(self._size_of, files)), self._size)
+        for file in files:
+            self._following = int(file.removesuffix(".arrow").split("-")[1]) + 1
             numbers, positions, prints, settled = [], [], [], []
             try:
-                for number, began, some in self._batches(path):
+                for number, began, some in self._batches(file):
                     numbers.append(number)
                     positions.append(some.at)
                     prints.append(some.prints)
                     settled.append(is_settled(some.prints, began))
             except DamagedStoreError:
-                remove(path)
+                self._storage.remove(file)
                 continue
-            self._piles.append(_Pile(path, numbers, is_earlier=True))
+            self._piles.append(_Pile(file, numbers, is_earlier=True))
             at = np.concatenate(positions)
             as_they_were = self._as_they_were(at, np.concatenate(prints))
             self._is_taken_over[at] = np.concatenate(settled) & as_they_were
 
-    def _size_of(self, path: Path) -> int | None:
-        """Samples a segment of an earlier run's pile, which may have had other memory; None if of no use."""
+    def _size_of(self, file: str) -> int | None:
+        """Samples per segment of an earlier run's pile, which may have had other memory; None if useless."""
         try:
-            with opened(path) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
-                said = pa.ipc.open_file(file).schema.metadata
+            said = pa.ipc.open_file(self._opened(file)).schema.metadata
             size = int(said[b"segment_rows"])
             return size if 0 < size <= self._most and said[b"identity"].decode() == self._identity else None
-        except (DamagedStoreError, OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
             return None
+
+    def _opened(self, file: str) -> pa.PythonFile:
+        return pa.PythonFile(StoredFile(self._storage, file), "r")
 
     def _as_they_were(self, at: NDArray[np.int64], prints: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Which files have the fingerprints that they had; asked in the order of the disk."""
@@ -251,18 +251,18 @@ class ExternalSort:
         order = np.argsort(prints[:, FINGERPRINT.index("inode")])
         for start in range(0, len(order), PIECE):
             some = order[start : start + PIECE]
-            same[some] = (self._reader.fingerprints(self._rows[at[some]]) == prints[some]).all(axis=1)
+            same[some] = (self._source.fingerprints(self._rows[at[some]]) == prints[some]).all(axis=1)
         return same
 
     @property
     def _schema(self) -> pa.Schema:
-        fields = self._reader.schema.input_fields
+        fields = self._source.schema.input_fields
         names = ["at", *FINGERPRINT, *(f"x{number}" for number in range(len(fields)))]
         types = [*[pa.int64()] * (1 + len(FINGERPRINT)), *(pa.binary(field.nbytes) for field in fields)]
         said = {"identity": self._identity, "segment_rows": str(self._size)}
         return pa.schema(list(zip(names, types, strict=True)), said)
 
-    def _to_arrow(self, some: Columns) -> pa.RecordBatch:
+    def _to_arrow(self, some: PiledSamples) -> pa.RecordBatch:
         integers = [pa.array(values) for values in (some.at, *some.prints.T)]
         schema, n = self._schema, len(some.at)
         inputs = [
@@ -271,41 +271,40 @@ class ExternalSort:
         ]
         return pa.RecordBatch.from_arrays([*integers, *inputs], schema=schema)
 
-    def _batches(self, path: Path, only: int | None = None) -> Iterator[tuple[int, float, Columns]]:
+    def _batches(self, file: str, only: int | None = None) -> Iterator[tuple[int, float, PiledSamples]]:
         """The batches of a pile, or one of them: segment, when the run began, samples.
 
         Raises:
             DamagedStoreError: It is damaged, or of another run.
         """
         try:
-            with opened(path) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
-                pile = pa.ipc.open_file(file)
-                if not pile.schema.equals(self._schema, check_metadata=True):
-                    raise DamagedStoreError(f"{path}: this is a pile of another run.")
-                for index in range(pile.num_record_batches) if only is None else [only]:
-                    batch, said = pile.get_batch_with_custom_metadata(index)
-                    some = self._from_arrow(batch.columns)
-                    number = int(said["segment"])
-                    if some.digest != said["checksum"].decode() or (some.at // self._size != number).any():
-                        raise DamagedStoreError(f"{path}: a pile is damaged.")
-                    yield number, float(said["began"]), some
+            pile = pa.ipc.open_file(self._opened(file))
+            if not pile.schema.equals(self._schema, check_metadata=True):
+                raise DamagedStoreError(f"{self._storage.name}/{file}: this is a pile of another run.")
+            for index in range(pile.num_record_batches) if only is None else [only]:
+                batch, said = pile.get_batch_with_custom_metadata(index)
+                some = self._from_arrow(batch.columns)
+                number = int(said["segment"])
+                if some.digest != said["checksum"].decode() or (some.at // self._size != number).any():
+                    raise DamagedStoreError(f"{self._storage.name}/{file}: a pile is damaged.")
+                yield number, float(said["began"]), some
         except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
-            raise DamagedStoreError(f"{path}: a pile is damaged.") from error
+            raise DamagedStoreError(f"{self._storage.name}/{file}: a pile is damaged.") from error
 
-    def _from_arrow(self, columns: Sequence[pa.Array]) -> Columns:
+    def _from_arrow(self, columns: Sequence[pa.Array]) -> PiledSamples:
         at, *prints = (column.to_numpy() for column in columns[: 1 + len(FINGERPRINT)])
         inputs = [
             np.frombuffer(column.buffers()[1], field.dtype, len(at) * field.size).reshape(-1, *field.shape)
             for column, field in zip(
-                columns[1 + len(FINGERPRINT) :], self._reader.schema.input_fields, strict=True
+                columns[1 + len(FINGERPRINT) :], self._source.schema.input_fields, strict=True
             )
         ]
-        return Columns(at, np.stack(prints, axis=1), inputs)
+        return PiledSamples(at, np.stack(prints, axis=1), inputs)
 
 
-def row_bytes(reader: SourceReader) -> int:
+def row_bytes(source: Index) -> int:
     """Bytes that a sample takes in a pile."""
-    return 8 * (1 + len(FINGERPRINT)) + sum(field.nbytes for field in reader.schema.input_fields)
+    return 8 * (1 + len(FINGERPRINT)) + sum(field.nbytes for field in source.schema.input_fields)
 
 
 def held_bytes(memory: int) -> int:

@@ -1,14 +1,15 @@
-"""Verify: read every byte of a store, and tell all that is not as it was when it was packed."""
+"""Verify: read every byte of a store, and report all that is not as it was when it was packed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from brimful.errors import DamagedStoreError
 from brimful.samples import Progress
+from brimful.storage.locate import Place
+from brimful.store.chunk_reader import ChunkReader
 from brimful.store.format import MANIFEST, Shard
-from brimful.store.journal import is_whole
+from brimful.store.journal import is_intact
 from brimful.store.reader import StoreReader
 
 
@@ -74,11 +75,11 @@ class Verification:
         return "\n".join(f"{damage.file}: {damage.message}" for damage in self.bad)
 
 
-def verify(path: Path, progress: Progress | None = None) -> Verification:
+def verify(place: Place, progress: Progress | None = None) -> Verification:
     """Read all of a store.
 
     Args:
-        path: The store.
+        place: The store: a path, or a storage.
         progress: Called with the number of samples looked at so far.
 
     Raises:
@@ -86,45 +87,45 @@ def verify(path: Path, progress: Progress | None = None) -> Verification:
         StoreError: It is of another version.
     """
     try:
-        reader = StoreReader(path, check_sizes=False)
+        store = StoreReader(place, check_sizes=False)
     except DamagedStoreError as error:
         return Verification(0, 0, (Damage(MANIFEST, None, None, None, None, error.message),))
     bad: list[Damage] = []
     first = 0
-    for shard in reader.manifest.shards:
-        bad += damages(reader, shard, first)
+    for shard in store.manifest.shards:
+        bad += damages(store.chunks, shard, first)
         first += len(shard.chunks)
         if progress:
-            progress(min(len(reader), reader.rows_at(first - 1)[1] + 1))
-    return Verification(len(reader), reader.chunks, tuple(bad))
+            progress(min(len(store), store.chunks.rows_at(first - 1)[1] + 1))
+    return Verification(len(store), store.chunks.chunks, tuple(bad))
 
 
-def damages(reader: StoreReader, shard: Shard, first: int) -> Iterator[Damage]:
-    """Read all of a shard, and tell what is damaged.
+def damages(chunks: ChunkReader, shard: Shard, first: int) -> Iterator[Damage]:
+    """Read all of a shard, and report what is damaged.
 
     Args:
-        reader: The store.
+        chunks: The chunks of the store.
         shard: The shard.
         first: The number of its first chunk.
     """
     last = first + len(shard.chunks) - 1
     try:
-        reader.check_size(shard)
+        chunks.check_size(shard)
     except DamagedStoreError as error:
-        rows = reader.rows_at(first)[0], reader.rows_at(last)[1]
-        hashes = reader.hash_range(first)[0], reader.hash_range(last)[1]
+        rows = chunks.rows_at(first)[0], chunks.rows_at(last)[1]
+        hashes = chunks.hash_range(first)[0], chunks.hash_range(last)[1]
         yield Damage(shard.file, None, rows, _hexadecimal(*hashes), None, error.message)
         return
     any_chunk = False
     for number in range(first, last + 1):
         try:
-            reader.check(number)
+            chunks.check(number)
         except DamagedStoreError as error:
             any_chunk = True
-            hashes = reader.hash_range(number)
-            place = number - first, reader.rows_at(number), _hexadecimal(*hashes)
+            hashes = chunks.hash_range(number)
+            place = number - first, chunks.rows_at(number), _hexadecimal(*hashes)
             yield Damage(shard.file, *place, error.keys, error.message)
-    if not any_chunk and not is_whole(reader.path, shard):
+    if not any_chunk and not is_intact(chunks.storage, shard):
         message = "bytes between or behind the chunks are not as they were: other programs may not read it"
         yield Damage(shard.file, None, None, None, None, message)
 

@@ -1,40 +1,60 @@
-"""ShardWriter: samples in row order -> one shard, under the narrowest rules that all of them allow."""
+"""ShardWriter: samples in row order -> one shard, each input kept by the first codec that holds for all."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack, closing
-from pathlib import Path
-from typing import Any, Self
+import io
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from itertools import islice
+from typing import Any, NamedTuple, Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 from xxhash import xxh3_64, xxh3_64_hexdigest
 
-from brimful.storage.local import PartialFile, Sink
-from brimful.store.chunk import Rows, decode_data, decode_keys
-from brimful.store.codecs.narrow import BY_NAME, RAW, encoded, first_rule
-from brimful.store.format import PARTIAL, Chunk, Layout, Shard, padded
+from brimful.samples import Samples
+from brimful.schema import Field
+from brimful.storage.base import Storage, Writer
+from brimful.store.codecs.base import Codec
+from brimful.store.codecs.registry import candidates
+from brimful.store.format import Chunk, Shard
+from brimful.store.layout import Layout, decode_keys, padded
 
-Rules = tuple[str, ...]
+FEW = 1024  # values that a codec is tried on before it is on all
+
+Codecs = tuple[Codec, ...]
 """For each input how it is kept."""
+
+
+class Rows(NamedTuple):
+    """Some samples in row order.
+
+    Attributes:
+        keys: Their keys, a pyarrow string array.
+        samples: What they hold.
+    """
+
+    keys: pa.StringArray
+    samples: Samples
 
 
 class ShardWriter:
     """Writes a shard, a chunk at a time, and gives it its name once it is whole.
 
-    The rule of an input is the first that holds for the first chunk. Should a later chunk not allow it, what
-    was written is read back and written again under the next rule that holds for all.
+    The codec of an input is the first that holds for the first chunk. Should a later chunk not allow it, what
+    was written is read back and written again by the next codec that holds for all.
 
     Leaving the context without `finish` leaves nothing.
 
     Args:
-        folder: The store.
+        storage: Where the store is.
         number: Which of its shards.
-        layout: What a sample has.
+        layout: How samples are divided.
     """
 
-    def __init__(self, folder: Path, number: int, layout: Layout) -> None:
-        self._path = folder / f"shard-{number:05d}"
+    def __init__(self, storage: Storage, number: int, layout: Layout) -> None:
+        self._storage = storage
+        self._name = f"shard-{number:05d}"
         self._layout = layout
         self._tries = 0
         self._files = ExitStack()
@@ -48,83 +68,110 @@ class ShardWriter:
 
     def write(self, rows: Rows) -> None:
         """Append a chunk."""
-        file = self._file or self._start(_holding(rows, None))
-        codes = _encoded(rows, file.rules)
+        file = self._file or self._start(self._holding(rows, None))
+        codes = _encoded(rows, file.codecs)
         while codes is None:
-            file = self._widened(file, _holding(rows, file.rules))
-            codes = _encoded(rows, file.rules)
+            file = self._widened(file, self._holding(rows, file.codecs))
+            codes = _encoded(rows, file.codecs)
         file.append(rows, codes)
         self._file = file
 
     def finish(self) -> Shard:
-        """Bring the shard to the disk and give it its name."""
+        """Make the shard visible, durably, under a name that ends in its checksum."""
         if self._file is None:
             raise ValueError("a shard of no rows")
-        return self._file.finish(self._path.name)
+        return self._file.finish(self._name)
 
-    def _start(self, rules: Rules) -> "_ShardFile":
+    def _start(self, codecs: Codecs) -> "_ShardFile":
         self._tries += 1
-        path = self._path.with_name(f"{self._path.name}-{self._tries}{PARTIAL}")
-        return self._files.enter_context(closing(_ShardFile(path, self._layout, rules)))
+        writer = self._files.enter_context(self._storage.write(f"{self._name}-{self._tries}"))
+        return _ShardFile(writer, self._layout, codecs)
 
-    def _widened(self, file: "_ShardFile", rules: Rules) -> "_ShardFile":
-        """The same chunks under other rules, or under later ones that hold for them too."""
+    def _widened(self, file: "_ShardFile", codecs: Codecs) -> "_ShardFile":
+        """The same chunks by other codecs, or by later ones that hold for them too."""
         tried = None
-        while tried != rules:  # one that a later chunk needs may not hold for an earlier one
-            tried = rules
+        while tried != codecs:  # one that a later chunk needs may not hold for an earlier one
+            tried = codecs
             for rows in file:
-                rules = _holding(rows, rules)
-        wider = self._start(rules)
-        for rows in file:
-            codes = _encoded(rows, rules)
-            assert codes is not None  # noqa: S101 (it was tried above)
-            wider.append(rows, codes)
-        file.close()
+                codecs = self._holding(rows, codecs)
+        written, self._files = self._files, ExitStack()
+        with written:
+            wider = self._start(codecs)
+            for rows in file:
+                codes = _encoded(rows, codecs)
+                assert codes is not None  # noqa: S101 (it was tried above)
+                wider.append(rows, codes)
         return wider
 
-
-def _holding(rows: Rows, rules: Rules | None) -> Rules:
-    """For each input the given rule if it holds, or the first one after it that does."""
-    inputs = rows.samples.inputs
-    return tuple(
-        _next_rule(values, rule) for values, rule in zip(inputs, rules or [None] * len(inputs), strict=True)
-    )
+    def _holding(self, rows: Rows, codecs: Codecs | None) -> Codecs:
+        """For each input the given codec if it holds, or the first one after it that does."""
+        fields = self._layout.schema.input_fields
+        known: Sequence[Codec | None] = codecs or [None] * len(fields)
+        return tuple(map(_holding_from, fields, rows.samples.inputs, known))
 
 
-def _encoded(rows: Rows, rules: Rules) -> list[NDArray[Any]] | None:
-    """The codes of each input, or None if a rule does not hold."""
+def first_codec(field: Field, values: NDArray[Any]) -> Codec:
+    """The first codec that holds for all of some values of a field."""
+    return _holding_from(field, values, None)
+
+
+def _holding_from(field: Field, values: NDArray[Any], codec: Codec | None) -> Codec:
+    """The first codec that holds for some values, from a known one on."""
+    few = values.reshape(-1, *field.shape)[: -(-FEW // field.size)]
+    left = candidates(field)
+    if codec is not None:
+        left = islice(left, list(candidates(field)).index(codec), None)
+    return next(each for each in left if each.encode(few) is not None and each.encode(values) is not None)
+
+
+def _encoded(rows: Rows, codecs: Codecs) -> list[NDArray[Any]] | None:
+    """What is kept of each input, or None if a codec does not hold."""
     codes = []
-    for values, rule in zip(rows.samples.inputs, rules, strict=True):
-        some = encoded(values, rule)
+    for values, codec in zip(rows.samples.inputs, codecs, strict=True):
+        some = codec.encode(values)
         if some is None:
             return None
         codes.append(some)
     return codes
 
 
-def _next_rule(values: NDArray[Any], rule: str | None) -> str:
-    if rule is not None and encoded(values, rule) is not None:
-        return rule
-    if values.dtype != "float32":
-        return RAW
-    found = first_rule(values, BY_NAME[rule] if rule else None)
-    return found.name if found else RAW
+class Sink(io.RawIOBase):
+    """A file to Arrow, that keeps what is written to it until it is taken."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def write(self, data: Any) -> int:
+        """Keep some bytes."""
+        self._pieces.append(data)
+        return len(data)
+
+    def take(self) -> bytes:
+        """All that was written since it was last taken."""
+        content = b"".join(self._pieces)
+        self._pieces.clear()
+        return content
 
 
 class _ShardFile:
-    """A shard that is being written, under one rule an input. Iterating gives back what was written.
+    """A shard that is being written, by one codec per input. Iterating gives back what was written.
 
     Args:
-        path: Its name for now.
-        layout: What a sample has.
-        rules: How each input is kept.
+        file: Where to.
+        layout: How samples are divided.
+        codecs: How each input is kept.
     """
 
-    def __init__(self, path: Path, layout: Layout, rules: Rules) -> None:
-        self.rules = rules
+    def __init__(self, file: Writer, layout: Layout, codecs: Codecs) -> None:
+        self.codecs = codecs
         self._layout = layout
-        self._schema = layout.arrow(rules)
-        self._file = PartialFile(path)
+        self._schema = layout.arrow(codecs)
+        self._file = file
         self._sink = Sink()
         self._writer = pa.ipc.new_file(pa.PythonFile(self._sink, "w"), self._schema)
         self._size = 0
@@ -132,15 +179,11 @@ class _ShardFile:
         self._chunks: list[Chunk] = []
         self._counts: list[int] = []
 
-    def close(self) -> None:
-        """Remove it, unless it was finished."""
-        self._file.close()
-
     def __iter__(self) -> Iterator[Rows]:
         for chunk, n in zip(self._chunks, self._counts, strict=True):
             content = memoryview(self._file.read(chunk.nbytes, chunk.offset))[chunk.head :]
             keys, data = content[: chunk.keys], content[chunk.keys :]
-            yield Rows(decode_keys(keys, n), decode_data(data, n, self._layout, self.rules))
+            yield Rows(decode_keys(keys, n), self._layout.decode(data, n, self.codecs, np.arange(n)))
 
     def append(self, rows: Rows, codes: list[NDArray[Any]]) -> None:
         """Append a chunk whose inputs were encoded."""
@@ -150,7 +193,7 @@ class _ShardFile:
         batch = pa.RecordBatch.from_arrays([rows.keys, *arrays], schema=self._schema)
         self._writer.write_batch(batch)
         n, message = len(batch), pa.ipc.get_record_batch_size(batch)
-        data = self._layout.data_bytes(n, self.rules)
+        data = self._layout.data_bytes(n, self.codecs)
         keys = padded(4 * n + 4) + padded(pc.sum(pc.binary_length(rows.keys)).as_py())
         content = self._flush()
         chunk = content[len(content) - message :]  # before the first, there is the schema
@@ -160,12 +203,12 @@ class _ShardFile:
         self._counts.append(n)
 
     def finish(self, name: str) -> Shard:
-        """Bring it to the disk under a name that ends in its checksum."""
+        """Commit it under a name that ends in its checksum."""
         self._writer.close()
         self._flush()
         file = f"{name}-{self._digest.hexdigest()}.arrow"
         self._file.commit(file)
-        return Shard(file, self._size, sum(self._counts), self.rules, tuple(self._chunks))
+        return Shard(file, self._size, sum(self._counts), self.codecs, tuple(self._chunks))
 
     def _flush(self) -> memoryview:
         """Write what the Arrow writer has given."""

@@ -95,7 +95,7 @@ class Batches(DataAdapter):  # type: ignore[misc]  # keras has no types
     @property
     def partial_batch_size(self) -> int | None:
         """Samples of the last batch, if it has fewer."""
-        return self.feed.samples_an_epoch % self.feed.batch_size or None
+        return self.feed.samples_per_epoch % self.feed.batch_size or None
 
     def get_numpy_iterator(self) -> Iterable[Batch]:
         """Batches as they are."""

@@ -134,13 +134,13 @@ class _Recorder:
         self._batches_seen = 0
         if self.reports:
             self._began = time.perf_counter()
-        samples = self._batches.feed.samples_an_epoch
+        samples = self._batches.feed.samples_per_epoch
         self._observer.epoch_begins(len(self.reports) + 1, self.epochs, samples)
 
     def batch_ends(self) -> None:
         self._batches_seen += 1
         feed = self._batches.feed
-        samples = min(self._batches_seen * feed.batch_size, feed.samples_an_epoch)
+        samples = min(self._batches_seen * feed.batch_size, feed.samples_per_epoch)
         self._observer.batch_ends(samples, self._batches.stats.wait_seconds)
 
     def training_ends(self) -> None:

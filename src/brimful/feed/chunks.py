@@ -1,0 +1,116 @@
+"""ViewChunks: the chunks that hold rows of a view, as many in memory as there is room for."""
+
+import threading
+import time
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brimful.feed.budget import ChunkSizes
+from brimful.feed.chunk_cache import ChunkCache
+from brimful.feed.decode import ChunkDecoder, decode_mixed
+from brimful.feed.loader import STAGES, Block
+from brimful.order.epochs import DRAWN_BYTES
+from brimful.order.view import View
+from brimful.store.reader import StoreReader
+
+
+class Places(NamedTuple):
+    """Where some rows lie, in the order in which they are delivered.
+
+    Attributes:
+        rows: Which rows of the view they are, int64, shape `(n,)`.
+        cache: The cache's row of each, for each column, int64, shape `(columns, n)`.
+        decoders: The number of the decoder of each, shape `(n,)`; None where there is one only.
+        keys: Their keys, empty where nobody asked.
+    """
+
+    rows: NDArray[np.int64]
+    cache: NDArray[np.int64]
+    decoders: NDArray[np.uint16] | None
+    keys: list[str]
+
+
+def place_bytes(columns: int) -> int:
+    """Bytes that the place of a row takes until it is decoded, and its number with the batch."""
+    return 8 * (2 + columns) + 2
+
+
+class ViewChunks:
+    """The chunks that hold rows of a view: read, checked, kept in memory, decoded.
+
+    Args:
+        reader: The store.
+        view: The rows.
+    """
+
+    def __init__(self, reader: StoreReader, view: View) -> None:
+        reader.check_sizes()  # a store may not be any more what it was when it was opened
+        self.reader = reader.chunks
+        self.view = view
+        self.numbers, self.bounds = view.pieces(self.reader.rows_per_chunk)
+        self.cached = True
+        self.busy = dict.fromkeys(STAGES, 0.0)
+        self._lock = threading.Lock()
+        shards = reader.manifest.shards
+        self._codecs = list(dict.fromkeys(shard.codecs for shard in shards))
+        self.decoders = [ChunkDecoder(reader.manifest.layout, codecs) for codecs in self._codecs]
+        self._room = 0, 0
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def sizes(self, *, with_keys: bool) -> ChunkSizes:
+        """What these chunks take."""
+        largest = min(self.reader.rows_per_chunk, self.reader.manifest.samples)
+        slot_bytes = max(decoder.slot_bytes(largest) for decoder in self.decoders)
+        key_bytes = self.reader.largest_keys if with_keys else 0
+        piece_bytes = slot_bytes + key_bytes + largest * DRAWN_BYTES
+        return ChunkSizes(self.reader.io_bytes, slot_bytes, piece_bytes, len(self))
+
+    def hold(self, slots: int, slot_bytes: int, *, cached: bool) -> None:
+        """Say how many may be in memory, and whether the system's page cache is of use, too."""
+        self._room = slots, slot_bytes
+        self.cached = cached
+
+    @cached_property
+    def cache(self) -> ChunkCache:
+        """The memory for chunks; there from the first epoch on, so that what fits is read once."""
+        return ChunkCache(*self._room, len(self))
+
+    def decoders_of(self, chunks: NDArray[np.int64]) -> NDArray[np.uint16]:
+        """The number of the decoder of each of some chunks."""
+        codecs = (self.reader.place(chunk)[0].codecs for chunk in chunks.tolist())
+        return np.array([self._codecs.index(each) for each in codecs], np.uint16)
+
+    def load(self, piece: int, slot: int, memory: memoryview) -> None:
+        """Read a chunk into a slot of the cache. Done in threads.
+
+        Args:
+            piece: Which of the view's chunks.
+            slot: Which slot.
+            memory: What to read into on the way.
+        """
+        chunk = int(self.numbers[piece])
+        data = self.reader.read_data(chunk, memory, cached=self.cached, clock=self.count)
+        began = time.perf_counter()
+        (number,) = self.decoders_of(np.array([chunk]))
+        self.decoders[number].copy(data, self.reader.rows_of(chunk), self.cache, slot)
+        self.count("decode", time.perf_counter() - began)
+
+    def decode(self, places: Places, block: Block, here: slice) -> None:
+        """Decode the rows at some places into a part of a block."""
+        block.rows[here] = places.rows
+        block.keys.extend(places.keys)
+        outs = [array[here] for array in block.samples.arrays]
+        if places.decoders is None:
+            self.decoders[0].decode(self.cache, places.cache, outs)
+        else:
+            decode_mixed(self.decoders, places.decoders, self.cache, places.cache, outs)
+
+    def count(self, stage: str, seconds: float) -> None:
+        """Count what a thread has spent in a stage."""
+        with self._lock:
+            self.busy[stage] += seconds

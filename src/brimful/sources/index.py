@@ -1,0 +1,5 @@
+"""Index: the rows of a source."""
+
+from brimful.sources.base import SourceReader as Index
+
+__all__ = ["Index"]

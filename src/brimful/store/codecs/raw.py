@@ -1,0 +1,51 @@
+"""RawCodec: values kept as they are."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brimful.schema import Field
+from brimful.store.codecs.base import as_rows
+
+RAW = "raw"
+
+
+@dataclass(frozen=True)
+class RawCodec:
+    """Values are kept as they are.
+
+    Attributes:
+        field: The field.
+    """
+
+    field: Field
+    name = RAW
+
+    @property
+    def kept(self) -> Field:
+        """The field itself."""
+        return self.field
+
+    @classmethod
+    def for_field(cls, field: Field) -> Sequence[Self]:
+        """It holds for every field."""
+        return (cls(field),)
+
+    @classmethod
+    def parse(cls, name: str, field: Field) -> Self | None:
+        """The codec, if the name is its own."""
+        return cls(field) if name == RAW else None
+
+    def encode(self, values: NDArray[Any]) -> NDArray[Any]:
+        """The values."""
+        return values
+
+    def decode(self, column: NDArray[np.uint8], rows: NDArray[np.int64], out: NDArray[Any]) -> None:
+        """Copy some rows."""
+        column.take(rows, 0, as_rows(out), "clip")  # with another mode, NumPy would copy twice
+        if sys.byteorder == "big":
+            out.byteswap(inplace=True)

@@ -1,0 +1,131 @@
+"""MergedReader: the samples to be packed, each from the store as it was, from piles, or from the source."""
+
+from collections.abc import Sequence
+from itertools import chain, repeat
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brimful.errors import DamagedStoreError
+from brimful.samples import FINGERPRINT, Samples
+from brimful.schema import flatten
+from brimful.sources.read_files import NO_PRINT
+from brimful.store.changes import Changes, Comparison
+from brimful.store.sort import ExternalSort
+
+
+class MergedReader:
+    """Reads samples that are to be packed, in several threads at once.
+
+    Args:
+        comparison: Which samples the store as it was holds as they are.
+        prints: The fingerprints that are known, NO_PRINT where a file is still to be read.
+        piles: Samples of the source that were read already, in the order of the disk; None for none.
+
+    Attributes:
+        prints: The fingerprints of their files, as they were when they were read.
+    """
+
+    def __init__(self, comparison: Comparison, prints: NDArray[np.int64], piles: ExternalSort | None) -> None:
+        self._comparison = comparison
+        self._source, self._rows = comparison.source, comparison.rows
+        self._piles = piles
+        self.prints = prints.copy()
+        known = comparison.store_rows >= 0
+        self._is_edited = known & ~comparison.is_same & (not comparison.check_content)
+        self._is_relabelled = np.zeros(len(known), bool)
+
+    @property
+    def changes(self) -> Changes | None:
+        """How the source differs from the store as it was, once all was read; None where there was none."""
+        comparison = self._comparison
+        if comparison.store is None:
+            return None
+        added = int(np.count_nonzero(comparison.store_rows < 0))
+        removed = len(comparison.store) - (len(self._rows) - added)
+        edited, relabelled = (
+            int(np.count_nonzero(flags)) for flags in (self._is_edited, self._is_relabelled)
+        )
+        return Changes(added, removed, edited, relabelled)
+
+    def look_again(self, at: NDArray[np.int64]) -> None:
+        """Take the fingerprints of some files as they are now, without reading them."""
+        self.prints[at] = self._source.fingerprints(self._rows[at])
+
+    def read(self, at: NDArray[np.int64]) -> Samples:
+        """Read the samples at some positions in the order of the store."""
+        compares = self._comparison.check_content
+        known = self._comparison.store_rows[at] >= 0 if compares else self._comparison.is_same[at]
+        old = self._stored(at[known])
+        samples = self._read_source(at) if old is None or compares else self._merged(at, known, old)
+        if old is not None:
+            self._note_changes(at[known], old, samples, known)
+        return samples
+
+    def _read_source(self, at: NDArray[np.int64], *, targets: bool = True) -> Samples:
+        """Read samples from the source, or from piles of them, and note the fingerprints of their files."""
+        prints = np.full((len(at), len(FINGERPRINT)), NO_PRINT)
+        if self._piles:
+            samples = self._piles.read(at, prints)
+            if targets:
+                samples = Samples(samples.x, *self._source.targets(self._rows[at]))
+        else:
+            samples = self._source.read(self._rows[at], targets=targets, prints=prints)
+        self.prints[at] = prints
+        return samples
+
+    def _stored(self, at: NDArray[np.int64]) -> Samples | None:
+        """What the store as it was has at some positions; None if there is nothing, or it is damaged."""
+        store = self._comparison.store
+        if store is None or not at.size:
+            return None
+        try:
+            return store.read(self._comparison.store_rows[at])
+        except DamagedStoreError:
+            return None
+
+    def _merged(self, at: NDArray[np.int64], known: NDArray[np.bool_], old: Samples) -> Samples:
+        """What is known from the store, the rest from the source, and all labels from there."""
+        inputs = [np.empty((len(at), *x.shape[1:]), x.dtype) for x in old.inputs]
+        parts = [(known, old)]
+        if not known.all():
+            parts.append((~known, self._read_source(at[~known], targets=False)))
+        for which, samples in parts:
+            for x, values in zip(inputs, samples.inputs, strict=True):
+                x[which] = values
+        x, _, _ = self._source.schema.structured(chain(inputs, repeat(None)))
+        return Samples(x, *self._source.targets(self._rows[at]))
+
+    def _note_changes(
+        self, at: NDArray[np.int64], old: Samples, samples: Samples, known: NDArray[np.bool_]
+    ) -> None:
+        """Note what differs from the store."""
+        if self._comparison.check_content:
+            self._is_edited[at] = _any_differ(samples.inputs, old.inputs, known)
+        was = (*map(self._renumbered, flatten(old.y)), *flatten(old.w))
+        now = samples.arrays[len(samples.inputs) :]
+        self._is_relabelled[at] = _any_differ(now, was, known)
+
+    def _renumbered(self, targets: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Old targets as numbers of the classes as they are now."""
+        store = self._comparison.store
+        old, new = store and store.schema.classes, self._source.schema.classes
+        if not old or not new or isinstance(old[0], int) or old == new:
+            return targets
+        numbers = {name: number for number, name in enumerate(new)}
+        return np.array([numbers.get(name, -1) for name in old])[targets]
+
+
+def _any_differ(
+    now: Sequence[NDArray[Any]], was: Sequence[NDArray[Any]], known: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """Of which known samples any of some arrays is not the same bits as before."""
+    differ = np.zeros(np.count_nonzero(known), bool)
+    for one, other in zip(now, was, strict=True):
+        differ |= (_bits(one[known]) != _bits(other)).any(axis=1)
+    return differ
+
+
+def _bits(values: NDArray[Any]) -> NDArray[np.uint8]:
+    return np.ascontiguousarray(values).view(np.uint8).reshape(len(values), -1)
