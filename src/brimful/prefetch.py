@@ -77,7 +77,7 @@ class Prefetch(Generic[Item, Result]):
     def is_ready(self) -> bool:
         """Whether the next result is there."""
         try:
-            return self._pending[0].done.is_set()
+            return self._pending[0].is_done
         except IndexError:
             return False
 
@@ -119,11 +119,11 @@ class Prefetch(Generic[Item, Result]):
     def _next(self) -> Result:
         """The next result."""
         wanted = self._pending.popleft()
-        while not wanted.done.is_set():
+        while not wanted.is_done:
             if task := self._take(wanted):
                 task.do(self._work)
             else:
-                wanted.done.wait()
+                wanted.wait()
             del task  # or its result would live on until the wanted one is there
         try:
             return wanted.take()
@@ -167,7 +167,8 @@ class _Task(Generic[Item, Result]):
 
     def __init__(self, item: Item) -> None:
         self.item = [item]  # none once it is begun
-        self.done = threading.Event()
+        self._under_way = threading.Lock()  # an Event, and a Future, take half a kilobyte
+        self._under_way.acquire()  # noqa: SIM115 (released once it is done)
         self._result: list[Result] = []
         self._error: BaseException | None = None
 
@@ -180,7 +181,17 @@ class _Task(Generic[Item, Result]):
             if not isinstance(error, Exception):
                 raise  # Ctrl-C is for now
         finally:
-            self.done.set()
+            self._under_way.release()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the result, or the error, is there."""
+        return not self._under_way.locked()
+
+    def wait(self) -> None:
+        """Wait until it is there."""
+        with self._under_way:
+            pass
 
     def take(self) -> Result:
         """The result, or the error, which are then the caller's alone."""

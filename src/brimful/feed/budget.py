@@ -2,7 +2,7 @@
 
 From raw data, memory holds blocks of samples that are being read, and batches.
 
-From a store, three sixteenths are for batches. In the rest is what chunks are read into, and two windows: the
+From a store, three sixteenths are for batches and the threads that make them. In the rest is what chunks are read into, and two windows: the
 one that is consumed and the one that is read; or all of the view, where it fits. A window is of so many
 chunks whatever the batch size and the machine, for the order depends on it.
 """
@@ -18,7 +18,9 @@ from brimful.schema import Schema
 AHEAD = 3  # batches that are postprocessed ahead
 BLOCK_ROWS = 512  # samples that a thread reads at a time, several native calls long
 
-SIXTEENTHS = 3  # of the memory, for batches
+SIXTEENTHS = 3  # of the memory, for batches, and for the threads' own objects, which take
+OVERHEAD = 2**18  # bytes at most, and one part in so many of the memory:
+OVERHEAD_SHARE = 32
 READERS = 3  # chunks that are read at a time: more brings nothing, on any disk tried
 READERS_SHARE = 8  # of the memory, one part in so many at the most is read into, but for one chunk
 GROUP_BYTES = 10 * 2**20  # of batches made at a time: less, and threads contend for the GIL; more, for RAM
@@ -187,7 +189,7 @@ def divide_windows(memory: int, sizes: ChunkSizes, batch_bytes: int, *, is_plain
     Raises:
         MemoryBudgetError: It is too small; names the least that would do.
     """
-    share = memory * SIXTEENTHS // 16
+    share = memory * SIXTEENTHS // 16 - min(OVERHEAD, memory // OVERHEAD_SHARE)
     budget = WindowBudget(memory, sizes, busy_threads(), max(1, GROUP_BYTES // batch_bytes), is_plain)
     while budget.batches * batch_bytes > share and (budget.threads, budget.group) != (1, 1):
         if budget.group > 1:
@@ -195,7 +197,7 @@ def divide_windows(memory: int, sizes: ChunkSizes, batch_bytes: int, *, is_plain
         else:
             budget = replace(budget, threads=budget.threads - 1)
     smallest = replace(budget, threads=1, group=1)
-    for_batches = -(-16 * smallest.batches * batch_bytes // SIXTEENTHS)
+    for_batches = _memory_for_batches(smallest.batches * batch_bytes)
     for_chunks = budget.memory_for(1)
     if max(for_batches, for_chunks) > memory:
         smaller = ", or a smaller batch_size." if for_batches > for_chunks else "."
@@ -205,3 +207,9 @@ def divide_windows(memory: int, sizes: ChunkSizes, batch_bytes: int, *, is_plain
             f"Give at least memory={format_bytes(max(for_batches, for_chunks))!r}{smaller}",
         )
     return budget
+
+
+def _memory_for_batches(nbytes: int) -> int:
+    """The memory whose share for batches is of so many bytes."""
+    while_small = -(-nbytes * 16 * OVERHEAD_SHARE // (SIXTEENTHS * OVERHEAD_SHARE - 16)) + OVERHEAD_SHARE
+    return min(while_small, -(-(nbytes + OVERHEAD) * 16 // SIXTEENTHS))

@@ -10,6 +10,8 @@ from brimful.feed.chunk_cache import ChunkCache
 from brimful.store.codecs.base import Codec
 from brimful.store.layout import Layout
 
+MIXED_BYTES = 1 << 17  # of rows decoded at a time, where they go to places that do not follow each other
+
 
 class ChunkDecoder:
     """Decodes rows of chunks whose inputs are kept by the same codecs.
@@ -68,9 +70,12 @@ def decode_mixed(
         places: The cache's row of each of them, for each column, shape `(columns, n)`.
         outs: Arrays of n samples to decode into, one per column.
     """
+    step = max(1, MIXED_BYTES * len(which) // max(1, sum(out.nbytes for out in outs)))
     for number in np.unique(which).tolist():
-        these = np.flatnonzero(which == number)
-        some = [np.empty((len(these), *out.shape[1:]), out.dtype) for out in outs]
-        decoders[number].decode(cache, places[:, these], some)
-        for out, values in zip(outs, some, strict=True):
-            out[these] = values
+        own = np.flatnonzero(which == number)
+        for start in range(0, len(own), step):
+            these = own[start : start + step]
+            some = [np.empty((len(these), *out.shape[1:]), out.dtype) for out in outs]
+            decoders[number].decode(cache, places[:, these], some)
+            for out, values in zip(outs, some, strict=True):
+                out[these] = values
