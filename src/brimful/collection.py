@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 import pyarrow as pa
@@ -17,9 +17,7 @@ from brimful.order.split import WHOLE, Interval, cut
 from brimful.order.view import View
 from brimful.samples import Reader, Samples
 from brimful.schema import Schema
-
-if TYPE_CHECKING:
-    from brimful.training.batches import Batches
+from brimful.training.batches import Batches
 
 Group = str | Callable[[str], str]
 """What the group of a key is: a regular expression whose match is the group, or a function."""
@@ -160,7 +158,7 @@ class Collection:
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         include_keys: bool = False,
         transform: Transform | None = None,
-    ) -> "Batches":
+    ) -> Batches:
         """Batches to train on: `model.fit(batches)`, or `for x, y in batches`, an epoch a pass.
 
         Args:
@@ -188,8 +186,6 @@ class Collection:
             MemoryBudgetError: `memory` is too small.
         """
         self._refuse_problems()
-        from brimful.training.batches import Batches  # keras takes seconds to import
-
         if class_weight == "balanced":
             class_weight = balanced(self._class_counts(batch_size, memory))
         feed = Feed(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 import warnings
 from collections.abc import Iterable
@@ -206,18 +207,20 @@ def test_built_in_models_are_the_storys(name: str, parameters: int) -> None:
 
 
 def test_models_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """package.module:function in the working directory; a typing error is answered with a guess."""
+    """package.module:function of what can be imported; a typing error is answered with a guess."""
     from brimful.training.models import find_model
 
     (tmp_path / "mynets.py").write_text(
         "def tiny(input_shape, num_classes):\n    return input_shape, num_classes\n"
     )
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    path = list(sys.path)
     assert find_model("mynets:tiny")((4,), 2) == ((4,), 2)
     for name, hint in (("lenett", "'lenet'"), ("mynets:huge", ""), ("nowhere:f", "PYTHONPATH")):
         with pytest.raises(bf.ArgumentError) as caught:
             find_model(name)
         assert hint in caught.value.hint
+    assert sys.path == path
 
 
 def test_the_backend_is_the_one_asked_for() -> None:

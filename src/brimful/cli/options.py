@@ -1,4 +1,4 @@
-"""Data: the options that say what the data are, the same for every command that reads them."""
+"""Options: what the data are, in the same words for every command that reads them."""
 
 from pathlib import Path
 from typing import Any
