@@ -121,7 +121,7 @@ def _config(batches: Batches, epochs: int, method: Method) -> dict[str, Any]:
 
 
 class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no types
-    """Tells the emitter how `fit` goes."""
+    """Reports to the emitter how `fit` goes."""
 
     def __init__(self, emitter: Emitter) -> None:
         super().__init__()

@@ -75,7 +75,7 @@ def find_model(name: str) -> BuildModel:
         )
     try:
         inspect.signature(function).bind((1,), 1)
-    except ValueError:  # some callables in C tell nothing about their arguments
+    except ValueError:  # some callables in C do not describe their arguments
         pass
     except TypeError as error:
         raise ArgumentError(
@@ -109,7 +109,7 @@ def build_model(build: BuildModel, schema: Schema) -> Any:
 
 
 def _refuse_for_built_in(build: BuildModel, schema: Schema, outputs: Any) -> None:
-    """Refuse what the networks here cannot do: several inputs or outputs, and numbers to come close to."""
+    """Refuse what the networks here cannot do: several inputs or outputs, and regression."""
     name = build.__name__
     bring = f"Bring your own model: --model package.module:function, called with (input_shape, {outputs})."
     if isinstance(schema.inputs, dict) or isinstance(schema.target, dict):
@@ -151,7 +151,7 @@ def _convolutional(
     """Convolutions of 5 x 5 with pooling, then dense layers, then softmax."""
     if len(input_shape) not in (2, 3) or min(input_shape[:2]) < 2 ** len(filters):
         raise ArgumentError(
-            f"{name} expects images of at least {2 ** len(filters)} pixels a side: (height, width) or "
+            f"{name} expects images of at least {2 ** len(filters)} pixels per side: (height, width) or "
             f"(height, width, channels). "
             f"Received: input_shape={input_shape}",
             "Give the samples that shape (--shape 28,28,1), "

@@ -39,7 +39,7 @@ def check_free(path: Path) -> None:
 
 
 class Run(Listener):
-    """The folder of one training, made anew and never written over; it keeps each epoch that ends.
+    """The folder of one training, made new and never written over; it keeps each epoch that ends.
 
     Args:
         path: Where.
