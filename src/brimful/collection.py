@@ -3,7 +3,7 @@
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import Any, Literal, Self, overload
 
 import numpy as np
 import pyarrow as pa
@@ -19,9 +19,7 @@ from brimful.order.split import WHOLE, Interval, cut
 from brimful.order.view import View
 from brimful.samples import Reader, Samples
 from brimful.schema import Schema
-
-if TYPE_CHECKING:
-    from brimful.training.batches import Batches
+from brimful.training.batches import Batches
 
 Group = str | Callable[[str], str]
 """What the group of a key is: a regular expression whose match is the group, or a function."""
@@ -162,7 +160,7 @@ class Collection(ABC):
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         include_keys: bool = False,
         transform: Transform | None = None,
-    ) -> "Batches":
+    ) -> Batches:
         """Batches to train on: `model.fit(batches)`, or `for x, y in batches`, an epoch a pass.
 
         Args:
@@ -189,8 +187,6 @@ class Collection(ABC):
             SourceError: The scan found samples that cannot be trained on.
             MemoryBudgetError: `memory` is too small.
         """
-        from brimful.training.batches import Batches  # keras takes seconds to import
-
         if class_weight == "balanced":
             class_weight = balanced(self._class_counts(batch_size, memory))
         options = FeedOptions.of(

@@ -168,7 +168,7 @@ class _Task(Generic[Item, Result]):
     def __init__(self, item: Item) -> None:
         self.item = [item]  # none once it is begun
         self._under_way = threading.Lock()  # an Event, and a Future, take half a kilobyte
-        self._under_way.acquire()  # noqa: SIM115 (released once it is done)
+        self._under_way.acquire()
         self._result: list[Result] = []
         self._error: BaseException | None = None
 

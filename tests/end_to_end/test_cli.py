@@ -83,7 +83,10 @@ def test_quiet_and_without_test_data(images: Tree, tmp_path: Path) -> None:
 
 
 def test_own_model_and_folder_labels(tmp_path: Path) -> None:
-    """`--model module:function` from the working directory, classes by folder, vectors as samples."""
+    """`--model module:function` from the working directory, classes by folder, vectors as samples.
+
+    The program finds the module also where Python does not look there by itself (-P), as for `brimful`.
+    """
     for number in range(40):
         file = tmp_path / "data" / ("odd" if number % 2 else "even") / f"{number}.txt"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +98,8 @@ def test_own_model_and_folder_labels(tmp_path: Path) -> None:
         "    return keras.Sequential([keras.Input(input_shape), output])\n"
     )
     options = ("--model", "nets:tiny", "--epochs", "1", "--batch-size", "8", "--json")
-    done = brimful("train", "data", "--run", "runs/one", *options, cwd=tmp_path)
+    command = [sys.executable, "-P", "-m", "brimful", "train", "data", "--run", "runs/one", *options]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["parameters"] == 6
 

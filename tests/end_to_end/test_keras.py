@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import time
 import warnings
 from collections.abc import Iterable
@@ -13,6 +14,7 @@ import pytest
 from numpy.typing import NDArray
 
 import brimful as bf
+from brimful.training.events import EpochReport, Listener, Training
 from brimful.training.loop import Method
 from tests.pairs import Pairs
 from tests.trees import Tree, write_tree
@@ -163,6 +165,73 @@ def test_train_keeps_a_run(squares: Tree, tmp_path: Path, method: Method) -> Non
         bf.train(model, train.batches(32), run=tmp_path / "run")
 
 
+class Heard(Listener):
+    """Notes what it hears."""
+
+    def __init__(self) -> None:
+        self.events: list[str] = []
+
+    def on_train_begin(self, training: Training) -> None:
+        """Note how much there is to do."""
+        self.events.append(f"train of {training.epochs} x {training.samples}")
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        """Note it."""
+        self.events.append(f"epoch {epoch}")
+
+    def on_batch_end(self, samples: int, wait_seconds: float) -> None:
+        """Note it."""
+        self.events.append(f"batch to {samples}")
+
+    def on_evaluation_begin(self) -> None:
+        """Note it."""
+        self.events.append("evaluation")
+
+    def on_epoch_end(self, report: EpochReport) -> None:
+        """Note it."""
+        self.events.append(f"end of {report.epoch}")
+
+    def on_train_end(self, error: BaseException | None) -> None:
+        """Note it."""
+        self.events.append(f"end: {error}")
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("evaluates", [True, False])
+def test_listeners_hear_the_same_from_both_methods(
+    squares: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str], method: Method, evaluates: bool
+) -> None:
+    """Every event in order; and nothing is printed where the listeners are given."""
+    source, heard = bf.scan(squares.path), Heard()
+    bf.train(
+        build(),
+        source.batches(100),
+        run=tmp_path / "run",
+        epochs=2,
+        validation=source.batches(100, shuffle=False) if evaluates else None,
+        method=method,
+        listeners=[heard],
+    )
+    batches = [f"batch to {samples}" for samples in (100, 200, 240)] + ["evaluation"] * evaluates
+    assert heard.events == [
+        "train of 2 x 240",
+        *("epoch 1", *batches, "end of 1"),
+        *("epoch 2", *batches, "end of 2"),
+        "end: None",
+    ]
+    assert "epoch" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_line_per_epoch_is_printed_by_default(
+    squares: Tree, tmp_path: Path, capsys: pytest.CaptureFixture[str], method: Method
+) -> None:
+    """On stderr."""
+    batches = bf.scan(squares.path).batches(100)
+    reports = bf.train(build(), batches, run=tmp_path / "run", epochs=2, method=method)
+    assert capsys.readouterr().err == "".join(f"{report}\n" for report in reports)
+
+
 def test_both_methods_report_the_same_figures(squares: Tree, tmp_path: Path) -> None:
     """Loss and accuracy over the epoch, whichever way it was trained."""
     train, _ = bf.scan(squares.path).split(test=0.25)
@@ -206,18 +275,20 @@ def test_built_in_models_are_the_storys(name: str, parameters: int) -> None:
 
 
 def test_models_are_found_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """package.module:function in the working directory; a typing error is answered with a guess."""
+    """package.module:function of what can be imported; a typing error is answered with a guess."""
     from brimful.training.models import find_model
 
     (tmp_path / "mynets.py").write_text(
         "def tiny(input_shape, num_classes):\n    return input_shape, num_classes\n"
     )
-    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+    path = list(sys.path)
     assert find_model("mynets:tiny")((4,), 2) == ((4,), 2)
     for name, hint in (("lenett", "'lenet'"), ("mynets:huge", ""), ("nowhere:f", "PYTHONPATH")):
         with pytest.raises(bf.ArgumentError) as caught:
             find_model(name)
         assert hint in caught.value.hint
+    assert sys.path == path
 
 
 def test_the_backend_is_the_one_asked_for() -> None:

@@ -66,7 +66,7 @@ MEMORY = st.sampled_from(FACTORS)
 
 def memory_of(batch_size: int, factor: float) -> int:
     """Memory for windows of one chunk where batches are small, of some, or of all."""
-    return int(max(8_200, 5_600 * batch_size) * factor)
+    return int(max(8_200, 6_800 * batch_size) * factor)
 
 
 def feed_of(view: View, batch_size: int, factor: float, **options: Any) -> Feed:

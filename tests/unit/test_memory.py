@@ -29,6 +29,7 @@ class CountedMap(mmap.mmap):
     """Mapped memory that knows how much of it there is, and how much there was at most."""
 
     now = peak = 0
+    length: int
 
     def __new__(cls, fileno: int, length: int, **options: Any) -> Self:
         """Map, and count."""

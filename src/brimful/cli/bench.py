@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from brimful.cli.backend import start_keras
 from brimful.cli.console import Screen, screen_options
-from brimful.cli.train import TrainingPlan, start_keras
+from brimful.cli.train import TrainingPlan
 from brimful.dataset import Dataset
 from brimful.dataset import open as open_store
 from brimful.feed.benchmark import ROUNDS, Speed
@@ -48,7 +49,7 @@ def bench(
     screen = Screen(as_json, quiet)
     data = open_store(store)
     plan = TrainingPlan(run="", model=model or "", batch_size=batch_size, memory=memory)
-    build = start_keras(plan) if model else None
+    build = start_keras(plan.model, plan.seed) if model else None
     screen.say(repr(data), "bold")
     with screen.bar("measuring", ROUNDS) as bar:
         speed = data.speed(batch_size, memory=memory, seconds=seconds, progress=bar)

@@ -2,7 +2,6 @@
 
 import json
 import sys
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,9 +22,6 @@ from rich.table import Table
 from rich.text import Text
 
 from brimful.samples import Finding
-from brimful.training.events import EpochReport, LineObserver
-
-LINE_EVERY = 10.0  # seconds between lines of progress where there is no terminal
 
 
 @dataclass
@@ -64,7 +60,7 @@ class Screen:
         self.console.print(table)
 
     def findings(self, findings: Iterable[Finding], *, examples: bool = False) -> None:
-        """Print what was noticed about a source; with all examples, and what to do, a line each."""
+        """Print what was noticed about a source; with all examples, and what to do, on a line each."""
         for finding in findings:
             what, style = ("problem", "red") if finding.is_problem else ("warning", "yellow")
             if not examples:
@@ -103,10 +99,6 @@ class Screen:
         ) as progress:
             yield Counter(progress, progress.add_task(text, total=total))
 
-    def observer(self) -> "TrainingObserver":
-        """Who shows how a training goes."""
-        return TrainingObserver(self)
-
 
 class Counter:
     """How far something is: call it with the count.
@@ -126,80 +118,14 @@ class Counter:
 
 
 class _RateColumn(TextColumn):
-    """Samples a second."""
+    """Samples per second."""
 
     def __init__(self) -> None:
         super().__init__("")
 
     def render(self, task: Task) -> Text:
-        """Samples a second so far."""
+        """Samples per second so far."""
         return Text(f"{task.finished_speed or task.speed or 0:,.0f}/s")
-
-
-class TrainingObserver:
-    """A live bar while an epoch runs, and a line once it is done.
-
-    Where there is no terminal, a line every few seconds in place of the bar.
-
-    Args:
-        screen: Where.
-    """
-
-    def __init__(self, screen: Screen) -> None:
-        self._screen = screen
-        self._progress: Progress | None = None
-        self._task: Any = None
-        self._heading = ""
-        self._samples = 0
-        self._began = self._last_line = 0.0
-
-    def epoch_begins(self, epoch: int, epochs: int, samples: int) -> None:
-        """Show an empty bar."""
-        self._heading = f"epoch {epoch}/{epochs}"
-        self._samples = samples
-        self._began = self._last_line = time.perf_counter()
-        if self._screen.console.is_terminal and not self._screen.quiet:
-            self._progress = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TextColumn("{task.completed:,}/{task.total:,}"),
-                TextColumn("{task.fields[note]}"),
-                TimeRemainingColumn(),
-                console=self._screen.console,
-                transient=True,
-                refresh_per_second=4,
-            )
-            self._task = self._progress.add_task(self._heading, total=samples, note="")
-            self._progress.start()
-
-    def batch_ends(self, samples: int, wait_seconds: float) -> None:
-        """Move the bar, or print a line if it is time."""
-        now = time.perf_counter()
-        seconds = now - self._began
-        note = f"{samples / seconds:,.0f} samples/s, wait {wait_seconds / seconds:.1%}"
-        if self._progress:
-            self._progress.update(self._task, completed=samples, note=note)
-        elif now - self._last_line > LINE_EVERY:
-            self._last_line = now
-            left = seconds / samples * (self._samples - samples)
-            self._screen.say(f"{self._heading}  {samples:,}/{self._samples:,}  {note}, {left:.0f} s left")
-
-    def evaluation_begins(self) -> None:
-        """Say that the test data are next."""
-        if self._progress:
-            self._progress.update(self._task, note="evaluating on the test data")
-
-    def epoch_ends(self, report: EpochReport) -> None:
-        """Take the bar away and print what the epoch did."""
-        self.close()
-        if not self._screen.quiet:
-            LineObserver().epoch_ends(report)
-
-    def close(self) -> None:
-        """Take the bar away."""
-        if self._progress:
-            self._progress.stop()
-            self._progress = None
 
 
 def screen_options(command: Any) -> Any:

@@ -6,9 +6,10 @@ from typing import Any, Literal
 import click
 from xxhash import xxh3_64_hexdigest
 
+from brimful.cli.backend import start_keras
 from brimful.cli.console import Screen, screen_options
 from brimful.cli.options import say_source
-from brimful.cli.train import TrainingPlan, packed, run_training, start_keras, store_beside
+from brimful.cli.train import TrainingPlan, packed, run_training, store_beside
 from brimful.demo.digits import Images, embedded, mnist
 from brimful.demo.story import STORY, STORY_TOLD, WHY, StoryFigures, disk_bytes, write_tree
 from brimful.source import scan
@@ -48,7 +49,7 @@ def demo(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Write one text file a sample, thousands of them, and train on them from disk."""
+    """Write one text file per sample, thousands of them, and train on them from disk."""
     screen = Screen(as_json, quiet)
     screen.say(STORY_TOLD)
     screen.say("Making the images ..." if mnist_path is None else f"Reading {mnist_path} ...")
@@ -67,7 +68,7 @@ def demo(
         group=images.group,
         method=method,
     )
-    build = start_keras(plan)
+    build = start_keras(plan.model, plan.seed)
     data = packed(source, store_beside(folder), plan, screen)
     reports, document = run_training(data, plan, build, screen, source.skipped)
     _compare(figures, reports[-1], document, screen)

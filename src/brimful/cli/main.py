@@ -27,7 +27,7 @@ INTERRUPTED = 130
 def cli() -> None:
     """Train Keras models on data that does not fit in memory.
 
-    Point it at a folder of text files, one a sample, and train: every sample exactly once an epoch,
+    Point it at a folder of text files, one per sample, and train: every sample exactly once per epoch,
     really shuffled, in bounded memory.
     """
 

@@ -1,4 +1,4 @@
-"""Data: the options that say what the data are, the same for every command that reads them."""
+"""Options: what the data are, in the same words for every command that reads them."""
 
 from pathlib import Path
 from typing import Any
@@ -46,7 +46,7 @@ def data_options(command: Any) -> Any:
         click.option(
             "--regression",
             is_flag=True,
-            help="Targets are numbers to come close to, also where all are integers.",
+            help="Targets are regression values, even if all of them are integers.",
         ),
         click.option("--weight", metavar="COLUMN", help="Column of sample weights."),
         click.option(

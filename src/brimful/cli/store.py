@@ -82,7 +82,7 @@ def _free(free: int | None) -> str:
 @click.argument("store", type=click.Path(path_type=Path))
 @screen_options
 def info_command(store: Path, as_json: bool, quiet: bool) -> None:
-    """Tell what STORE holds."""
+    """Show what STORE holds."""
     screen = Screen(as_json, quiet)
     document = _described(open_store(store))
     for name, value in document.items():
@@ -109,7 +109,7 @@ def verify_command(store: Path, as_json: bool, quiet: bool) -> None:
             more = ", ..." if len(damage.keys) > KEYS_SHOWN else ""
             screen.say(f"    {len(damage.keys):,} keys: {', '.join(damage.keys[:KEYS_SHOWN])}{more}")
     if not found.ok:
-        screen.say("hint: pack the source again: that mends the store.")
+        screen.say("hint: pack the source again: that repairs it.")
     screen.result(found.as_dict())
     if not found.ok:
         raise click.exceptions.Exit(DAMAGED)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from brimful.cli.backend import seed_everything, start_keras
 from brimful.cli.console import Screen, screen_options
 from brimful.cli.options import DATA_OPTIONS, data_options, is_store, refuse_for_store, say_source, scan_data
+from brimful.cli.progress import TrainingProgress
 from brimful.cli.store import pack_source
 from brimful.collection import Collection
 from brimful.dataset import Dataset
@@ -18,12 +20,15 @@ from brimful.errors import OtherStoreError, StoreError
 from brimful.memory import parse_bytes
 from brimful.samples import Fault
 from brimful.source import Source
-from brimful.training.backend import choose_backend, seed_everything, starting_tensorflow
+from brimful.training.batches import Batches
 from brimful.training.events import EpochReport
 from brimful.training.run import check_free
 
 if TYPE_CHECKING:
     from brimful.training.models import BuildModel
+
+
+KEPT = ("model", "seed", "test", "group", "split_seed")  # of the plan, in the run's config.json
 
 
 @dataclass(frozen=True)
@@ -55,7 +60,7 @@ class TrainingPlan:
     type=click.Choice(["raise", "skip"]),
     default="raise",
     show_default=True,
-    help="A bad sample is an error, or all are read first and the bad ones left out.",
+    help="A bad sample is an error, or all samples are read first and the bad ones are left out.",
 )
 @click.option(
     "--model",
@@ -99,7 +104,9 @@ class TrainingPlan:
     metavar="STORE",
     help="Where DATA is packed.  [default: DATA.brim, beside it]",
 )
-@click.option("--no-pack", is_flag=True, help="Train from the raw files, which are read anew each epoch.")
+@click.option(
+    "--no-pack", is_flag=True, help="Train from the raw files, which are read again in every epoch."
+)
 @screen_options
 def train(
     data: str,
@@ -110,10 +117,10 @@ def train(
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Train a model on DATA, a folder with one text file a sample, or a store.
+    """Train a model on DATA, a folder with one text file per sample, or a store.
 
-    A folder is packed first, into DATA.brim beside it, unless it has been and has not changed since. With
-    --limit, to try first, it is not, unless a --store is named.
+    A folder is packed first, into DATA.brim beside it, unless that was done before and nothing has changed
+    since. With --limit, which is for a first try, it is not packed, unless a --store is named.
     """
     screen = Screen(as_json, quiet)
     data_said = {name: options.pop(name) for name in DATA_OPTIONS}
@@ -123,7 +130,7 @@ def train(
     if is_packed := is_store(Path(data)):
         skip = on_bad == "skip"
         refuse_for_store(Path(data), {**data_said, "on_bad": skip, "store": store, "no_pack": no_pack})
-    build = start_keras(plan)
+    build = start_keras(plan.model, plan.seed)
     skipped: tuple[Fault, ...] = ()
     if is_packed:
         samples: Source | Dataset = open_store(data)
@@ -144,16 +151,6 @@ def train(
     screen.result(document)
 
 
-def start_keras(plan: TrainingPlan) -> "BuildModel":
-    """Import keras and find the model, before anything that takes long: a wrong name is said at once."""
-    with starting_tensorflow():
-        choose_backend()
-        seed_everything(plan.seed)  # imports keras
-    from brimful.training.models import find_model
-
-    return find_model(plan.model)
-
-
 def store_beside(data: str | Path) -> Path:
     """Where a folder of raw data is packed."""
     folder = Path(data).resolve()
@@ -164,7 +161,7 @@ def packed(source: Source, store: Path, plan: TrainingPlan, screen: Screen) -> D
     """The store of a source: as it is if it fits, or else packed now."""
     from brimful.training.loop import check_trainable
 
-    check_trainable(source.name, source.schema)  # what cannot be is said before hours of packing
+    check_trainable(source.name, source.schema)  # what cannot be is reported before hours of packing
     _sides(source, plan)
     if source.is_packed_in(store):
         screen.say(f"  packed in {store}, and not changed since")
@@ -204,7 +201,6 @@ def run_training(
     _say_plan(training, test, plan, screen)
 
     from brimful.training.loop import check_trainable
-    from brimful.training.loop import train as train_model
     from brimful.training.models import build_model
 
     batches = training.batches(plan.batch_size, seed=plan.seed, memory=plan.memory)
@@ -214,27 +210,7 @@ def run_training(
     backend = seed_everything(plan.seed)
     model = build_model(build, samples.schema)
     screen.say(f"  model {plan.model}, {model.count_params():,} parameters, on {backend}")
-    observer = screen.observer()
-    try:
-        reports = train_model(
-            model,
-            batches,
-            run=plan.run,
-            epochs=plan.epochs,
-            validation=validation,
-            method=plan.method,
-            observer=observer,
-            config={
-                "model": plan.model,
-                "seed": plan.seed,
-                "test": plan.test,
-                "group": plan.group,
-                "split_seed": plan.split_seed,
-            },
-            skipped=skipped,
-        )
-    finally:
-        observer.close()
+    reports = _train(model, batches, validation, plan, TrainingProgress(screen), skipped)
     return reports, {
         "run": plan.run,
         "data": samples.name,
@@ -248,6 +224,29 @@ def run_training(
         "peak_rss_bytes": peak_rss_bytes(),
         "resumed_from": None,
     }
+
+
+def _train(
+    model: Any,
+    batches: Batches,
+    validation: Batches | None,
+    plan: TrainingPlan,
+    progress: TrainingProgress,
+    skipped: tuple[Fault, ...],
+) -> list[EpochReport]:
+    from brimful.training.loop import train as train_model
+
+    return train_model(
+        model,
+        batches,
+        run=plan.run,
+        epochs=plan.epochs,
+        validation=validation,
+        method=plan.method,
+        listeners=[progress],
+        config={name: getattr(plan, name) for name in KEPT},
+        skipped=skipped,
+    )
 
 
 def epoch_row(report: EpochReport) -> tuple[str, ...]:

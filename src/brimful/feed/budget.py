@@ -2,9 +2,9 @@
 
 From raw data, memory holds blocks of samples that are being read, and batches.
 
-From a store, three sixteenths are for batches and the threads that make them. In the rest is what chunks are read into, and two windows: the
-one that is consumed and the one that is read; or all of the view, where it fits. A window is of so many
-chunks whatever the batch size and the machine, for the order depends on it.
+From a store, three sixteenths are for batches and the threads that make them. In the rest is what chunks are
+read into, and two windows: the one that is consumed and the one that is read; or all of the view, where it
+fits. A window is of so many chunks whatever the batch size and the machine, for the order depends on it.
 """
 
 from dataclasses import dataclass, replace

@@ -124,7 +124,7 @@ def _somewhere(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     The first ones the scan has read.
     """
     last = max(0, len(rows) - SAMPLED)
-    start = random.randint(min(INFERRED_FROM, last), last)  # noqa: S311 (no secret)
+    start = random.Random().randint(min(INFERRED_FROM, last), last)  # noqa: S311 (no secret)
     return rows[start : start + SAMPLED]
 
 

@@ -1,9 +1,13 @@
-"""Backend: which one Keras runs on, settled before keras is imported."""
+"""Backend: keras, imported once, on a backend that is installed.
+
+Whatever needs keras takes it from here, `from brimful.training.backend import keras`, so that a machine with
+JAX or PyTorch alone needs no configuration.
+"""
 
 import importlib.util
+import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,57 +17,57 @@ from brimful.errors import DependencyError
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 """Backend of Keras -> module that it needs; the quickest on a CPU first."""
 
-GREETINGS = ("I0000", "WARNING: All log messages before absl", "To enable the following instructions")
 
+@contextmanager
+def chosen_backend() -> Iterator[None]:
+    """Choose a backend for the import of keras, unless the user has chosen one.
 
-def choose_backend() -> None:
-    """Choose the quickest backend that is installed, unless the user has chosen one.
+    A user chooses by importing keras first, by the variable KERAS_BACKEND, or in Keras' own file keras.json.
+    Keras writes that file itself, and names TensorFlow in it, so it counts only if what it names is
+    installed. Otherwise KERAS_BACKEND is set while keras is imported, to the quickest backend that is
+    installed, and removed again: the environment of the user's process stays as it was.
 
     Raises:
-        DependencyError: None is installed.
+        DependencyError: No backend is installed.
     """
-    keras_home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
-    if "keras" in sys.modules or "KERAS_BACKEND" in os.environ or (keras_home / "keras.json").exists():
+    if "keras" in sys.modules or "KERAS_BACKEND" in os.environ or _is_installed(_configured()):
+        yield
         return
-    for backend, module in BACKENDS.items():
-        if importlib.util.find_spec(module):
-            os.environ["KERAS_BACKEND"] = backend
-            return
+    os.environ["KERAS_BACKEND"] = _quickest()
+    try:
+        yield
+    finally:
+        del os.environ["KERAS_BACKEND"]
+
+
+def _configured() -> str | None:
+    """The backend that keras.json names; None without such a file, or if Keras could not read it either."""
+    home = Path(os.environ.get("KERAS_HOME", Path.home() / ".keras"))
+    try:
+        name = json.loads((home / "keras.json").read_text("utf-8")).get("backend")
+    except (OSError, ValueError, AttributeError):
+        return None
+    return name if isinstance(name, str) else None
+
+
+def _quickest() -> str:
+    for backend in BACKENDS:
+        if _is_installed(backend):
+            return backend
     raise DependencyError(
         "Keras needs TensorFlow, JAX or PyTorch, and none of them is installed.",
         "pip install 'brimful[tensorflow]' (or [jax], or [torch]).",
     )
 
 
-@contextmanager
-def starting_tensorflow() -> Iterator[None]:
-    """Make TensorFlow quick and quiet, unless the user has said otherwise; for a program of our own.
-
-    On a CPU without AVX-512, TensorFlow leaves oneDNN off: an epoch of LeNet took 20 s without it and
-    2.7 s with it (2 cores of an AMD EPYC with AVX2, TensorFlow 2.21). What it then says about that,
-    in C++ and whatever the log level, is kept from the screen; anything else is not.
-    """
-    os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    sys.stderr.flush()
-    screen = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
-        try:
-            yield
-        finally:
-            sys.stderr.flush()
-            os.dup2(screen, 2)
-            os.close(screen)
-            said.seek(0)
-            lines = said.read().decode(errors="replace").splitlines(keepends=True)
-            sys.stderr.writelines(line for line in lines if not line.startswith(GREETINGS))
+def _is_installed(backend: str | None) -> bool:
+    """Whether a backend can be imported; True of one that only Keras knows, for it to decide."""
+    if backend is None:
+        return False
+    return backend not in BACKENDS or importlib.util.find_spec(BACKENDS[backend]) is not None
 
 
-def seed_everything(seed: int) -> str:
-    """Seed weights and dropout, as `keras.utils.set_random_seed` does, and say which backend runs."""
+with chosen_backend():
     import keras
 
-    keras.utils.set_random_seed(seed)
-    name: str = keras.backend.backend()
-    return name
+__all__ = ["BACKENDS", "chosen_backend", "keras"]

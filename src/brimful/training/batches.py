@@ -1,35 +1,15 @@
-"""Batches: a Feed in the seat that Keras keeps for data.
+"""Batches: NumPy batches to loop over, and what `fit`, `evaluate` and `predict` take as they are."""
 
-Keras takes a `DataAdapter` as it is: the number of batches is known to it, it adds no shuffle, no
-queue and no thread of its own, and each backend gets the iterator it likes best. The class is not
-public in Keras, so its place is checked, here and by a test on each backend.
-"""
-
-from collections.abc import Iterable, Iterator
-from itertools import chain
+from collections.abc import Iterator
 from typing import Any
 
-from brimful.errors import ArgumentError, DependencyError
-from brimful.feed.feed import Batch, Feed
+from brimful.feed.feed import Batch
 from brimful.feed.stats import Stats
-from brimful.samples import Samples
 from brimful.schema import Schema
-from brimful.training.backend import choose_backend
-
-choose_backend()
-
-import keras  # noqa: E402 (the backend is chosen before)
-
-try:
-    from keras.src.trainers.data_adapters.data_adapter import DataAdapter
-except ImportError as error:
-    raise DependencyError(
-        f"Keras {keras.__version__} has no DataAdapter where 3.14 and 3.15 have it.",
-        "Install the version that brimful was tested with: pip install 'keras>=3.14,<3.16'.",
-    ) from error
+from brimful.training.keras_adapter import KerasAdapter
 
 
-class Batches(DataAdapter):  # type: ignore[misc]  # keras has no types
+class Batches(KerasAdapter):
     """Batches for `fit`, `evaluate`, `predict`, or to loop over: each pass is the next epoch.
 
     A batch is `(x, y)`, NumPy arrays in memory of their own; `(x,)` without labels; `(x, y, w)` with
@@ -39,14 +19,8 @@ class Batches(DataAdapter):  # type: ignore[misc]  # keras has no types
         feed: Where the batches come from.
     """
 
-    def __init__(self, feed: Feed) -> None:
-        self.feed = feed
-        self._failure: Exception | None = None
-        self._first: tuple[Batch, Iterator[Batch]] | None = None  # of a pass from which no more was drawn
-        self._first_drawn = False  # since Keras last ended an epoch
-
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
         return len(self.feed)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -74,115 +48,3 @@ class Batches(DataAdapter):  # type: ignore[misc]  # keras has no types
         """Go on where `state_dict` was taken, in this process or another."""
         self.feed.load_state_dict(state)
         self._first = None
-
-    # What Keras asks of a DataAdapter
-
-    @property
-    def num_batches(self) -> int:
-        """Batches an epoch."""
-        return len(self.feed)
-
-    @property
-    def batch_size(self) -> int:
-        """Samples a batch; the last one may have fewer."""
-        return self.feed.batch_size
-
-    @property
-    def has_partial_batch(self) -> bool:
-        """Whether the last batch has fewer samples."""
-        return self.partial_batch_size is not None
-
-    @property
-    def partial_batch_size(self) -> int | None:
-        """Samples of the last batch, if it has fewer."""
-        return self.feed.samples_per_epoch % self.feed.batch_size or None
-
-    def get_numpy_iterator(self) -> Iterable[Batch]:
-        """Batches as they are."""
-        return self._pass_for_keras()
-
-    def get_jax_iterator(self) -> Iterable[Batch]:
-        """Batches as they are: JAX takes NumPy arrays, and may keep them, for they are its own."""
-        return self._pass_for_keras()
-
-    def get_torch_dataloader(self) -> Iterable[Any]:
-        """Batches as tensors. Not a DataLoader: making one draws from torch's random numbers."""
-        convert = keras.ops.convert_to_tensor
-        return (keras.tree.map_structure(convert, batch) for batch in self._pass_for_keras())
-
-    def get_tf_dataset(self) -> Any:
-        """A `tf.data.Dataset` that begins a pass each time it is iterated.
-
-        The first batch is drawn here, in the caller's thread, so that an error in it is raised as it
-        is; the first pass goes on from there. TensorFlow must not draw ahead: the position is that of
-        the batches trained on.
-        """
-        import tensorflow as tf
-
-        self._failure = None
-        self._refuse_keys()
-        passes = [iter(self.feed)]
-        passes[0] = chain([next(passes[0])], passes[0])
-        options = tf.data.Options()
-        options.autotune.enabled = False
-        options.experimental_optimization.inject_prefetch = False
-        return tf.data.Dataset.from_generator(
-            lambda: self._until_failure(passes.pop() if passes else iter(self.feed)),
-            output_signature=Samples(
-                *self.schema.structured(
-                    tf.TensorSpec((None, *field.shape), field.dtype) for field in self.schema.fields
-                )
-            ).batch,
-        ).with_options(options)
-
-    def on_epoch_begin(self) -> None:
-        """Nothing to do: a pass begins when it is drawn from."""
-
-    def on_epoch_end(self) -> None:
-        """Raise what ended a pass that TensorFlow drew from."""
-        self._first_drawn = False
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            raise failure
-
-    def _pass_for_keras(self) -> Iterator[Batch]:
-        """A pass for JAX and PyTorch.
-
-        To build a model, Keras draws one batch, ends that "epoch", and asks for an iterator anew: then
-        that batch is handed out again, and its pass goes on. An epoch of one batch looks the same, but
-        there Keras asks for the next iterator before it ends the epoch.
-        """
-        self._refuse_keys()
-        if self._first_drawn:
-            self._first = None
-            self._first_drawn = False
-        return self._go_on()
-
-    def _go_on(self) -> Iterator[Batch]:
-        if self._first is None:
-            batches = iter(self.feed)
-            self._first = (next(batches), batches)
-        first, batches = self._first
-        self._first_drawn = True
-        yield first
-        self._first = None
-        self._first_drawn = False
-        yield from batches
-
-    def _until_failure(self, batches: Iterator[Batch]) -> Iterator[Batch]:
-        """The batches, for TensorFlow's generator, ended by an error.
-
-        Raised in there, it would reach the user as one of `tf.errors`, its type and cause gone. So the
-        pass ends, Keras sees the data run out and calls `on_epoch_end`, and that raises it.
-        """
-        try:
-            yield from batches
-        except Exception as error:  # noqa: BLE001 (raised in on_epoch_end)
-            self._failure = error
-
-    def _refuse_keys(self) -> None:
-        if self.feed.include_keys:
-            raise ArgumentError(
-                "These batches end with their keys, which Keras would take for sample weights.",
-                "Make batches without include_keys for fit, evaluate and predict.",
-            )

@@ -1,8 +1,7 @@
-"""Report: what an epoch did, and who is told while it happens."""
+"""Events: what happens in a training, and the listener that follows it."""
 
-import sys
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol, TextIO
+from typing import Any
 
 Metrics = dict[str, float]
 
@@ -13,8 +12,8 @@ class EpochReport:
 
     Attributes:
         epoch: Which, from 1.
-        seconds: Time for training, evaluation on the test data not included.
-        wait_seconds: Time of that spent waiting for data.
+        seconds: Seconds spent training; evaluation on the test data is not included.
+        wait_seconds: Seconds of these spent waiting for data.
         samples: Samples trained on.
         distinct_samples: Different samples trained on, counted.
         train: Loss and metrics over the epoch's batches as they were trained on.
@@ -47,44 +46,78 @@ class EpochReport:
         return "  ".join(parts)
 
 
-class Observer(Protocol):
-    """Who is told how a training goes."""
+@dataclass(frozen=True)
+class Training:
+    """What is about to be trained.
 
-    def epoch_begins(self, epoch: int, epochs: int, samples: int) -> None:
-        """An epoch, counted from 1, begins; it has this many samples."""
-
-    def batch_ends(self, samples: int, wait_seconds: float) -> None:
-        """A batch was trained on: samples of this epoch so far, and time waited for them."""
-
-    def evaluation_begins(self) -> None:
-        """The epoch's samples are through; the test data are next."""
-
-    def epoch_ends(self, report: EpochReport) -> None:
-        """An epoch is done."""
-
-
-class LineObserver:
-    """Prints a line for every epoch.
-
-    Args:
-        stream: Where to; stderr by default.
+    Attributes:
+        model: The Keras model, compiled. Its weights change while the training goes on.
+        epochs: How many epochs.
+        samples: Samples of each epoch.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
+    model: Any
+    epochs: int
+    samples: int
 
-    def epoch_begins(self, epoch: int, epochs: int, samples: int) -> None:
-        """Nothing to print yet."""
 
-    def batch_ends(self, samples: int, wait_seconds: float) -> None:
-        """Nothing to print yet."""
+class Listener:
+    """Follows a training. Subclass it, override what matters, and pass it to `train(listeners=...)`.
 
-    def evaluation_begins(self) -> None:
-        """Nothing to print yet."""
+    The calls come in this order, from the thread that trains:
 
-    def epoch_ends(self, report: EpochReport) -> None:
-        """Print the epoch."""
-        print(report, file=self._stream, flush=True)
+        on_train_begin
+            on_epoch_begin
+                on_batch_end            once per batch
+                on_evaluation_begin     if there is validation data
+            on_epoch_end                not if the epoch ended with an error
+        on_train_end                    whatever happened, if on_train_begin returned
+
+    Listeners are called one after the other in the order in which they were given, the run folder before
+    all of them, and `on_train_end` in the reverse order. An error that one of them raises ends the
+    training; it is passed to `on_train_end` of each, and to the caller.
+
+    The contract test for listeners is `brimful.testing.listener.ListenerContract`.
+    """
+
+    def on_train_begin(self, training: Training) -> None:
+        """The training begins.
+
+        Args:
+            training: What is trained.
+        """
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        """An epoch begins.
+
+        Args:
+            epoch: Which, from 1.
+        """
+
+    def on_batch_end(self, samples: int, wait_seconds: float) -> None:
+        """The model was trained on a batch.
+
+        Args:
+            samples: Samples of this epoch that it was trained on so far.
+            wait_seconds: Seconds of this epoch that were spent waiting for data so far.
+        """
+
+    def on_evaluation_begin(self) -> None:
+        """The epoch's samples are through, and the validation data are next."""
+
+    def on_epoch_end(self, report: EpochReport) -> None:
+        """An epoch has ended.
+
+        Args:
+            report: What it did.
+        """
+
+    def on_train_end(self, error: BaseException | None) -> None:
+        """The training has ended: the place to close what is open.
+
+        Args:
+            error: What ended it early, an interrupt included; None if it went through.
+        """
 
 
 def _line(name: str, metrics: Metrics) -> str:

@@ -3,16 +3,12 @@
 import difflib
 import importlib
 import inspect
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
-
-import keras
-from keras import layers
 
 from brimful.errors import ArgumentError
 from brimful.schema import Schema, map_structure
+from brimful.training.backend import keras
 
 BuildModel = Callable[[Any, Any], Any]
 """`(input_shape, num_classes)` -> a Keras model, compiled or not; dicts where there are several of either."""
@@ -48,8 +44,7 @@ def find_model(name: str) -> BuildModel:
     """Find the function that builds a model.
 
     Args:
-        name: A built-in network, or `package.module:function`; the module may lie in the working
-            directory.
+        name: A built-in network, or `package.module:function` of a module that can be imported.
 
     Raises:
         ArgumentError: There is no such model.
@@ -64,8 +59,6 @@ def find_model(name: str) -> BuildModel:
             "your own is package.module:function.",
             f"Did you mean {close[0]!r}?" if close else "",
         )
-    if str(Path.cwd()) not in sys.path:
-        sys.path.insert(0, str(Path.cwd()))
     try:
         module = importlib.import_module(module_name)
     except ModuleNotFoundError as error:
@@ -82,7 +75,7 @@ def find_model(name: str) -> BuildModel:
         )
     try:
         inspect.signature(function).bind((1,), 1)
-    except ValueError:  # some callables in C tell nothing about their arguments
+    except ValueError:  # some callables in C do not describe their arguments
         pass
     except TypeError as error:
         raise ArgumentError(
@@ -116,7 +109,7 @@ def build_model(build: BuildModel, schema: Schema) -> Any:
 
 
 def _refuse_for_built_in(build: BuildModel, schema: Schema, outputs: Any) -> None:
-    """Refuse what the networks here cannot do: several inputs or outputs, and numbers to come close to."""
+    """Refuse what the networks here cannot do: several inputs or outputs, and regression."""
     name = build.__name__
     bring = f"Bring your own model: --model package.module:function, called with (input_shape, {outputs})."
     if isinstance(schema.inputs, dict) or isinstance(schema.target, dict):
@@ -158,7 +151,7 @@ def _convolutional(
     """Convolutions of 5 x 5 with pooling, then dense layers, then softmax."""
     if len(input_shape) not in (2, 3) or min(input_shape[:2]) < 2 ** len(filters):
         raise ArgumentError(
-            f"{name} expects images of at least {2 ** len(filters)} pixels a side: (height, width) or "
+            f"{name} expects images of at least {2 ** len(filters)} pixels per side: (height, width) or "
             f"(height, width, channels). "
             f"Received: input_shape={input_shape}",
             "Give the samples that shape (--shape 28,28,1), "
@@ -167,12 +160,14 @@ def _convolutional(
     model = keras.Sequential(name=name)
     model.add(keras.Input(input_shape))
     if len(input_shape) == 2:
-        model.add(layers.Reshape((*input_shape, 1)))
+        model.add(keras.layers.Reshape((*input_shape, 1)))
     for count in filters:
-        model.add(layers.Conv2D(count, 5, padding="same", activation="relu", kernel_initializer="he_uniform"))
-        model.add(layers.MaxPooling2D())
-    model.add(layers.Flatten())
+        model.add(
+            keras.layers.Conv2D(count, 5, padding="same", activation="relu", kernel_initializer="he_uniform")
+        )
+        model.add(keras.layers.MaxPooling2D())
+    model.add(keras.layers.Flatten())
     for units in dense:
-        model.add(layers.Dense(units, activation="relu", kernel_initializer="he_normal"))
-    model.add(layers.Dense(num_classes, activation="softmax", kernel_initializer="he_normal"))
+        model.add(keras.layers.Dense(units, activation="relu", kernel_initializer="he_normal"))
+    model.add(keras.layers.Dense(num_classes, activation="softmax", kernel_initializer="he_normal"))
     return model

@@ -15,7 +15,7 @@ from typing import Any
 
 from brimful.errors import RunExistsError, WriteError
 from brimful.samples import Fault
-from brimful.training.events import EpochReport
+from brimful.training.events import EpochReport, Listener, Training
 
 CONFIG = "config.json"
 SKIPPED = "skipped.csv"
@@ -38,8 +38,8 @@ def check_free(path: Path) -> None:
         )
 
 
-class Run:
-    """The folder of one training, made anew and never written over.
+class Run(Listener):
+    """The folder of one training, made new and never written over; it keeps each epoch that ends.
 
     Args:
         path: Where.
@@ -54,6 +54,7 @@ class Run:
         self, path: str | os.PathLike[str], config: dict[str, Any], skipped: Sequence[Fault] = ()
     ) -> None:
         self.path = Path(path)
+        self._model: Any = None
         try:
             check_free(self.path)
             self.path.mkdir(parents=True, exist_ok=True)
@@ -74,11 +75,19 @@ class Run:
         """Where the model is kept."""
         return self.path / "model.keras"
 
-    def save(self, report: EpochReport, model: Any) -> None:
-        """Keep an epoch's line and the model as it is then: the old file stays until the new one is whole."""
+    def on_train_begin(self, training: Training) -> None:
+        """Note which model is to be kept."""
+        self._model = training.model
+
+    def on_epoch_end(self, report: EpochReport) -> None:
+        """Keep the model as it is then, and the epoch's line: the old file stays until the new one is whole.
+
+        Raises:
+            WriteError: The folder cannot be written.
+        """
         partial = self.path / "model.partial.keras"
         try:
-            model.save(partial)
+            self._model.save(partial)
             with partial.open("rb") as file:
                 os.fsync(file.fileno())
             partial.replace(self.model_path)
@@ -86,6 +95,10 @@ class Run:
                 log.write(json.dumps(report.as_dict()) + "\n")
         except OSError as error:
             raise self._unwritable(error) from error
+
+    def on_train_end(self, error: BaseException | None) -> None:
+        """Let go of the model."""
+        self._model = None
 
     def _unwritable(self, error: OSError) -> WriteError:
         return WriteError(

@@ -1,0 +1,85 @@
+"""TrainingProgress: a listener that shows a person how a training goes."""
+
+import time
+from typing import Any
+
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from brimful.cli.console import Screen
+from brimful.training.events import EpochReport, Listener, Training
+from brimful.training.line_printer import LinePrinter
+
+LINE_EVERY = 10.0  # seconds between lines of progress where there is no terminal
+
+
+class TrainingProgress(Listener):
+    """A live bar while an epoch runs, and a line once it has ended.
+
+    Where there is no terminal, a line is printed every few seconds in place of the bar.
+
+    Args:
+        screen: Where.
+    """
+
+    def __init__(self, screen: Screen) -> None:
+        self._screen = screen
+        self._lines = LinePrinter()
+        self._progress: Progress | None = None
+        self._task: Any = None
+        self._heading = ""
+        self._epochs = self._samples = 0
+        self._began = self._last_line = 0.0
+
+    def on_train_begin(self, training: Training) -> None:
+        """Note how much there is to do."""
+        self._epochs, self._samples = training.epochs, training.samples
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        """Show an empty bar."""
+        self._heading = f"epoch {epoch}/{self._epochs}"
+        self._began = self._last_line = time.perf_counter()
+        if self._screen.console.is_terminal and not self._screen.quiet:
+            self._progress = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.completed:,}/{task.total:,}"),
+                TextColumn("{task.fields[note]}"),
+                TimeRemainingColumn(),
+                console=self._screen.console,
+                transient=True,
+                refresh_per_second=4,
+            )
+            self._task = self._progress.add_task(self._heading, total=self._samples, note="")
+            self._progress.start()
+
+    def on_batch_end(self, samples: int, wait_seconds: float) -> None:
+        """Move the bar, or print a line if it is time."""
+        now = time.perf_counter()
+        seconds = now - self._began
+        note = f"{samples / seconds:,.0f} samples/s, wait {wait_seconds / seconds:.1%}"
+        if self._progress:
+            self._progress.update(self._task, completed=samples, note=note)
+        elif now - self._last_line > LINE_EVERY:
+            self._last_line = now
+            left = seconds / samples * (self._samples - samples)
+            self._screen.say(f"{self._heading}  {samples:,}/{self._samples:,}  {note}, {left:.0f} s left")
+
+    def on_evaluation_begin(self) -> None:
+        """Note that the test data are next."""
+        if self._progress:
+            self._progress.update(self._task, note="evaluating on the test data")
+
+    def on_epoch_end(self, report: EpochReport) -> None:
+        """Take the bar away and print what the epoch did."""
+        self._close()
+        if not self._screen.quiet:
+            self._lines.on_epoch_end(report)
+
+    def on_train_end(self, error: BaseException | None) -> None:
+        """Take the bar away, if the epoch did not end."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._progress:
+            self._progress.stop()
+            self._progress = None

@@ -1,0 +1,91 @@
+"""Emitter: counts what is trained on, makes the report of each epoch, and calls the listeners."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from types import TracebackType
+from typing import Any
+
+from brimful.training.batches import Batches
+from brimful.training.events import EpochReport, Listener, Metrics, Training
+
+
+class Emitter:
+    """What both ways to train report to: the only one that counts, and that calls listeners.
+
+    Args:
+        batches: What is trained on.
+        epochs: How many epochs.
+        listeners: Who follows the training, in the order in which they are called.
+    """
+
+    def __init__(self, batches: Batches, epochs: int, listeners: Sequence[Listener]) -> None:
+        self.epochs = epochs
+        self.reports: list[EpochReport] = []
+        self._batches = batches
+        self._listeners = tuple(listeners)
+        self._began = 0.0
+        self._trained: float | None = None  # when the epoch's last batch was through
+        self._batches_seen = 0
+
+    @contextmanager
+    def training(self, model: Any) -> Iterator[None]:
+        """Begin the training, and end it whatever happens: for each listener whose beginning went through."""
+        training = Training(model, self.epochs, self._batches.feed.samples_per_epoch)
+        with ExitStack() as endings:
+            for listener in self._listeners:
+                listener.on_train_begin(training)
+                endings.push(_ending(listener))
+            self._began = time.perf_counter()  # Keras may draw the first batch before it begins an epoch
+            yield
+
+    def begin_epoch(self) -> None:
+        """Call this before an epoch."""
+        self._batches_seen = 0
+        self._trained = None
+        if self.reports:
+            self._began = time.perf_counter()
+        for listener in self._listeners:
+            listener.on_epoch_begin(len(self.reports) + 1)
+
+    def end_batch(self) -> None:
+        """Call this when the model was trained on a batch."""
+        self._batches_seen += 1
+        feed = self._batches.feed
+        samples = min(self._batches_seen * feed.batch_size, feed.samples_per_epoch)
+        for listener in self._listeners:
+            listener.on_batch_end(samples, self._batches.stats.wait_seconds)
+
+    def begin_evaluation(self) -> None:
+        """Call this after the epoch's last batch, if an evaluation follows."""
+        self._trained = time.perf_counter()
+        for listener in self._listeners:
+            listener.on_evaluation_begin()
+
+    def end_epoch(self, train: Metrics, test: Metrics | None) -> None:
+        """Call this after an epoch and its evaluation."""
+        trained = time.perf_counter() if self._trained is None else self._trained
+        stats = self._batches.stats
+        report = EpochReport(
+            epoch=len(self.reports) + 1,
+            seconds=trained - self._began,
+            wait_seconds=stats.wait_seconds,
+            samples=stats.samples,
+            distinct_samples=stats.distinct_samples,
+            train=train,
+            test=test,
+        )
+        self.reports.append(report)
+        for listener in self._listeners:
+            listener.on_epoch_end(report)
+
+
+def _ending(
+    listener: Listener,
+) -> Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], None]:
+    """What ends a training for a listener, as an exit of a context."""
+
+    def end(_: object, error: BaseException | None, __: object) -> None:
+        listener.on_train_end(error)
+
+    return end
