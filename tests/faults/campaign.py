@@ -26,8 +26,11 @@ import numpy as np
 from brimful.errors import BrimfulError, DamagedStoreError, StoreNotFoundError, WriteError
 from brimful.sources.read_files import SETTLED
 from brimful.storage import local as durable
+from brimful.storage.local import LocalStorage
+from brimful.storage.locate import Place
 from brimful.store import sort as piles
 from brimful.store.verify import verify
+from brimful.testing.faulty import FaultyStorage
 from tests.faults.disk import Disk, after_power_loss
 from tests.faults.stores import delivered, expected, files_of, pack_small, put_files, small_tree
 from tests.trees import Tree
@@ -80,7 +83,7 @@ class Scene:
     options: dict[str, object] = field(default_factory=dict)
     was_damaged: bool = False
 
-    def pack(self, store: Path) -> None:
+    def pack(self, store: Place) -> None:
         """Pack it."""
         with patch.object(piles, "SHARE", PILES_SHARE):
             pack_small(self.tree.path, store, **self.options)
@@ -174,6 +177,33 @@ class Campaign:
                     self._check(scene)
                     self._finish(scene)
         return outcome
+
+    def failing_storage(self, step: int) -> Outcome:
+        """Each call of the storage fails: once, for good, or as the power goes and removed files come back."""
+        outcome = Outcome("failing calls of the storage, short writes, power lost")
+        for scene in self.scenes:
+            for call in range(0, self._storage_calls(scene), step):
+                for stays, power in ((False, False), (True, False), (True, True)):
+                    self._begin(scene)
+                    storage = FaultyStorage(LocalStorage(self.store), _refusing(call, stays=stays))
+                    try:
+                        scene.pack(storage)
+                    except WriteError:
+                        outcome.detected += 1
+                    if power:
+                        storage.lose_power(call)
+                    outcome.trials += 1
+                    self._check(scene)
+                    self._finish(scene)
+        return outcome
+
+    def _storage_calls(self, scene: Scene) -> int:
+        """How many calls that change the storage an undisturbed run makes."""
+        self._begin(scene)
+        storage = FaultyStorage(LocalStorage(self.store))
+        scene.pack(storage)
+        self._check_finished(scene)
+        return storage.calls
 
     def flipped_bits(self, step: int, *, mend_every: int = 50) -> Outcome:
         """Every bit of every file."""
@@ -423,6 +453,19 @@ def _at(call: int, do: Callable[[], object]) -> Callable[[int], None]:
     return before
 
 
+def _refusing(call: int, *, stays: bool) -> Callable[[int, str], None]:
+    """Calls of a storage fail from one on, or that one only."""
+    failed = False
+
+    def before(number: int, _: str) -> None:
+        nonlocal failed
+        if (number == call and not failed) or (stays and failed):
+            failed = True
+            raise WriteError("The storage refuses.")
+
+    return before
+
+
 def _failing(call: int, error: int, *, stays: bool) -> Callable[[int], None]:
     """Calls fail from one on, or that one only; what frees space does not fail for want of it."""
     failed = False
@@ -451,6 +494,7 @@ def main(kills: int, step: int, seed: int) -> None:
             partial(campaign.kills_at_calls, step),
             partial(campaign.power_losses, step),
             partial(campaign.failing_calls, step),
+            partial(campaign.failing_storage, step),
             partial(campaign.full_disk, range(4, 64, 4)),
             partial(campaign.truncations, step),
             campaign.swaps,

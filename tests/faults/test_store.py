@@ -46,11 +46,21 @@ def campaign(tmp_path_factory: pytest.TempPathFactory) -> Campaign:
         lambda campaign: campaign.kills_at_calls(17),
         lambda campaign: campaign.power_losses(7),
         lambda campaign: campaign.failing_calls(11),
+        lambda campaign: campaign.failing_storage(11),
         lambda campaign: campaign.truncations(101),
         lambda campaign: campaign.swaps(),
         lambda campaign: campaign.flipped_bits(211),
     ],
-    ids=["kills", "kills at calls", "power", "failing calls", "truncations", "swaps", "bits"],
+    ids=[
+        "kills",
+        "kills at calls",
+        "power",
+        "failing calls",
+        "failing storage",
+        "truncations",
+        "swaps",
+        "bits",
+    ],
 )
 def test_whatever_happens(campaign: Campaign, run: Callable[[Campaign], object]) -> None:
     """A short form of the campaign, which raises an error if anything is wrong, lost, or hangs."""

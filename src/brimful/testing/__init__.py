@@ -9,9 +9,14 @@ implementation, and run pytest:
 
 The suites need pytest. Nothing else in brimful imports this package.
 
+codec      CodecContract: how the values of a field are kept
+faulty     FaultyStorage: a storage that fails when told to
 listener   ListenerContract: what follows a training
+loader     LoaderContract: where batches come from
+storage    StorageContract: where the files of a store or a run lie
 """
 
 import pytest
 
-pytest.register_assert_rewrite("brimful.testing.listener")
+for suite in ("codec", "listener", "loader", "storage"):
+    pytest.register_assert_rewrite(f"{__name__}.{suite}")

@@ -7,6 +7,7 @@ skipped.csv   key, kind, message of every sample that was left out because it is
 """
 
 import csv
+import io
 import json
 import os
 from collections.abc import Sequence
@@ -15,10 +16,14 @@ from typing import Any
 
 from brimful.errors import RunExistsError, WriteError
 from brimful.samples import Fault
+from brimful.storage.base import write_file
+from brimful.storage.local import LocalStorage
 from brimful.training.events import EpochReport, Listener, Training
 
 CONFIG = "config.json"
+LOG = "log.jsonl"
 SKIPPED = "skipped.csv"
+PIECE = 1 << 20  # bytes of a model that are copied at a time
 
 
 def check_free(path: Path) -> None:
@@ -54,17 +59,16 @@ class Run(Listener):
         self, path: str | os.PathLike[str], config: dict[str, Any], skipped: Sequence[Fault] = ()
     ) -> None:
         self.path = Path(path)
+        self._storage = LocalStorage(path)
         self._model: Any = None
+        self._lines: list[str] = []
         try:
             check_free(self.path)
             self.path.mkdir(parents=True, exist_ok=True)
-            (self.path / CONFIG).write_text(json.dumps(config, indent=2) + "\n", "utf-8")
             (self.path / SKIPPED).unlink(missing_ok=True)
+            write_file(self._storage, CONFIG, (json.dumps(config, indent=2) + "\n").encode())
             if skipped:
-                with (self.path / SKIPPED).open(
-                    "w", encoding="utf-8", errors="surrogateescape", newline=""
-                ) as file:
-                    csv.writer(file).writerows([Fault._fields, *skipped])
+                write_file(self._storage, SKIPPED, _as_csv(skipped))
         except OSError as error:
             if isinstance(error, RunExistsError):
                 raise
@@ -85,14 +89,10 @@ class Run(Listener):
         Raises:
             WriteError: The folder cannot be written.
         """
-        partial = self.path / "model.partial.keras"
+        self._lines.append(json.dumps(report.as_dict()) + "\n")
         try:
-            self._model.save(partial)
-            with partial.open("rb") as file:
-                os.fsync(file.fileno())
-            partial.replace(self.model_path)
-            with (self.path / "log.jsonl").open("a", encoding="utf-8") as log:
-                log.write(json.dumps(report.as_dict()) + "\n")
+            self._keep_model()
+            write_file(self._storage, LOG, "".join(self._lines).encode())
         except OSError as error:
             raise self._unwritable(error) from error
 
@@ -100,8 +100,24 @@ class Run(Listener):
         """Let go of the model."""
         self._model = None
 
+    def _keep_model(self) -> None:
+        """Save the model beside, for Keras wants a path, and bring it to its place as every file."""
+        saved = self.path / "model.partial.keras"
+        self._model.save(saved)
+        with saved.open("rb") as file, self._storage.write(self.model_path.name) as writer:
+            while piece := file.read(PIECE):
+                writer.write(piece)
+            writer.commit(self.model_path.name)
+        saved.unlink()
+
     def _unwritable(self, error: OSError) -> WriteError:
         return WriteError(
             f"{self.path}: the run cannot be written there: {error.strerror or error}.",
             "Make room, or name a folder elsewhere for the run.",
         )
+
+
+def _as_csv(skipped: Sequence[Fault]) -> bytes:
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows([Fault._fields, *skipped])
+    return text.getvalue().encode(errors="surrogateescape")

@@ -4,6 +4,7 @@ What every codec promises: the same value on every machine with the same version
 Arrow type on the disk, so that other readers of Arrow still open the file.
 """
 
+import math
 from collections.abc import Sequence
 from typing import Any, Protocol, Self
 
@@ -58,4 +59,4 @@ class Codec(Protocol):
 
 def as_rows(array: NDArray[Any]) -> NDArray[np.uint8]:
     """An array as bytes, a row for each sample; a view of it."""
-    return array.reshape(len(array), -1).view(np.uint8)
+    return array.reshape(len(array), math.prod(array.shape[1:])).view(np.uint8)

@@ -1,0 +1,1 @@
+"""Toys: one small addition for each seam, made without touching the library."""
