@@ -6,6 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import Generic, Self, TypeVar
 
 from brimful.errors import PassEndedError
@@ -202,6 +203,44 @@ class _Task(Generic[Item, Result]):
             raise error
         finally:
             del error  # or it would refer to itself, through this frame
+
+
+@dataclass(frozen=True)
+class ReadBudget:
+    """How many threads read how much at a time, so that all blocks that may exist fit into some memory.
+
+    Attributes:
+        threads: How many read.
+        block_rows: Rows that a thread reads at a time.
+    """
+
+    threads: int
+    block_rows: int
+
+    @property
+    def depth(self) -> int:
+        """Blocks that may exist at a time: being read, waiting, or handed out."""
+        return 2 * self.threads + 1
+
+
+def divide(memory: int, nbytes: Callable[[int], int], most: int) -> ReadBudget | None:
+    """Find how many threads, and rows at a time, some memory allows.
+
+    Args:
+        memory: The memory, in bytes.
+        nbytes: Bytes that so many rows take while they are read, the result included.
+        most: Rows that are worth reading at a time.
+
+    Returns:
+        None if the memory does not suffice for a row at a time in one thread.
+    """
+    for threads in range(reading_threads(), 0, -1):
+        budget = ReadBudget(threads, most)
+        while budget.block_rows > 1 and budget.depth * nbytes(budget.block_rows) > memory:
+            budget = replace(budget, block_rows=budget.block_rows // 2)
+        if budget.depth * nbytes(budget.block_rows) <= memory:
+            return budget
+    return None
 
 
 def reading_threads() -> int:

@@ -179,7 +179,7 @@ class Campaign:
         return outcome
 
     def failing_storage(self, step: int) -> Outcome:
-        """Each call of the storage fails: once, for good, or as the power goes and removed files come back."""
+        """Each call of the storage fails: once, for good, or as the power goes and removed files return."""
         outcome = Outcome("failing calls of the storage, short writes, power lost")
         for scene in self.scenes:
             for call in range(0, self._storage_calls(scene), step):

@@ -154,7 +154,7 @@ def test_what_is_packed_comes_back(drawn: tuple[Source, PackOptions]) -> None:
 @pytest.fixture
 def threads(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Say how many threads read."""
-    return lambda n: monkeypatch.setattr("brimful.store.pack.reading_threads", lambda: n)
+    return lambda n: monkeypatch.setattr("brimful.prefetch.reading_threads", lambda: n)
 
 
 def test_threads_change_nothing(tmp_path: Path, threads: Callable[[int], None]) -> None:

@@ -268,9 +268,9 @@ def test_the_first_window_of_an_epoch_is_read_while_the_last_of_the_one_before_i
         reads.append(-1)  # what follows may be of the next epoch
         return first(epoch)
 
-    first = feed.loader.epochs.first_of
+    first = feed.loader.order.first_of
     monkeypatch.setattr(feed.loader.chunks, "load", noting)
-    monkeypatch.setattr(feed.loader.epochs, "first_of", first_of)
+    monkeypatch.setattr(feed.loader.order, "first_of", first_of)
     there: set[int] = set()
     for epoch in range(3):
         reads.clear()

@@ -53,8 +53,8 @@ def test_the_budget_is_kept_by_construction(tree: Tree, memory: str | int) -> No
     """Two batches and all blocks that may exist fit into `memory`."""
     reader = bf.scan(tree.path)._reader
     rows = 8, len(reader)
-    budget = divide_rows(parse_bytes(memory), reader, reader.schema, rows, is_plain=True, is_slow=False)
-    held = 2 * 8 * reader.schema.nbytes + budget.blocks * reader.working_bytes(budget.block_rows)
+    budget, _ = divide_rows(parse_bytes(memory), reader, reader.schema, rows, is_plain=True, is_slow=False)
+    held = 2 * 8 * reader.schema.nbytes + budget.depth * reader.working_bytes(budget.block_rows)
     assert held <= parse_bytes(memory)
 
 
@@ -92,7 +92,7 @@ def test_read_ahead_is_bounded(make_tree: Callable[..., Tree], monkeypatch: pyte
         counting.now -= 1
         threading.Event().wait(0.005)
     assert isinstance(feed.loader, RowLoader)
-    assert counting.most <= feed.loader.budget.blocks * feed.loader.budget.block_rows
+    assert counting.most <= feed.loader.budget.depth * feed.loader.budget.block_rows
     batches.close()  # type: ignore[attr-defined]
 
 

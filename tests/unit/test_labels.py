@@ -320,7 +320,7 @@ def test_one_hot_on_request(tree: Tree) -> None:
     many = bf.scan(tree.path)
     wide = make_feed(many._reader, many._view, 5, memory="1MB", one_hot=True)
     assert isinstance(wide.loader, RowLoader)
-    rows = wide.loader.budget.blocks * wide.loader.budget.block_rows + 2 * 5
+    rows = wide.loader.budget.depth * wide.loader.budget.block_rows + 2 * 5
     assert rows * wide.schema.nbytes <= 10**6
     with pytest.raises(bf.ArgumentError, match="one_hot"):
         bf.scan([(np.ones(2), 0.5)] * 3).batches(2, one_hot=True)

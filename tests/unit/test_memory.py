@@ -94,7 +94,7 @@ def set_threads(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
     """Let so many threads work, whatever the machine has."""
 
     def set_to(threads: int) -> None:
-        for name in ("feed.budget.reading_threads", "feed.budget.busy_threads", "prefetch.busy_threads"):
+        for name in ("prefetch.reading_threads", "feed.budget.busy_threads", "prefetch.busy_threads"):
             monkeypatch.setattr(f"brimful.{name}", lambda: threads)
 
     return set_to

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from brimful.errors import MemoryBudgetError
 from brimful.memory import format_bytes
-from brimful.prefetch import busy_threads, reading_threads
+from brimful.prefetch import ReadBudget, busy_threads, divide
 from brimful.samples import Reader
 from brimful.schema import Schema
 
@@ -26,31 +26,14 @@ READERS_SHARE = 8  # of the memory, one part in so many at the most is read into
 GROUP_BYTES = 10 * 2**20  # of batches made at a time: less, and threads contend for the GIL; more, for RAM
 
 
-@dataclass(frozen=True)
-class RowBudget:
-    """How a feed from raw data divides its memory.
-
-    Attributes:
-        threads: How many read and parse.
-        blocks: How many blocks may exist at a time: being read, waiting, being cut into a batch.
-        block_rows: Rows per block.
-        ahead: Batches that are postprocessed ahead in threads; 0 where that is for the loop.
-    """
-
-    threads: int
-    blocks: int
-    block_rows: int
-    ahead: int = 0
-
-
 def divide_rows(
     memory: int, reader: Reader, schema: Schema, rows: tuple[int, int], *, is_plain: bool, is_slow: bool
-) -> RowBudget:
+) -> tuple[ReadBudget, int]:
     """Divide a budget of memory for feeding batches from a reader.
 
     Two batches are held, the one handed out and the one being filled; one more where what was read becomes
-    another one; those that are postprocessed ahead, and what they are made of; and up to `blocks` blocks,
-    each at what it takes while it is parsed.
+    another one; those that are postprocessed ahead, and what they are made of; and blocks, each at what it
+    takes while it is parsed.
 
     Args:
         memory: The budget, in bytes.
@@ -60,6 +43,9 @@ def divide_rows(
         is_plain: Whether batches are handed out as they were read.
         is_slow: Whether postprocessing a batch is worth a thread.
 
+    Returns:
+        How to read, and how many batches are postprocessed ahead in threads; 0 where that is for the loop.
+
     Raises:
         MemoryBudgetError: It is too small; names the least that would do.
     """
@@ -68,15 +54,13 @@ def divide_rows(
     ahead = AHEAD if is_slow and (2 + 2 * AHEAD) * batch <= memory // 2 else 0
     batches = (2 + 2 * ahead if ahead else 2 if is_plain else 3) * batch
     more = schema.nbytes - reader.schema.nbytes  # one-hot targets are wider than what is read
-    for threads in range(reading_threads(), 0, -1):
-        blocks = 2 * threads + 1
-        left = (memory - batches) // blocks
-        block_rows = min(BLOCK_ROWS, n)
-        while block_rows > 1 and reader.working_bytes(block_rows) + block_rows * more > left:
-            block_rows //= 2
-        if reader.working_bytes(block_rows) + block_rows * more <= left:
-            return RowBudget(threads, blocks, block_rows, ahead)
-    least = (2 if is_plain else 3) * batch + 3 * (reader.working_bytes(1) + more)
+
+    def nbytes(rows: int) -> int:
+        return reader.working_bytes(rows) + rows * more
+
+    if budget := divide(memory - batches, nbytes, min(BLOCK_ROWS, n)):
+        return budget, ahead
+    least = (2 if is_plain else 3) * batch + ReadBudget(1, 1).depth * nbytes(1)
     raise MemoryBudgetError(
         f"memory={format_bytes(memory)!r} is too small for batches of {batch_size:,} samples of "
         f"{schema.nbytes:,} bytes.",

@@ -1,5 +1,6 @@
 """Loader: where a feed gets its batches from, whatever way they are read. The contract of every loader."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol, Self
@@ -47,23 +48,29 @@ Postprocess = Callable[[Block, int, int], Block]
 """What becomes of a batch before it is handed out, given epoch and first position. Done in threads."""
 
 
-class EpochIterator(Protocol):
+class EpochIterator(ABC):
     """The batches of one epoch from a position on. Iterating gives them in order, closing stops threads."""
 
+    @abstractmethod
     def __iter__(self) -> Iterator[Block]: ...
 
+    @abstractmethod
     def stage(self) -> str:
         """What the next batch is waiting for at this moment, one of STAGES."""
 
+    @abstractmethod
     def check(self) -> None:
         """Refuse to go on once it is closed, with PassEndedError."""
 
+    @abstractmethod
     def close(self) -> None:
         """Stop the threads once they are done with what is in hand, and let go of all batches."""
 
-    def __enter__(self) -> Self: ...
+    def __enter__(self) -> Self:
+        return self
 
-    def __exit__(self, *_: object) -> None: ...
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class Loader(Protocol):

@@ -14,44 +14,10 @@ from numpy.typing import NDArray
 
 from brimful.feed.budget import WindowBudget
 from brimful.feed.chunks import Places, ViewChunks
-from brimful.order.epochs import Epoch, Order, Window
+from brimful.order.epochs import Order, Window
 from brimful.prefetch import ended
 
 NEVER = np.iinfo(np.int64).max
-
-
-class EpochsAhead:
-    """The windows of epochs; of the next epoch, the first is made beforehand.
-
-    Args:
-        order: Which row comes when.
-    """
-
-    def __init__(self, order: Order) -> None:
-        self._order = order
-        self._ahead: tuple[int, Epoch, Window] | None = None
-
-    def epoch(self, number: int) -> Epoch:
-        """The windows of an epoch."""
-        ahead = self._ahead
-        return ahead[1] if ahead is not None and ahead[0] == number else self._order.epoch(number)
-
-    def window(self, windows: Epoch, number: int) -> Window:
-        """A window of an epoch, its permutation made already if there was time."""
-        ahead, self._ahead = self._ahead, None
-        is_it = ahead is not None and ahead[1] is windows and number == 0
-        return ahead[2] if ahead and is_it else windows.window(number)
-
-    def first_of(self, epoch: int) -> tuple[Epoch, Window]:
-        """An epoch that is still to come and its first window, kept so that they need not be made again."""
-        windows = self._order.epoch(epoch)
-        window = windows.window(0)
-        self._ahead = epoch, windows, window
-        return windows, window
-
-    def forget(self) -> None:
-        """Forget what was made beforehand: windows are of another size now."""
-        self._ahead = None
 
 
 class LoadingWindow:
@@ -138,7 +104,7 @@ class WindowPrefetcher:
 
     Args:
         chunks: The chunks of the view.
-        epochs: The windows of epochs.
+        order: Which row comes when.
         budget: What may be held.
         span: Which epoch, the first position that is wanted, and that behind the last.
         with_keys: Whether keys are wanted.
@@ -147,18 +113,18 @@ class WindowPrefetcher:
     def __init__(
         self,
         chunks: ViewChunks,
-        epochs: EpochsAhead,
+        order: Order,
         budget: WindowBudget,
         span: tuple[int, int, int],
         *,
         with_keys: bool,
     ) -> None:
         self._chunks = chunks
-        self._epochs = epochs
+        self._order = order
         self._number, self._start, self._stop = span
         self._with_keys = with_keys
         self._io_bytes = budget.sizes.io_bytes
-        self.epoch = epochs.epoch(self._number)
+        self.epoch = order.epoch(self._number)
         self._window_of_piece = self.epoch.window_of_piece
         self._changed = threading.Condition()
         self._loading: dict[int, LoadingWindow] = {}
@@ -209,7 +175,7 @@ class WindowPrefetcher:
                 return
             loading, half = self._loading[number], len(self._loading[number].window) // 2
             if loading.left > half >= loading.left - rows and len(self.epoch) == 1:
-                self._threads.submit(self._epochs.first_of(self._number + 1)[1].prepare)
+                self._threads.submit(self._order.first_of(self._number + 1)[1].prepare)
             loading.left -= rows
             if loading.left == 0:
                 del self._loading[number]
@@ -247,7 +213,7 @@ class WindowPrefetcher:
     def _begin_own(self, number: int) -> None:
         """Begin to read a window of this epoch."""
         starts = self.epoch.starts
-        window = self._epochs.window(self.epoch, number)
+        window = self._order.window_of(self.epoch, number)
 
         def next_use(pieces: NDArray[np.int64]) -> NDArray[np.int64]:
             used = self._window_of_piece[pieces]
@@ -268,7 +234,7 @@ class WindowPrefetcher:
 
     def _begin_next(self) -> None:
         """Begin to read the first window of the next epoch, and to make its order."""
-        epoch, window = self._epochs.first_of(self._number + 1)
+        epoch, window = self._order.first_of(self._number + 1)
         slots, is_there = self._chunks.cache.take(window.pieces, epoch.window_of_piece.__getitem__)
         self._threads.submit(window.prepare)
         self._load_missing(window, slots, is_there)

@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +16,7 @@ from xxhash import xxh3_64_hexdigest
 
 from brimful.errors import StateError
 from brimful.feed.budget import divide_rows
-from brimful.feed.loader import STAGES, Block
+from brimful.feed.loader import STAGES, Block, EpochIterator
 from brimful.feed.postprocess import Postprocessor
 from brimful.options import FeedOptions
 from brimful.order.epochs import Order
@@ -27,7 +27,7 @@ from brimful.schema import Schema
 
 
 class RowLoader:
-    """Batches from a reader, each row read by itself, so that every order is an exact permutation. A Loader.
+    """Batches from a reader, each row read by itself, so that every order is an exact permutation.
 
     Args:
         reader: Where samples come from.
@@ -45,7 +45,7 @@ class RowLoader:
         self.postprocess = Postprocessor(reader.schema, options)
         self.schema = self.postprocess.schema
         self.order = Order(len(view), seed=options.seed, shuffle=options.shuffle)
-        self.budget = divide_rows(
+        self.budget, self.ahead = divide_rows(
             options.memory,
             reader,
             self.schema,
@@ -101,8 +101,8 @@ class RowLoader:
         return xxh3_64_hexdigest(np.ascontiguousarray(self.reader.hashes[self.view.index]).data)
 
 
-class RowIterator:
-    """The batches of some positions of an epoch. An EpochIterator.
+class RowIterator(EpochIterator):
+    """The batches of some positions of an epoch.
 
     Args:
         loader: Where from.
@@ -114,12 +114,10 @@ class RowIterator:
     def __init__(self, loader: RowLoader, epoch: int, start: int, stop: int) -> None:
         self._loader = loader
         self._span = epoch, start, stop
-        budget = loader.budget
-        self._blocks = Prefetch(loader.read, self._rows(), threads=budget.threads, depth=budget.blocks)
+        budget, ahead = loader.budget, loader.ahead
+        self._blocks = Prefetch(loader.read, self._rows(), threads=budget.threads, depth=budget.depth)
         self._processed = (
-            Prefetch(self._process, self._cut(), threads=budget.ahead - 1, depth=budget.ahead)
-            if budget.ahead
-            else None
+            Prefetch(self._process, self._cut(), threads=ahead - 1, depth=ahead) if ahead else None
         )
 
     def __iter__(self) -> Iterator[Block]:
@@ -159,12 +157,6 @@ class RowIterator:
         self._blocks.close()
         if self._processed:
             self._processed.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _rows(self) -> Iterator[NDArray[np.int64]]:
         """The rows of the view that are still to come, a block at a time."""

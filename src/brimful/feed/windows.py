@@ -12,7 +12,7 @@ are gathered from all chunks in one step.
 import time
 from collections.abc import Iterator
 from operator import length_hint
-from typing import Any, NamedTuple, Self
+from typing import Any
 
 import numpy as np
 from xxhash import xxh3_64_hexdigest
@@ -21,9 +21,9 @@ from brimful.errors import MemoryBudgetError
 from brimful.feed.budget import divide_windows
 from brimful.feed.buffers import BufferPool
 from brimful.feed.chunks import ViewChunks, place_bytes
-from brimful.feed.loader import Block
+from brimful.feed.loader import Block, EpochIterator
 from brimful.feed.postprocess import Postprocessor
-from brimful.feed.prefetcher import EpochsAhead, WindowPrefetcher
+from brimful.feed.prefetcher import WindowPrefetcher
 from brimful.memory import format_bytes, memory_limit
 from brimful.options import FeedOptions
 from brimful.order.epochs import Order
@@ -35,15 +35,12 @@ from brimful.store.reader import StoreReader
 CACHED_SHARE = 2  # a store of less than one part in so many of the memory there is fits the page cache
 
 
-class Span(NamedTuple):
-    """Positions whose batches are made together: the first, and that behind the last."""
-
-    start: int
-    stop: int
+Span = tuple[int, int]
+"""Positions whose batches are made together: the first, and that behind the last."""
 
 
 class WindowLoader:
-    """Batches from a store. A Loader.
+    """Batches from a store.
 
     Args:
         reader: The store.
@@ -79,7 +76,6 @@ class WindowLoader:
             bounds=chunks.bounds,
             window=self.budget.window,
         )
-        self.epochs = EpochsAhead(self.order)
         n = min(self.budget.group * options.batch_size, self.order.n)
         self._pools = [
             BufferPool((n, *field.shape), field.dtype, self.budget.groups) for field in reader.schema.fields
@@ -123,12 +119,11 @@ class WindowLoader:
                 f"memory={format_bytes(self.budget.memory)!r} is too small.",
                 f"Give at least memory={format_bytes(needed)!r}.",
             )
-        self.order.window = min(window, self.order.pieces)
-        self.epochs.forget()
+        self.order.set_window(window)
 
 
-class WindowIterator:
-    """The batches of some positions of an epoch. An EpochIterator.
+class WindowIterator(EpochIterator):
+    """The batches of some positions of an epoch.
 
     Args:
         loader: Where from.
@@ -144,7 +139,7 @@ class WindowIterator:
         self._at_hand: Iterator[Block] = iter([])
         self._windows = WindowPrefetcher(
             loader.chunks,
-            loader.epochs,
+            loader.order,
             loader.budget,
             (epoch, start, stop),
             with_keys=loader.options.include_keys,
@@ -184,18 +179,12 @@ class WindowIterator:
         self._windows.close()
         self._at_hand = iter([])
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
-
     def _spans(self) -> Iterator[Span]:
         """Positions of groups of batches. The first are small, so that the first batch comes soon."""
         first, size, batch_size = self._start, 1, self._loader.options.batch_size
         while first < self._stop:
             last = min(first + size * batch_size, self._stop)
-            yield Span(first, last)
+            yield first, last
             first, size = last, min(2 * size, self._loader.budget.group)
 
     def _made(self, span: Span) -> list[Block]:

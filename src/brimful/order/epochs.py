@@ -239,16 +239,35 @@ class Order:
         self.shuffle = shuffle
         self.bounds = np.array([0, n]) if bounds is None else bounds
         self.pieces = len(self.bounds) - 1
-        self.window = min(window or self.pieces, self.pieces)
         self._at_hand: tuple[tuple[int, int], Window] | None = None
+        self._ahead: tuple[int, Epoch, Window] | None = None
+        self.set_window(window or self.pieces)
+
+    def set_window(self, window: int) -> None:
+        """Take so many pieces per window, at the most."""
+        self.window = min(window, self.pieces)
+        self._at_hand = self._ahead = None  # their windows are of another size
 
     def epoch(self, epoch: int) -> Epoch:
         """The windows of an epoch, from 0."""
+        if self._ahead and self._ahead[0] == epoch:
+            return self._ahead[1]
         windows = -(-self.pieces // self.window)
         if not self.shuffle:
             return Epoch(self.bounds, np.arange(self.pieces, dtype=np.uint32), windows, None)
         pieces = permutation(self.pieces, self.seed, epoch, PIECES, 0)
         return Epoch(self.bounds, pieces, windows, (self.seed, epoch))
+
+    def first_of(self, epoch: int) -> tuple[Epoch, Window]:
+        """An epoch that is still to come and its first window, kept so that they need not be made again."""
+        windows = self.epoch(epoch)
+        self._ahead = epoch, windows, windows.window(0)
+        return windows, self._ahead[2]
+
+    def window_of(self, windows: Epoch, number: int) -> Window:
+        """A window of an epoch: the one that was made beforehand, if it is that."""
+        ahead, self._ahead = self._ahead, None
+        return ahead[2] if ahead and ahead[1] is windows and number == 0 else windows.window(number)
 
     def rows(self, epoch: int, start: int, stop: int) -> NDArray[np.int64]:
         """Rows at the positions `start` to `stop` of an epoch, none of those before it needed.

@@ -5,7 +5,6 @@ would write again as they are need not be written.
 """
 
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -40,18 +39,6 @@ class Changes:
     removed: int = 0
     edited: int = 0
     relabelled: int = 0
-
-
-class Previous(NamedTuple):
-    """The store that is there: one of these, or neither if there is none or it is to be replaced.
-
-    Attributes:
-        intact: One of which samples can be taken over.
-        damaged: One with a shard of another size, or damaged keys: only intact shards can stay.
-    """
-
-    intact: StoreReader | None = None
-    damaged: StoreReader | None = None
 
 
 class Comparison:
@@ -108,16 +95,18 @@ class Comparison:
             keys = pa.array(self.source.keys(self.rows[start : start + PIECE]), pa.large_string())
             self.store_rows[start : start + PIECE] = store.find(keys)
         known = np.flatnonzero(self.store_rows >= 0)
-        provenance = read_provenance(store, self.source)
-        if provenance is not None and self.source.has_files:
+        kept_prints, kept_targets = read_provenance(store, self.source)
+        if kept_prints is not None and self.source.has_files:
             prints = self.source.fingerprints(self.rows[known])
-            before = provenance.prints[self.store_rows[known]]
-            self._same_targets = provenance.targets == targets_digest(self.source, self.rows)
+            before = kept_prints[self.store_rows[known]]
+            self._same_targets = kept_targets == targets_digest(self.source, self.rows)
             self.is_same[known] = (prints == before).all(axis=1) & (before != NO_PRINT).all(axis=1)
             self.prints[known] = prints  # as they are now: what changes later is read again the next time
 
 
-def find_previous(storage: Storage, source: Index, split_seed: int, *, overwrite: bool) -> Previous:
+def find_previous(
+    storage: Storage, source: Index, split_seed: int, *, overwrite: bool
+) -> tuple[StoreReader | None, StoreReader | None]:
     """Find the store that is to be brought up to date.
 
     Args:
@@ -126,22 +115,26 @@ def find_previous(storage: Storage, source: Index, split_seed: int, *, overwrite
         split_seed: Seed of the hash that orders the rows.
         overwrite: Whether to replace a store of other data.
 
+    Returns:
+        The store if samples of it can be taken over, or else None; and one with a shard of another size or
+        damaged keys, of which only intact shards can stay. Both are None if it is to be replaced.
+
     Raises:
         OtherStoreError: It is of other data, and not to be replaced.
     """
     try:
         store = StoreReader(storage, check_sizes=False)
     except (StoreNotFoundError, DamagedStoreError):
-        return Previous()
+        return None, None
     except StoreError:
         if overwrite:
-            return Previous()
+            return None, None
         raise
     mine, its = source.schema, store.schema
     same_kind = (mine.inputs, mine.target, mine.weight) == (its.inputs, its.target, its.weight)
     if not same_kind or store.split_seed != split_seed:
         if overwrite:
-            return Previous()
+            return None, None
         raise OtherStoreError(
             f"{store.name}: the store holds samples of {its.described}, split_seed={store.split_seed}; these "
             f"are of {mine.described}, split_seed={split_seed}, or have other targets or weights.",
@@ -151,7 +144,7 @@ def find_previous(storage: Storage, source: Index, split_seed: int, *, overwrite
         raise OtherStoreError(
             f"{store.name}: the store has no sample in common with {source.name}.", OVERWRITE
         )
-    return Previous(damaged=store) if _is_damaged(store) else Previous(intact=store)
+    return (None, store) if _is_damaged(store) else (store, None)
 
 
 def shards_that_stay(
@@ -192,11 +185,11 @@ def unchanged_prints(store: StoreReader, source: Index, rows: NDArray[np.int64])
     Returns:
         One for each row, NO_PRINT where the store's row of the same number is, or may be, of something else.
     """
-    provenance = read_provenance(store, source)
-    if provenance is None or len(store) != len(rows) or provenance.targets != targets_digest(source, rows):
+    kept, targets = read_provenance(store, source)
+    if kept is None or len(store) != len(rows) or targets != targets_digest(source, rows):
         return np.full((len(rows), len(FINGERPRINT)), NO_PRINT)
     prints = source.fingerprints(rows)
-    return np.where((prints == provenance.prints).all(axis=1, keepdims=True), prints, NO_PRINT)
+    return np.where((prints == kept).all(axis=1, keepdims=True), prints, NO_PRINT)
 
 
 def by_hash(reader: Reader, rows: NDArray[np.int64], seed: int) -> NDArray[np.int64]:

@@ -40,7 +40,7 @@ from brimful.errors import (
 from brimful.keys import PIECE
 from brimful.memory import format_bytes
 from brimful.options import PackOptions
-from brimful.prefetch import Prefetch, reading_threads
+from brimful.prefetch import Prefetch, ReadBudget, divide
 from brimful.samples import Samples
 from brimful.sources.audit import audit
 from brimful.sources.audit_cache import AuditCache, Observations
@@ -51,7 +51,6 @@ from brimful.storage.locate import Place, locate
 from brimful.store.changes import (
     Changes,
     Comparison,
-    Previous,
     by_hash,
     find_previous,
     shards_that_stay,
@@ -63,7 +62,7 @@ from brimful.store.journal import OWN, Journal, has_piles, remove_others, remove
 from brimful.store.layout import Layout
 from brimful.store.merge import MergedReader
 from brimful.store.provenance import encode_provenance
-from brimful.store.reader import read_manifest
+from brimful.store.reader import StoreReader, read_manifest
 from brimful.store.sort import ExternalSort, held_bytes
 from brimful.store.writer import Rows, ShardWriter
 
@@ -194,42 +193,6 @@ def _refuse_other_content(storage: Storage) -> None:
         ) from error
 
 
-@dataclass(frozen=True)
-class _Budget:
-    """How packing divides its memory.
-
-    Attributes:
-        threads: How many read.
-        block_rows: Samples that a thread reads at a time.
-        pile_memory: Bytes that piles may use; 0 for no piles.
-    """
-
-    threads: int
-    block_rows: int
-    pile_memory: int = 0
-
-    @property
-    def depth(self) -> int:
-        """Blocks that may exist at a time."""
-        return 2 * self.threads + 1
-
-
-def _divide(memory: int, source: Index, chunk: int) -> _Budget:
-    """Find how many threads and rows at a time a budget of memory allows, beside chunks of so many bytes."""
-    left = memory - CHUNKS_HELD * chunk
-    for threads in range(reading_threads(), 0, -1):
-        rows, depth = BLOCK_ROWS, _Budget(threads, 1).depth
-        while rows > 1 and depth * source.working_bytes(rows) > left:
-            rows //= 2
-        if depth * source.working_bytes(rows) <= left:
-            return _Budget(threads, rows)
-    least = CHUNKS_HELD * chunk + _Budget(1, 1).depth * source.working_bytes(1)
-    raise MemoryBudgetError(
-        f"memory={format_bytes(memory)!r} is too small to pack chunks of {chunk:,} bytes.",
-        f"Give at least memory={format_bytes(least)!r}.",
-    )
-
-
 class _PackRun:
     """One run of packing.
 
@@ -263,18 +226,17 @@ class _PackRun:
 
     def run(self) -> Packed:
         """Pack."""
-        self._budget = self._divided_memory()
-        previous = find_previous(
-            self._storage, self._source, self._options.split_seed, overwrite=self._options.overwrite
+        self._divide()
+        options = self._options
+        intact, damaged = find_previous(
+            self._storage, self._source, options.split_seed, overwrite=options.overwrite
         )
         remove_partial(self._storage)
-        comparison = Comparison(
-            self._source, self._rows, previous.intact, check_content=self._options.check_content
-        )
-        prints, stays = self._what_stays(previous, comparison)
-        if previous.intact and len(stays) == len(previous.intact.manifest.shards):
-            remove_others(self._storage, previous.intact.manifest)
-            return self._packed(previous.intact.manifest, MergedReader(comparison, prints, None))
+        comparison = Comparison(self._source, self._rows, intact, check_content=options.check_content)
+        prints, stays = self._what_stays(comparison, damaged)
+        if intact and len(stays) == len(intact.manifest.shards):
+            remove_others(self._storage, intact.manifest)
+            return self._packed(intact.manifest, MergedReader(comparison, prints, None))
         if self._estimate:
             written = sum(len(at) for number, at in self._divided() if number not in stays)
             self._estimate.refuse_if_too_large(self._storage, written)
@@ -290,31 +252,37 @@ class _PackRun:
         self._commit(manifest, reader)
         return self._packed(manifest, reader)
 
-    def _divided_memory(self) -> _Budget:
-        """What the memory allows; with piles if files are to be read in the order of the disk."""
-        options, estimate = self._options, self._estimate
+    def _divide(self) -> None:
+        """Find what the memory allows; with piles if files are to be read in the order of the disk."""
+        options, estimate, nbytes = self._options, self._estimate, self._source.working_bytes
         chunk = min(self._layout.rows_per_chunk, len(self._rows)) * self._layout.schema.nbytes
+        left = options.memory - CHUNKS_HELD * chunk
         is_piled = options.in_disk_order or has_piles(self._storage.list())
-        if is_piled or (estimate and estimate.in_disk_order(free_bytes(self._storage))):
-            try:
-                budget = _divide(options.memory - held_bytes(options.memory), self._source, chunk)
-                return replace(budget, pile_memory=options.memory)
-            except MemoryBudgetError:
-                pass  # without piles, it may do
-        return _divide(options.memory, self._source, chunk)
+        is_piled = is_piled or bool(estimate and estimate.in_disk_order(free_bytes(self._storage)))
+        if is_piled and (budget := divide(left - held_bytes(options.memory), nbytes, BLOCK_ROWS)):
+            self._budget, self._pile_memory = budget, options.memory
+            return
+        if budget := divide(left, nbytes, BLOCK_ROWS):
+            self._budget, self._pile_memory = budget, 0
+            return
+        least = CHUNKS_HELD * chunk + ReadBudget(1, 1).depth * nbytes(1)
+        raise MemoryBudgetError(
+            f"memory={format_bytes(options.memory)!r} is too small to pack chunks of {chunk:,} bytes.",
+            f"Give at least memory={format_bytes(least)!r}.",
+        )
 
     def _what_stays(
-        self, previous: Previous, comparison: Comparison
+        self, comparison: Comparison, damaged: StoreReader | None
     ) -> tuple[NDArray[np.int64], dict[int, Shard]]:
         """The fingerprints that are known, and the shards that need not be written again.
 
         These are all but damaged ones, if nothing has changed.
         """
-        store = previous.intact if comparison.is_unchanged else previous.damaged
+        store = comparison.store if comparison.is_unchanged else damaged
         if store is None or store.manifest.layout != self._layout or self._options.check_content:
             return comparison.prints, {}
         prints = comparison.prints
-        if store is previous.damaged:  # whose keys could not be compared
+        if store is damaged:  # whose keys could not be compared
             prints = unchanged_prints(store, self._source, self._rows)
         return prints, shards_that_stay(store, self._source, self._rows, prints, self._options.progress)
 
@@ -335,7 +303,7 @@ class _PackRun:
     ) -> ExternalSort | None:
         """Read the samples of shards that no earlier run has finished into piles, if there is memory."""
         budget, unread = self._budget, comparison.unread
-        if not budget.pile_memory or (order := self._source.disk_order(self._rows[unread])) is None:
+        if not self._pile_memory or (order := self._source.disk_order(self._rows[unread])) is None:
             return None
         of_shard = unread[order] // self._layout.rows_per_shard
         numbers = (number for number, _ in self._divided() if number not in stays)
@@ -346,7 +314,7 @@ class _PackRun:
             self._source,
             self._rows,
             identity=f"{self._identity()} {keys}",
-            memory=budget.pile_memory,
+            memory=self._pile_memory,
             began=self._began,
         )
         wanted = unread[order][np.isin(of_shard, left)]
@@ -410,7 +378,7 @@ class _PackRun:
                     filled += len(arrays[0])
                     self._report_packed(int(part[0]) + filled)
                 keys = pa.array(self._source.keys(self._rows[part]), pa.string())
-                yield Rows(keys, Samples(*self._layout.schema.structured(columns)))
+                yield keys, Samples(*self._layout.schema.structured(columns))
 
     def _identity(self) -> str:
         """What is packed and how, of which a shard depends on more than its own samples."""

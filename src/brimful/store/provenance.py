@@ -6,8 +6,6 @@ checksums of the manifest that it belongs to, of what the source was, of targets
 columns. It may be missing or damaged: then packing again reads everything.
 """
 
-from typing import NamedTuple
-
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
@@ -24,13 +22,6 @@ from brimful.store.reader import StoreReader
 
 PRINTS = pa.schema([(name, pa.int64()) for name in FINGERPRINT])
 LARGEST = 2**16  # bytes of source.arrow that are no fingerprints
-
-
-class Provenance(NamedTuple):
-    """What `source.arrow` holds: the fingerprints, and a checksum of targets and weights."""
-
-    prints: NDArray[np.int64]
-    targets: str
 
 
 def encode_provenance(
@@ -61,25 +52,28 @@ def encode_provenance(
     return bytes(sink.getvalue())
 
 
-def read_provenance(store: StoreReader, source: Index) -> Provenance | None:
-    """The fingerprints that a store keeps, if they are those of this store and of this source."""
+def read_provenance(store: StoreReader, source: Index) -> tuple[NDArray[np.int64] | None, str]:
+    """The fingerprints that a store keeps, and the checksum of targets and weights.
+
+    The fingerprints are None if there are none, or if they are not those of this store and of this source.
+    """
     try:
         content = read_file(store.storage, SOURCE, LARGEST + 64 * len(store))
         table = pa.ipc.open_file(pa.py_buffer(content)).read_all()
         if table.schema != PRINTS or any(column.null_count for column in table.columns):
-            return None
+            return None, ""
         prints = np.stack([table[name].to_numpy() for name in FINGERPRINT], axis=1)
         metadata = {name.decode(): text.decode() for name, text in table.schema.metadata.items()}
         targets = metadata.pop("targets")
     except (KeyError, ValueError, AttributeError, OSError, pa.ArrowException):
-        return None
+        return None, ""
     expected = {
         "manifest": _digest(store.manifest.to_json()),
         "source": _digest(source.identity),
         "columns": _columns_digest(prints),
     }
     is_intact = metadata == expected and prints.shape == (len(store), len(FINGERPRINT))
-    return Provenance(prints, targets) if is_intact else None
+    return prints if is_intact else None, targets
 
 
 def targets_digest(source: Index, rows: NDArray[np.int64]) -> str:

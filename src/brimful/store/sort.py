@@ -12,6 +12,7 @@ that have changed since.
 """
 
 import contextlib
+import io
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
@@ -30,7 +31,7 @@ from brimful.sources.index import Index
 from brimful.sources.read_files import NO_PRINT, is_settled
 from brimful.storage.base import Storage, StoredFile
 from brimful.store.format import PILE, PILE_NAME
-from brimful.store.writer import Sink
+from brimful.store.writer import take
 
 SHARE = 8  # a segment is one part in so many of the memory
 PILE_SEGMENTS = 2  # a pile is as large as so many segments; a third one is sorted, and written
@@ -179,16 +180,16 @@ class ExternalSort:
         segments = pile.at[order] // self._size
         name, self._following = PILE.format(self._following), self._following + 1
         numbers: list[int] = []
-        sink = Sink()
+        sink = io.BytesIO()
         with self._storage.write(name) as file:
             with pa.ipc.new_file(pa.PythonFile(sink, "w"), self._schema) as writer:
                 for number in np.unique(segments).tolist():
                     some = pile.take(order[slice(*np.searchsorted(segments, (number, number + 1)))])
                     said = {"segment": str(number), "checksum": some.digest, "began": repr(self._began)}
                     writer.write_batch(self._to_arrow(some), custom_metadata=said)
-                    file.write(sink.take())
+                    file.write(take(sink))
                     numbers.append(number)
-            file.write(sink.take())
+            file.write(take(sink))
             file.commit(name)
         self._piles.append(_Pile(name, numbers))
 

@@ -4,7 +4,7 @@ import io
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import islice
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 import numpy as np
 import pyarrow as pa
@@ -26,16 +26,8 @@ Codecs = tuple[Codec, ...]
 """For each input how it is kept."""
 
 
-class Rows(NamedTuple):
-    """Some samples in row order.
-
-    Attributes:
-        keys: Their keys, a pyarrow string array.
-        samples: What they hold.
-    """
-
-    keys: pa.StringArray
-    samples: Samples
+Rows = tuple[pa.StringArray, Samples]
+"""Some samples in row order, their keys first."""
 
 
 class ShardWriter:
@@ -107,7 +99,7 @@ class ShardWriter:
         """For each input the given codec if it holds, or the first one after it that does."""
         fields = self._layout.schema.input_fields
         known: Sequence[Codec | None] = codecs or [None] * len(fields)
-        return tuple(map(_holding_from, fields, rows.samples.inputs, known))
+        return tuple(map(_holding_from, fields, rows[1].inputs, known))
 
 
 def first_codec(field: Field, values: NDArray[Any]) -> Codec:
@@ -127,7 +119,7 @@ def _holding_from(field: Field, values: NDArray[Any], codec: Codec | None) -> Co
 def _encoded(rows: Rows, codecs: Codecs) -> list[NDArray[Any]] | None:
     """What is kept of each input, or None if a codec does not hold."""
     codes = []
-    for values, codec in zip(rows.samples.inputs, codecs, strict=True):
+    for values, codec in zip(rows[1].inputs, codecs, strict=True):
         some = codec.encode(values)
         if some is None:
             return None
@@ -135,27 +127,12 @@ def _encoded(rows: Rows, codecs: Codecs) -> list[NDArray[Any]] | None:
     return codes
 
 
-class Sink(io.RawIOBase):
-    """A file to Arrow, that keeps what is written to it until it is taken."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._pieces: list[bytes] = []
-
-    def writable(self) -> bool:
-        """It is."""
-        return True
-
-    def write(self, data: Any) -> int:
-        """Keep some bytes."""
-        self._pieces.append(data)
-        return len(data)
-
-    def take(self) -> bytes:
-        """All that was written since it was last taken."""
-        content = b"".join(self._pieces)
-        self._pieces.clear()
-        return content
+def take(sink: io.BytesIO) -> bytes:
+    """All that was written to a sink since it was last taken."""
+    content = sink.getvalue()
+    sink.seek(0)
+    sink.truncate()
+    return content
 
 
 class _ShardFile:
@@ -172,7 +149,7 @@ class _ShardFile:
         self._layout = layout
         self._schema = layout.arrow(codecs)
         self._file = file
-        self._sink = Sink()
+        self._sink = io.BytesIO()
         self._writer = pa.ipc.new_file(pa.PythonFile(self._sink, "w"), self._schema)
         self._size = 0
         self._digest = xxh3_64()
@@ -183,18 +160,18 @@ class _ShardFile:
         for chunk, n in zip(self._chunks, self._counts, strict=True):
             content = memoryview(self._file.read(chunk.nbytes, chunk.offset))[chunk.head :]
             keys, data = content[: chunk.keys], content[chunk.keys :]
-            yield Rows(decode_keys(keys, n), self._layout.decode(data, n, self.codecs, np.arange(n)))
+            yield decode_keys(keys, n), self._layout.decode(data, n, self.codecs, np.arange(n))
 
     def append(self, rows: Rows, codes: list[NDArray[Any]]) -> None:
         """Append a chunk whose inputs were encoded."""
-        columns = [*codes, *rows.samples.arrays[len(codes) :]]
+        columns = [*codes, *rows[1].arrays[len(codes) :]]
         fields = list(self._schema)[1:]
         arrays = [_column(values, field.type) for values, field in zip(columns, fields, strict=True)]
-        batch = pa.RecordBatch.from_arrays([rows.keys, *arrays], schema=self._schema)
+        batch = pa.RecordBatch.from_arrays([rows[0], *arrays], schema=self._schema)
         self._writer.write_batch(batch)
         n, message = len(batch), pa.ipc.get_record_batch_size(batch)
         data = self._layout.data_bytes(n, self.codecs)
-        keys = padded(4 * n + 4) + padded(pc.sum(pc.binary_length(rows.keys)).as_py())
+        keys = padded(4 * n + 4) + padded(pc.sum(pc.binary_length(rows[0])).as_py())
         content = self._flush()
         chunk = content[len(content) - message :]  # before the first, there is the schema
         offset = self._size - message
@@ -212,7 +189,7 @@ class _ShardFile:
 
     def _flush(self) -> memoryview:
         """Write what the Arrow writer has given."""
-        content = memoryview(self._sink.take())
+        content = memoryview(take(self._sink))
         self._file.write(content)
         self._digest.update(content)
         self._size += len(content)
