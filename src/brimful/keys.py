@@ -8,7 +8,7 @@ is fast, specified and the same on every machine (https://github.com/Cyan4973/xx
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import chain, repeat
 
 import numpy as np
 import pyarrow as pa
@@ -16,11 +16,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
-from brimful.xxh3 import xxh3_64
-
 DRAW_SEED = 0x6C696D6974  # b"limit": independent of the split, whose seed is 0 unless asked for
 PIECE = 8_192  # keys of an array that are held as Python strings at a time
-TOGETHER = 1 << 16  # keys that a thread looks for: with fewer, threads wait for one another's Python
+TOGETHER = 1 << 16  # keys that a thread looks for: with fewer, threads contend for the GIL
 THREADS = 2  # that look for keys
 
 
@@ -34,9 +32,12 @@ def hash_keys(keys: Iterable[str] | pa.Array, seed: int = 0) -> NDArray[np.uint6
     Returns:
         The hashes, shape `(len(keys),)`, uint64.
     """
-    if isinstance(keys, pa.Array):
-        return xxh3_64(keys.cast(pa.large_binary()), seed)
-    return np.fromiter(map(xxh3_64_intdigest, map(str.encode, keys), repeat(seed)), np.uint64)
+    if not isinstance(keys, pa.Array):
+        return np.fromiter(map(xxh3_64_intdigest, map(str.encode, keys), repeat(seed)), np.uint64)
+    content = keys.cast(pa.large_binary())
+    pieces = (content.slice(start, PIECE).to_pylist() for start in range(0, len(content), PIECE))
+    texts = chain.from_iterable(pieces)
+    return np.fromiter(map(xxh3_64_intdigest, texts, repeat(seed)), np.uint64, len(content))
 
 
 def row_order(hashes: NDArray[np.uint64], keys: Callable[[], pa.LargeStringArray]) -> NDArray[np.int64]:

@@ -162,7 +162,7 @@ def test_bytes_a_sample_are_stated_and_few(make_tree: Callable[..., Tree]) -> No
     """The listing takes less than 100 bytes a sample, and says how many."""
     source = bf.scan(make_tree(300).path)
     assert source._reader.nbytes / 300 < 100
-    assert f"{source._reader.nbytes / 300:.0f} bytes of memory a sample" in " ".join(source.facts)
+    assert f"{source._reader.nbytes / 300:.0f} bytes of memory per sample" in " ".join(source.facts)
 
 
 def test_progress_is_told(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ A file has not changed when its size, its times of modification and of change of
 what they were. A file changed within moments of an audit is read again by the next: its times may be too
 coarse to show that it was written to once more.
 
-The cache is one file a source, in the user's cache folder: the 16 bytes of XXH3 over the rest, then an
+The cache is one file per source, in the user's cache folder: the 16 bytes of XXH3 over the rest, then an
 Arrow IPC file with a row for each sample in row order:
 
     hash                           xxh3_64 of the key
@@ -12,7 +12,7 @@ Arrow IPC file with a row for each sample in row order:
     low, high                      least and greatest input value; null for a fault
     kind, message                  the fault; null for none
 
-and, as JSON in the metadata of its schema, what packing takes a sample.
+and, as JSON in the metadata of its schema, what packing takes per sample.
 
 It may be deleted at any time. One that cannot be read is as good as none.
 """
@@ -30,7 +30,7 @@ from platformdirs import user_cache_path
 from xxhash import xxh3_128_digest, xxh3_128_hexdigest
 
 from brimful.samples import FINGERPRINT
-from brimful.sources.base import SourceReader
+from brimful.sources.index import Index
 from brimful.sources.read_files import is_settled
 
 VERSION = "2"
@@ -59,7 +59,7 @@ class Observations:
         high: Greatest input value, NaN for a fault.
         kinds: Kinds of faults, by position.
         messages: Their messages, by position.
-        packing: What packing takes a sample, `bytes` and `seconds`; empty if that is not known.
+        packing: What packing takes per sample, `bytes` and `seconds`; empty if that is not known.
     """
 
     prints: NDArray[np.int64]
@@ -83,7 +83,7 @@ class AuditCache:
         reader: The source; one without fingerprints has no cache.
     """
 
-    def __init__(self, reader: SourceReader) -> None:
+    def __init__(self, reader: Index) -> None:
         name = xxh3_128_hexdigest(f"{VERSION}\n{reader.identity}".encode(errors="surrogateescape"))
         self._reader = reader
         self._path = user_cache_path("brimful") / "audits" / f"{name}.arrow"
@@ -124,7 +124,7 @@ class AuditCache:
             looks: What was seen of all rows of the source.
             began: `time.time()` before the first file was opened.
         """
-        if not self._reader.has_files or not all(map(_is_unicode, looks.messages.values())):
+        if not self._reader.is_fingerprinted or not all(map(_is_unicode, looks.messages.values())):
             return  # the name of a folder that is no UTF-8 cannot be written down
         hashes, prints = self._reader.hashes, looks.prints
         settled = is_settled(prints, began)

@@ -25,15 +25,15 @@ INTEGER = r"^[+-]?[0-9]{1,18}$"
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Which columns of a table to take, by name, or by number from 1.
+class LabelColumns:
+    """LabelColumns: which columns of a table to take, by name, or by number from 1.
 
     Attributes:
         id: What names the sample; None for the one called id or the like, or the first.
         target: What to predict, one or several; empty for the one called label or the like, or the
             only one left.
         weight: How much a sample counts; None for the one called weight, if there is one.
-        regression: Whether targets are numbers to come close to, also where all are integers.
+        regression: Whether targets are regression values, also where all are integers.
     """
 
     id: str | None = None
@@ -85,7 +85,7 @@ def find_tables(root: Path) -> Iterator[Path]:
     return (root / name for name in FILE_NAMES if (root / name).is_file())
 
 
-def read_table(path: Path, columns: Columns) -> LabelTable:
+def read_table(path: Path, columns: LabelColumns) -> LabelTable:
     """Read a label table.
 
     The first row is its header if it has a name asked for, or if it begins with a usual name for ids, or
@@ -134,7 +134,7 @@ def read_table(path: Path, columns: Columns) -> LabelTable:
     )
 
 
-def _is_header(heads: Sequence[str], columns: Columns) -> bool:
+def _is_header(heads: Sequence[str], columns: LabelColumns) -> bool:
     if any(name in heads for name in columns.asked_for if not name.isdigit()):
         return True
     words = [head.casefold() for head in heads]

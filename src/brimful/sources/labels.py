@@ -3,7 +3,7 @@
 Never by position. The ids of one table all name samples in the same way, the one of these that fits
 most of them: the key, the path, the file's stem, the file's name, or the integer that the stem spells
 ("1" meets "00001.csv"). A target is a class (an integer, or a name) or, where numbers have fractions
-or there are several columns, one or several floats to come close to.
+or there are several columns, one or several floats (regression).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +28,7 @@ from brimful.sources.walk import keys_of
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 WHOLE = r"^[+-]?[0-9]+$"
 FRACTIONS = 20  # one number with a fraction in so many is no slip: the targets are floats
+CLASSES_NAMED = 12
 WORDS = 10  # one word in so many is no slip: the labels are names
 FAULTS = ("missing_label", "conflicting_label", "malformed")
 FIT, MISSING, CONFLICTING, MALFORMED = range(4)  # the `state` of a row's label
@@ -67,6 +68,17 @@ class Labels:
         """Bytes of memory held."""
         return self.values.nbytes + self.state.nbytes + (0 if self.weights is None else self.weights.nbytes)
 
+    @property
+    def described(self) -> str:
+        """How they were joined, and the classes, or what else there is to predict, in words."""
+        weighted = "" if self.weights is None else ", with weights"
+        if self.classes is None:
+            columns = self.target.size
+            return f"{self.how}; {columns} number{'s' * (columns > 1)} to predict{weighted}"
+        few = ", ".join(map(str, self.classes[:CLASSES_NAMED]))
+        more = ", ..." if len(self.classes) > CLASSES_NAMED else ""
+        return f"{self.how}; {len(self.classes):,} classes: {few}{more}{weighted}"
+
     def take(self, rows: NDArray[np.int64]) -> "Labels":
         """The labels of some rows."""
         weights = None if self.weights is None else self.weights[rows]
@@ -96,7 +108,7 @@ def join_table(table: LabelTable, listing: Listing, *, regression: bool = False)
     Args:
         table: What was read of it.
         listing: The samples.
-        regression: Whether targets are numbers to come close to, also where all are integers.
+        regression: Whether targets are regression values, also where all are integers.
 
     Raises:
         LabelError: Its ids meet no sample, or could mean several.
@@ -142,8 +154,8 @@ class _Join:
             return self._floats(columns[0]), None
         strays = words.strays()
         hint = (
-            f"Correct {self.table.path}: most labels are integers, these are not. If they are numbers to "
-            "come close to, say so: regression=True in Python, --regression on the command line."
+            f"Correct {self.table.path}: most labels are integers, these are not. If they are regression "
+            "values, say so: regression=True in Python, --regression on the command line."
         )
         self._spoilt(np.flatnonzero(strays[words.at]), columns[0], "no integer", hint)
         self._blank |= words.at_blank
@@ -202,15 +214,15 @@ class _Join:
     def _floats(self, cells: pa.Array) -> NDArray[np.float32]:
         """Cells as finite floats, 0 where they are empty or no number, which is noted."""
         blank = _blank(cells)
-        well = _matches(cells, NUMBER)
-        numbers = pc.if_else(pa.array(well), cells, "0").cast(pa.float64()).to_numpy()
+        good = _matches(cells, NUMBER)
+        numbers = pc.if_else(pa.array(good), cells, "0").cast(pa.float64()).to_numpy()
         with np.errstate(over="ignore"):
             values: NDArray[np.float32] = numbers.astype(np.float32)
-        well &= np.isfinite(values)
+        good &= np.isfinite(values)
         hint = f"Correct {self.table.path}: these are no finite numbers."
-        self._spoilt(np.flatnonzero(~well & ~blank & ~self._bad), cells, "no finite number", hint)
+        self._spoilt(np.flatnonzero(~good & ~blank & ~self._bad), cells, "no finite number", hint)
         self._blank |= blank
-        return np.where(well, values, np.float32(0))
+        return np.where(good, values, np.float32(0))
 
     def _spoilt(self, lines: NDArray[np.int64], cells: pa.Array, what: str, hint: str) -> None:
         """Note lines with a cell that cannot be."""

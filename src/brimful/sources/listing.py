@@ -1,4 +1,4 @@
-"""Listing: the sample files of a folder, in row order, in few bytes a file."""
+"""Listing: the sample files of a folder, in row order, in few bytes per file."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +26,6 @@ class Listing:
         hashes: `xxh3_64` of every key, ascending, uint64.
         left_out: How many other files lie about, by suffix.
         findings: What has the name of a sample file, and is none.
-        drawn: How many were drawn from it, 0 if it is whole.
     """
 
     root: Path
@@ -34,7 +33,6 @@ class Listing:
     hashes: NDArray[np.uint64]
     left_out: dict[str, int]
     findings: tuple[Finding, ...] = ()
-    drawn: int = 0
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -96,7 +94,7 @@ def list_folder(root: Path, *, without: Sequence[Path] = (), progress: Progress 
         raise SourceNotFoundError(
             f"{root}: no sample files ({', '.join(SUFFIXES)}) in this folder or below it"
             + (f"; what lies there: {others}." if others else "; it is empty."),
-            "Give the folder that holds one text file a sample.",
+            "Give the folder that holds one text file per sample.",
         )
     listing = _in_row_order(root, paths, hashes, np.flatnonzero(is_sample))
     return replace(listing, left_out=dict(left_out), findings=found.findings(root))

@@ -21,7 +21,7 @@ SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
 SUFFIX_ARRAY = pa.array(SUFFIXES, pa.large_binary())
 SUFFIX_BYTES = len(SUFFIXES[0])  # bytes and letters of each
 NO_SAMPLE = ".~#"  # how the names of files begin that systems and editors leave behind
-THREADS = 2  # while one waits for the system, another one works; more wait for one another's Python
+THREADS = 2  # while one waits for the system, another one works; more contend for the GIL
 TOLD = 0.1  # seconds from one call of `progress` to the next
 TOGETHER = 32  # folders that a thread visits, so that many small ones share what a native call costs
 

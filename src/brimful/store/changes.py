@@ -14,7 +14,7 @@ from brimful.errors import DamagedStoreError, StoreError
 from brimful.keys import PIECE, hash_keys, row_order
 from brimful.samples import FINGERPRINT, Reader, Samples
 from brimful.schema import flatten
-from brimful.sources.base import SourceReader
+from brimful.sources.index import Index
 from brimful.sources.read_files import NO_PRINT
 from brimful.store.provenance import read_prints, targets_digest
 from brimful.store.reader import StoreReader
@@ -51,7 +51,7 @@ class Origin:
     """
 
     def __init__(
-        self, reader: SourceReader, rows: NDArray[np.int64], old: StoreReader | None, *, check_content: bool
+        self, reader: Index, rows: NDArray[np.int64], old: StoreReader | None, *, check_content: bool
     ) -> None:
         self.reader = reader
         self.rows = rows
@@ -62,7 +62,7 @@ class Origin:
         self._is_edited = np.zeros(len(rows), bool)
         self._is_relabelled = np.zeros(len(rows), bool)
         self._same_targets = False
-        self._check_content = check_content or not reader.has_files
+        self._check_content = check_content or not reader.is_fingerprinted
         self.piles: ExternalSort | None = None  # where samples of the source are read, once it is set
         if old:
             self._compare(old)
@@ -129,11 +129,12 @@ class Origin:
             self._old_rows[start : start + PIECE] = old.find(keys)
         known = np.flatnonzero(self._old_rows >= 0)
         told = read_prints(old, self.reader)
-        if told is not None and self.reader.has_files:
+        if told is not None and self.reader.is_fingerprinted:
             prints = self.reader.fingerprints(self.rows[known])
             before = told.prints[self._old_rows[known]]
             self._same_targets = told.targets == targets_digest(self.reader, self.rows)
-            self._is_same[known] = (prints == before).all(axis=1) & (before != NO_PRINT).all(axis=1)
+            if not self.reader.has_own_targets or old.schema == self.reader.schema:
+                self._is_same[known] = (prints == before).all(axis=1) & (before != NO_PRINT).all(axis=1)
             self.prints[known] = prints  # as they are now: what changes later is read again the next time
         self._is_edited[known] = ~self._is_same[known] & (not self._check_content)
 
@@ -148,15 +149,16 @@ class Origin:
 
     def _merged(self, at: NDArray[np.int64], known: NDArray[np.bool_], old: Samples) -> Samples:
         """What is known from the store, the rest from the source, and all labels from there."""
-        inputs = [np.empty((len(at), *x.shape[1:]), x.dtype) for x in old.inputs]
+        own = self.reader.has_own_targets  # then they are in the store, and are read with the inputs
+        merged = [np.empty((len(at), *x.shape[1:]), x.dtype) for x in (old.arrays if own else old.inputs)]
         parts = [(known, old)]
         if not known.all():
-            parts.append((~known, self._read_source(at[~known], targets=False)))
+            parts.append((~known, self._read_source(at[~known], targets=own)))
         for which, samples in parts:
-            for x, values in zip(inputs, samples.inputs, strict=True):
+            for x, values in zip(merged, samples.arrays, strict=False):
                 x[which] = values
-        x, _, _ = self.reader.schema.structured(chain(inputs, repeat(None)))
-        return Samples(x, *self.reader.targets(self.rows[at]))
+        samples = Samples(*self.reader.schema.structured(chain(merged, repeat(None))))
+        return samples if own else Samples(samples.x, *self.reader.targets(self.rows[at]))
 
     def _note_changes(
         self, at: NDArray[np.int64], old: Samples, samples: Samples, known: NDArray[np.bool_]
@@ -183,7 +185,7 @@ def by_hash(reader: Reader, rows: NDArray[np.int64], seed: int) -> NDArray[np.in
     return rows[row_order(hash_keys(keys, seed), lambda: keys)]
 
 
-def is_current(reader: SourceReader, rows: NDArray[np.int64], path: Path) -> bool:
+def is_current(reader: Index, rows: NDArray[np.int64], path: Path) -> bool:
     """Whether a store is what packing some samples would make: sizes, times and inodes of files tell.
 
     Args:

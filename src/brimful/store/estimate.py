@@ -15,7 +15,7 @@ from brimful.errors import SourceError, WriteError
 from brimful.memory import format_bytes
 from brimful.prefetch import Prefetch, reading_threads
 from brimful.samples import INFERRED_FROM, Samples
-from brimful.sources.base import SourceReader
+from brimful.sources.index import Index
 from brimful.store.codecs.narrow import RAW, first_rule
 from brimful.store.folder import unfinished_bytes
 from brimful.store.format import Layout
@@ -78,7 +78,7 @@ def free_bytes(path: Path) -> int:
     return shutil.disk_usage(folder).free + unfinished_bytes(path)
 
 
-def plan(reader: SourceReader, rows: NDArray[np.int64]) -> PackEstimate | None:
+def plan(reader: Index, rows: NDArray[np.int64]) -> PackEstimate | None:
     """Find out what packing some samples will take.
 
     Args:
@@ -104,7 +104,7 @@ def plan(reader: SourceReader, rows: NDArray[np.int64]) -> PackEstimate | None:
     return usual if n < MANY or seconds < SLOW * len(some) else _with_disk_order(usual, reader, rows)
 
 
-def _with_disk_order(usual: PackEstimate, reader: SourceReader, rows: NDArray[np.int64]) -> PackEstimate:
+def _with_disk_order(usual: PackEstimate, reader: Index, rows: NDArray[np.int64]) -> PackEstimate:
     """The plan with what reading in the order of the disk takes, if that pays."""
     order = reader.disk_order(rows)
     if order is None:
@@ -130,7 +130,7 @@ def _somewhere(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return rows[start : start + SAMPLED]
 
 
-def _timed(reader: SourceReader, rows: NDArray[np.int64]) -> tuple[list[Samples], float]:
+def _timed(reader: Index, rows: NDArray[np.int64]) -> tuple[list[Samples], float]:
     """Read some samples as packing does, and the seconds it took."""
     blocks = [rows[at : at + BLOCK_ROWS] for at in range(0, len(rows), BLOCK_ROWS)]
     began = time.perf_counter()
@@ -140,7 +140,7 @@ def _timed(reader: SourceReader, rows: NDArray[np.int64]) -> tuple[list[Samples]
     return found, time.perf_counter() - began
 
 
-def _read(reader: SourceReader, rows: NDArray[np.int64]) -> Samples | None:
+def _read(reader: Index, rows: NDArray[np.int64]) -> Samples | None:
     try:
         return reader.read(rows, targets=False)
     except SourceError:

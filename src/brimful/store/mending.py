@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brimful.samples import FINGERPRINT, Progress
-from brimful.sources.base import SourceReader
+from brimful.sources.index import Index
 from brimful.sources.read_files import NO_PRINT
 from brimful.store.format import Shard
 from brimful.store.provenance import read_prints, targets_digest
@@ -12,7 +12,7 @@ from brimful.store.reader import StoreReader
 from brimful.store.verify import damages
 
 
-def unchanged_prints(old: StoreReader, reader: SourceReader, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+def unchanged_prints(old: StoreReader, reader: Index, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """The fingerprints of the files that are, as far as times tell, those that a store was packed from.
 
     Args:
@@ -32,7 +32,7 @@ def unchanged_prints(old: StoreReader, reader: SourceReader, rows: NDArray[np.in
 
 def whole_shards(
     old: StoreReader,
-    reader: SourceReader,
+    reader: Index,
     rows: NDArray[np.int64],
     prints: NDArray[np.int64],
     progress: Progress | None = None,

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from brimful.errors import DamagedStoreError, OtherStoreError, StoreError, StoreNotFoundError
 from brimful.keys import HashedKeys, find_keys
-from brimful.sources.base import SourceReader
+from brimful.sources.index import Index
 from brimful.store.reader import StoreReader
 
 OVERWRITE = "Name another store, or say that this one is to be replaced: overwrite=True, --overwrite."
@@ -25,7 +25,7 @@ class Old(NamedTuple):
     damaged: StoreReader | None = None
 
 
-def find_old(path: Path, reader: SourceReader, split_seed: int, *, overwrite: bool) -> Old:
+def find_old(path: Path, reader: Index, split_seed: int, *, overwrite: bool) -> Old:
     """Find the store that is to be brought up to date.
 
     Args:
@@ -60,7 +60,7 @@ def find_old(path: Path, reader: SourceReader, split_seed: int, *, overwrite: bo
     return Old(damaged=old) if _is_damaged(old) else Old(whole=old)
 
 
-def _shares_keys(old: StoreReader, reader: SourceReader) -> bool:
+def _shares_keys(old: StoreReader, reader: Index) -> bool:
     """Whether a sample of the store is one of the source; also where that cannot be told any more."""
     nothing_known = True
     for keys in old.well_keys():

@@ -35,7 +35,7 @@ from brimful.prefetch import Prefetch, reading_threads
 from brimful.samples import Progress, Samples
 from brimful.sources.audit import Audit, audit, summed
 from brimful.sources.audit_cache import AuditCache, Observations
-from brimful.sources.base import SourceReader
+from brimful.sources.index import Index
 from brimful.sources.read_files import is_settled
 from brimful.storage.local import locked, make_folder, remove, remove_if_empty, sync_folder, write_whole
 from brimful.store.changes import Changes, Origin, by_hash
@@ -87,7 +87,7 @@ class Packed:
 
 
 def pack(
-    reader: SourceReader,
+    reader: Index,
     rows: NDArray[np.int64],
     path: Path,
     *,
@@ -170,7 +170,7 @@ class _Packing:
 
     def __init__(
         self,
-        reader: SourceReader,
+        reader: Index,
         rows: NDArray[np.int64],
         path: Path,
         split_seed: int,
@@ -361,7 +361,7 @@ class _Packing:
 
     def _digest(self, at: NDArray[np.int64], origin: Origin) -> str:
         """A checksum of what the samples of a shard come from; where none can be told, one like no other."""
-        if not self._reader.has_files or not is_settled(origin.prints[at], self._began).all():
+        if not self._reader.is_fingerprinted or not is_settled(origin.prints[at], self._began).all():
             return uuid.uuid4().hex
         digest = xxh3_128()
         for start in range(0, len(at), PIECE):

@@ -18,7 +18,7 @@ from brimful.errors import DamagedStoreError
 from brimful.keys import PIECE
 from brimful.samples import FINGERPRINT
 from brimful.schema import flatten
-from brimful.sources.base import SourceReader
+from brimful.sources.index import Index
 from brimful.sources.read_files import NO_PRINT, is_settled
 from brimful.store.format import SOURCE
 from brimful.store.reader import StoreReader, opened
@@ -30,7 +30,7 @@ LARGEST = 2**16  # bytes of source.arrow that are no fingerprints
 def write_prints(
     prints: NDArray[np.int64],
     manifest: str,
-    reader: SourceReader,
+    reader: Index,
     rows: NDArray[np.int64],
     began: float,
 ) -> bytes:
@@ -66,7 +66,7 @@ class Told(NamedTuple):
     targets: str
 
 
-def read_prints(old: StoreReader, reader: SourceReader) -> Told | None:
+def read_prints(old: StoreReader, reader: Index) -> Told | None:
     """The fingerprints that a store keeps, if they are those of this store and of this source."""
     try:
         with opened(old.path / SOURCE) as descriptor, os.fdopen(descriptor, "rb", closefd=False) as file:
@@ -90,7 +90,7 @@ def _digest(text: str) -> str:
     return xxh3_128_hexdigest(text.encode(errors="surrogateescape"))
 
 
-def targets_digest(reader: SourceReader, rows: NDArray[np.int64]) -> str:
+def targets_digest(reader: Index, rows: NDArray[np.int64]) -> str:
     """A checksum of targets and weights of some rows."""
     digest = xxh3_128()
     for start in range(0, len(rows), PIECE):

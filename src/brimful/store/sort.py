@@ -28,7 +28,7 @@ from brimful.errors import DamagedStoreError
 from brimful.keys import PIECE
 from brimful.prefetch import Prefetch
 from brimful.samples import FINGERPRINT, Progress, Samples
-from brimful.sources.base import SourceReader
+from brimful.sources.index import Index
 from brimful.sources.read_files import NO_PRINT, is_settled
 from brimful.storage.local import PartialFile, Sink, remove
 from brimful.store.format import PARTIAL, PILE, PILE_NAME
@@ -94,7 +94,7 @@ class ExternalSort:
     def __init__(
         self,
         folder: Path,
-        reader: SourceReader,
+        reader: Index,
         rows: NDArray[np.int64],
         *,
         identity: str,
@@ -303,7 +303,7 @@ class ExternalSort:
         return Columns(at, np.stack(prints, axis=1), inputs)
 
 
-def row_bytes(reader: SourceReader) -> int:
+def row_bytes(reader: Index) -> int:
     """Bytes that a sample takes in a pile."""
     return 8 * (1 + len(FINGERPRINT)) + sum(field.nbytes for field in reader.schema.input_fields)
 

@@ -1,0 +1,1 @@
+"""Contract suites for pytest: what every implementation of a seam promises. Each subclasses its suite."""

@@ -1,0 +1,1 @@
+"""Contracts: each implementation of a seam against the suite of that seam."""

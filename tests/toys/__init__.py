@@ -1,0 +1,1 @@
+"""Toys: formats written as a user would write them, without touching the library."""
