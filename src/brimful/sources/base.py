@@ -21,7 +21,7 @@ class Format(Protocol):
     - thread-safe: several threads read at once;
     - never a writer: what it reads stays as it is.
 
-    With `BaseFormat` as base, these are left to write: `name`, `schema`, `identity`, `__len__`, `keys`, `read`.
+    `BaseFormat` answers all but `name`, `schema`, `identity`, `__len__`, `keys` and `read`.
     """
 
     @property
