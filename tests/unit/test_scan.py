@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import brimful as bf
@@ -163,6 +164,15 @@ def test_bytes_a_sample_are_stated_and_few(make_tree: Callable[..., Tree]) -> No
     source = bf.scan(make_tree(300).path)
     assert source._reader.nbytes / 300 < 100
     assert f"{source._reader.nbytes / 300:.0f} bytes of memory per sample" in " ".join(source.facts)
+
+
+def test_a_scan_leaves_the_process_as_it_was(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrow's memory pool is the program's: it is not swapped, and what is kept is not taken from it."""
+    monkeypatch.setattr(pa, "set_memory_pool", None)
+    before = pa.total_allocated_bytes()
+    source = bf.scan(tree.path)
+    assert len(source) == 50
+    assert pa.total_allocated_bytes() - before < 10_000
 
 
 def test_progress_is_told(tmp_path: Path) -> None:

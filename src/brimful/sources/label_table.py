@@ -12,6 +12,7 @@ import pyarrow.csv
 
 from brimful.errors import ArgumentError, LabelError, ReadError
 from brimful.keys import HashedKeys
+from brimful.pool import POOL
 
 FILE_NAMES = tuple(
     f"{name}.{suffix}"
@@ -185,6 +186,7 @@ def _cells(path: Path) -> list[pa.Array]:
                 null_values=[],
                 strings_can_be_null=False,
             ),
+            POOL,
         )
     except OSError as error:
         raise ReadError(f"{path}: the label table cannot be read: {error.strerror or error}.") from error
@@ -193,11 +195,11 @@ def _cells(path: Path) -> list[pa.Array]:
             f"{path}: this is not a label table: {error}.",
             "Expected columns, id and label, in UTF-8, with the same delimiter in every line.",
         ) from error
-    return [_trimmed(column.combine_chunks()) for column in table.columns]
+    return [_trimmed(pa.concat_arrays(column.chunks, POOL)) for column in table.columns]
 
 
 def _trimmed(cells: pa.LargeStringArray) -> pa.LargeStringArray:
     """Cells without blanks around them; most tables have none anywhere, which is seen sooner."""
     content = np.frombuffer(cells.buffers()[2] or b"", np.uint8)
     may_be_blank = (content <= ord(" ")).any() or (content >= 0x80).any()  # in Unicode
-    return pc.utf8_trim_whitespace(cells) if may_be_blank else cells
+    return pc.utf8_trim_whitespace(cells, memory_pool=POOL) if may_be_blank else cells

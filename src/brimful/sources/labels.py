@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from brimful.errors import LabelError
 from brimful.keys import find_keys
+from brimful.pool import POOL
 from brimful.samples import EXAMPLES, Finding
 from brimful.schema import Field
 from brimful.sources.label_table import INTEGER, LabelTable
@@ -209,7 +210,7 @@ class _Join:
     def _met(self, cells: pa.Array) -> pa.Array:
         """Cells of the lines that name a sample; empty for the others: a label no sample has is no class."""
         met = self.rows >= 0
-        return cells if met.all() else pc.if_else(pa.array(met), cells, "")
+        return cells if met.all() else pc.if_else(pa.array(met), cells, "", memory_pool=POOL)
 
     def _floats(self, cells: pa.Array) -> NDArray[np.float32]:
         """Cells as finite floats, 0 where they are empty or no number, which is noted."""
@@ -254,7 +255,7 @@ def _placed(values: NDArray[Any], rows: NDArray[np.int64], n: int) -> NDArray[An
 
 
 def _blank(cells: pa.Array) -> NDArray[np.bool_]:
-    blank: NDArray[np.bool_] = pc.equal(cells, "").to_numpy(zero_copy_only=False)
+    blank: NDArray[np.bool_] = pc.equal(cells, "", memory_pool=POOL).to_numpy(zero_copy_only=False)
     return blank
 
 
@@ -292,12 +293,12 @@ def _of_rows(kind: str, rows: NDArray[np.int64], listing: Listing, hint: str) ->
 
 def _split(paths: pa.LargeStringArray) -> pa.StructArray:
     """Folder and name of each path; the folder is empty at the root."""
-    return pc.extract_regex(paths, pattern=r"(?s)^(?:(?P<folder>.*)/)?(?P<name>[^/]*)$")
+    return pc.extract_regex(paths, pattern=r"(?s)^(?:(?P<folder>.*)/)?(?P<name>[^/]*)$", memory_pool=POOL)
 
 
 def _ways(table: LabelTable, listing: Listing) -> Iterator[tuple[str, NDArray[np.int64], pa.Array]]:
     """The ways in which ids can name samples: what it is called, the row of each id, the samples' names."""
-    ids, keys = table.ids.keys, lambda rows: keys_of(listing.paths.take(pa.array(rows)))
+    ids, keys = table.ids.keys, lambda rows: keys_of(listing.paths_of(rows))
     yield "key", find_keys(table.ids, listing.hashes, keys), listing.paths
     yield "path", _rows_of(ids, listing.paths), listing.paths
     names = pc.struct_field(_split(listing.paths), "name")
@@ -387,7 +388,7 @@ class _Words(NamedTuple):
     @classmethod
     def of(cls, cells: pa.Array) -> "_Words":
         """The words of a column."""
-        encoded = cells.dictionary_encode()
+        encoded = pc.dictionary_encode(cells, memory_pool=POOL)
         at = encoded.indices.to_numpy()
         return cls(encoded.dictionary, np.bincount(at, minlength=len(encoded.dictionary)), at)
 

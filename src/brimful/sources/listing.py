@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from brimful.errors import SourceError, SourceNotFoundError
 from brimful.keys import DRAW_SEED, PIECE, hash_keys, row_order
+from brimful.pool import POOL
 from brimful.samples import Finding, Progress
 from brimful.sources.walk import SUFFIX_BYTES, SUFFIXES, keys_of, kind_of, walk
 
@@ -47,9 +48,13 @@ class Listing:
         """Bytes of memory held."""
         return int(self.paths.nbytes + self.hashes.nbytes)
 
+    def paths_of(self, rows: NDArray[np.int64]) -> pa.LargeStringArray:
+        """Paths of some rows."""
+        return pc.take(self.paths, pa.array(rows), memory_pool=POOL)
+
     def take(self, rows: NDArray[np.int64]) -> "Listing":
         """The listing of some rows, which must ascend."""
-        return replace(self, paths=self.paths.take(pa.array(rows)), hashes=self.hashes[rows])
+        return replace(self, paths=self.paths_of(rows), hashes=self.hashes[rows])
 
     def inodes(self) -> NDArray[np.uint64]:
         """The inode of each file, 0 where it is gone: the folder is listed again, which asks no file."""
@@ -126,7 +131,7 @@ def _in_row_order(
 ) -> Listing:
     """The listing of those of some paths that are samples."""
     order = samples[row_order(hashes[samples], lambda: keys_of(paths.take(pa.array(samples)).chunk(0)))]
-    listing = Listing(root, paths.take(pa.array(order)).chunk(0), hashes[order], {})
+    listing = Listing(root, pc.take(paths, pa.array(order), memory_pool=POOL).chunk(0), hashes[order], {})
     equal = np.flatnonzero(np.diff(listing.hashes) == 0)
     for row in equal.tolist():
         first, second = listing.paths.slice(row, 2).to_pylist()

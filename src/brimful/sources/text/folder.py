@@ -87,11 +87,11 @@ class TextFolder:
 
     def keys(self, numbers: NDArray[np.int64]) -> pa.LargeStringArray:
         """Paths of some files without suffix."""
-        return keys_of(self._listing.paths.take(pa.array(numbers)))
+        return keys_of(self._listing.paths_of(numbers))
 
     def fingerprints(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Size, times and inode of some files."""
-        paths = strings(self._listing.paths.take(pa.array(numbers)))
+        paths = strings(self._listing.paths_of(numbers))
         prints = [fingerprint(self._listing.root, path) for path in paths]
         return np.array(prints, np.int64).reshape(len(numbers), len(FINGERPRINT))
 
@@ -103,7 +103,7 @@ class TextFolder:
         """Read some samples, many files in one native call."""
         x = np.empty((len(numbers), self._dialect.size), self._inputs.dtype)
         done = 0
-        paths = self._listing.paths.take(pa.array(numbers)).to_pylist()
+        paths = self._listing.paths_of(numbers).to_pylist()
         groups = read_files(
             self._listing.root,
             paths,
