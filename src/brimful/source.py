@@ -54,8 +54,7 @@ def scan(
             now, and those that cannot be used are left out and listed in `skipped`.
         limit: Draw this many samples, to try first. The same ones every time.
         id: Column of the table that names the samples. Columns are named by the table's header, or
-            counted from 1. By default the one called id, file or the like,
-            or the first.
+            counted from 1. By default the one called id, file or the like, or the first.
         target: Column to predict, or several, which must be numbers. By default the one called label,
             target or the like, or the only one left.
         weight: Column of sample weights; by default the one called weight, if there is one.

@@ -39,7 +39,7 @@ def taken(samples: TextFolder, n: int, monkeypatch: pytest.MonkeyPatch) -> int:
     finally:
         tracemalloc.stop()
     assert len(result.x) == n
-    return peak + pool.max_memory()
+    return peak + int(pool.max_memory())
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -124,7 +124,7 @@ def _entries(records: NDArray[np.uint8], begins: list[tuple[int, int]]) -> Entri
 
 
 def _starts(records: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Where records begin, and where the last one ends: each tells its length, a multiple of 8.
+    """Where records begin, and where the last one ends: each begins with its length, a multiple of 8.
 
     A loop from one to the next is work for Python with every record. Here each word is taken for the begin of
     a record, NumPy finds which one is eight further, and the loop goes from eight to eight.

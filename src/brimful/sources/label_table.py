@@ -94,7 +94,7 @@ def read_table(path: Path, columns: LabelColumns) -> LabelTable:
 
     Raises:
         ReadError: The file cannot be read.
-        LabelError: It is no table, or which columns to take cannot be told.
+        LabelError: It is no table, or it is not clear which columns to take.
         ArgumentError: A column that was asked for is not there.
     """
     cells = _cells(path)

@@ -192,13 +192,13 @@ class _Join:
             None if weights is None else _placed(weights[lines], rows, len(self.listing))
         )
 
-    def _find_repeated(self, lines: NDArray[np.int64], said: Sequence[NDArray[Any]]) -> None:
+    def _find_repeated(self, lines: NDArray[np.int64], columns: Sequence[NDArray[Any]]) -> None:
         """Lines that name a sample once more: to say the same, or something else."""
         lines = lines[np.argsort(self.rows[lines], kind="stable")]
         again = np.flatnonzero(self.rows[lines[1:]] == self.rows[lines[:-1]]) + 1
         again = again[~(self._bad[lines[again]] | self._bad[lines[again - 1]])]
         differs = self._blank[lines[again]] != self._blank[lines[again - 1]]
-        for values in said:
+        for values in columns:
             unequal = values[lines[again]] != values[lines[again - 1]]
             differs |= unequal.any(axis=tuple(range(1, unequal.ndim)))
         equal, conflicting = lines[again[~differs]], lines[again[differs]]
@@ -228,8 +228,8 @@ class _Join:
     def _spoilt(self, lines: NDArray[np.int64], cells: pa.Array, what: str, hint: str) -> None:
         """Note lines with a cell that cannot be."""
         self._bad[lines] = True
-        said = [f": {cell!r} is {what}" for cell in cells.take(pa.array(lines[:EXAMPLES])).to_pylist()]
-        self._note("malformed", lines, hint, said=said)
+        remarks = [f": {cell!r} is {what}" for cell in cells.take(pa.array(lines[:EXAMPLES])).to_pylist()]
+        self._note("malformed", lines, hint, remarks=remarks)
 
     def _note(
         self,
@@ -238,12 +238,12 @@ class _Join:
         hint: str = "",
         *,
         is_problem: bool = True,
-        said: Iterable[str] = repeat(""),
+        remarks: Iterable[str] = repeat(""),
     ) -> None:
         """Note lines of one kind, if there are any, and what the first of them say."""
         if lines.size:
             path, first, ids = self.table.path, self.table.first_line, self.table.ids.keys
-            few = zip(lines[:EXAMPLES].tolist(), said, strict=False)
+            few = zip(lines[:EXAMPLES].tolist(), remarks, strict=False)
             examples = tuple(f"{path}:{line + first} ({ids[line]}){what}" for line, what in few)
             self.findings.append(Finding(kind, lines.size, examples, is_problem=is_problem, hint=hint))
 

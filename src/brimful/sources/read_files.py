@@ -187,7 +187,7 @@ class _Reading:
             while 0 < count < size and (more := os.preadv(descriptor, [memory[count:]], count)):
                 count += more  # some file systems give less than asked for
         except OSError as error:
-            if not self.waits:  # it is not in the page cache, or the file system cannot tell
+            if not self.waits:  # it is not in the page cache, or the file system does not know
                 return -1
             raise unreadable(self._folder / self._paths[self._done], error) from error
         return count

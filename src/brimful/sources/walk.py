@@ -129,7 +129,7 @@ def _visit(root: Path, folders: Sequence[bytes], counts: list[int]) -> Found:
 
 
 def _ask(top: bytes, paths: pa.LargeBinaryArray, kinds: NDArray[np.uint8]) -> None:
-    """Ask of what kind those are that the folder does not tell: where links lead, pipes, devices."""
+    """Find out of what kind those are whose folder does not show it: where links lead, pipes, devices."""
     for at in np.flatnonzero(kinds == OTHER).tolist():
         path = top + paths[at].as_py()
         if os.path.isfile(path):  # noqa: PTH113 (also of what has no UTF-8 name)

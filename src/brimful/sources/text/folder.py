@@ -36,7 +36,7 @@ class TextFolder:
     Args:
         listing: The files.
         dialect: How the numbers lie in every file.
-        inputs: What is delivered of a file.
+        inputs: Shape and dtype in which the numbers of a file are delivered.
         mean_file_bytes: Mean size of a file among those the dialect was inferred from.
     """
 
