@@ -43,6 +43,13 @@ def test_shape_and_dtype_are_given_if_asked_for(tree: Tree) -> None:
         bf.scan(tree.path, dtype="int8")
 
 
+def test_what_a_folder_is_known_by_never_changes(tree: Tree) -> None:
+    """Or every store and every audit of it would be made again: golden."""
+    identity = bf.scan(tree.path)._reader.identity
+    parsed = "Layout(delimiter=b' ', rows=4, columns=3, padded=False) float32"
+    assert identity == f"{tree.path} {tree.path} {parsed}"
+
+
 def test_other_files_are_left_out_and_counted(tree: Tree) -> None:
     """READMEs, thumbnails, dot files and dot folders are not samples."""
     for name in ("README.txt", "notes.md", ".DS_Store", "train/._00001.csv", ".git/x.csv", "Thumbs.db"):

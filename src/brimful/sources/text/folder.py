@@ -60,7 +60,8 @@ class TextFolder:
     @property
     def identity(self) -> str:
         """The folder, and how its files are parsed."""
-        return f"{self._listing.root.absolute()} {self._listing.root} {self._dialect} {self._inputs.dtype}"
+        root = self._listing.root
+        return f"{root.absolute()} {root} {self._dialect.identity} {self._inputs.dtype}"
 
     @property
     def facts(self) -> tuple[str, ...]:
