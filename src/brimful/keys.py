@@ -8,7 +8,7 @@ is fast, specified and the same on every machine (https://github.com/Cyan4973/xx
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import repeat
+from itertools import chain, repeat
 
 import numpy as np
 import pyarrow as pa
@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from xxhash import xxh3_64_intdigest
 
-from brimful.xxh3 import xxh3_64
+from brimful.memory import POOL
 
 DRAW_SEED = 0x6C696D6974  # b"limit": independent of the split, whose seed is 0 unless asked for
 PIECE = 8_192  # keys of an array that are held as Python strings at a time
-TOGETHER = 1 << 16  # keys that a thread looks for: with fewer, threads wait for one another's Python
+TOGETHER = 1 << 16  # keys that a thread looks for: with fewer, threads contend for the GIL
 THREADS = 2  # that look for keys
 
 
@@ -34,9 +34,11 @@ def hash_keys(keys: Iterable[str] | pa.Array, seed: int = 0) -> NDArray[np.uint6
     Returns:
         The hashes, shape `(len(keys),)`, uint64.
     """
-    if isinstance(keys, pa.Array):
-        return xxh3_64(keys.cast(pa.large_binary()), seed)
-    return np.fromiter(map(xxh3_64_intdigest, map(str.encode, keys), repeat(seed)), np.uint64)
+    if not isinstance(keys, pa.Array):
+        return np.fromiter(map(xxh3_64_intdigest, map(str.encode, keys), repeat(seed)), np.uint64)
+    pieces = (keys.slice(start, PIECE).cast(pa.large_binary()) for start in range(0, len(keys), PIECE))
+    texts = chain.from_iterable(piece.to_pylist() for piece in pieces)
+    return np.fromiter(map(xxh3_64_intdigest, texts, repeat(seed)), np.uint64, len(keys))
 
 
 def row_order(hashes: NDArray[np.uint64], keys: Callable[[], pa.LargeStringArray]) -> NDArray[np.int64]:
@@ -110,7 +112,8 @@ def find_keys(
             may_be = candidates < len(hashes)
             may_be[may_be] = hashes[candidates[may_be]] == keys.hashes[left[may_be]]
             left, candidates = left[may_be], candidates[may_be]
-            same = pc.equal(keys_at(candidates), keys.keys.take(pa.array(left)))
+            wanted = pc.take(keys.keys, pa.array(left), memory_pool=POOL)
+            same = pc.equal(keys_at(candidates), wanted, memory_pool=POOL)
             is_same = same.to_numpy(zero_copy_only=False)
             rows[left[is_same]] = candidates[is_same]
             left, candidates = left[~is_same], candidates[~is_same] + 1

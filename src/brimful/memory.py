@@ -4,7 +4,16 @@ import os
 import re
 from pathlib import Path
 
+import pyarrow as pa
+
 from brimful.errors import ArgumentError
+
+POOL = pa.system_memory_pool()
+"""Where Arrow takes the memory of large arrays from while it scans and parses: the C library.
+
+Arrow's own allocator, which is the program's to choose, spends a fifth of a scan clearing pages, and keeps
+megabytes for each thread that ever used it.
+"""
 
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
 UNITS |= {"KIB": 2**10, "MIB": 2**20, "GIB": 2**30, "TIB": 2**40}

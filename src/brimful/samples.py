@@ -12,6 +12,7 @@ from brimful.schema import Schema, flatten
 INFERRED_FROM = 256  # samples, the first in row order: a uniform draw
 EXAMPLES = 10  # of each kind of finding
 FINGERPRINT = ("size", "mtime_ns", "ctime_ns", "inode")
+"""What shows whether a sample has changed: its bytes where it lies, the times and the inode of its file."""
 
 Progress = Callable[[int], None]
 """Called with the number of samples found so far."""
@@ -112,10 +113,6 @@ class Reader(Protocol):
 
     def row_from(self, value: int) -> int:
         """The first row whose hash is at least a value of 0 to 2**64; `len(self)` if there is none."""
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of memory that this reader itself holds."""
 
     @property
     def skipped(self) -> tuple[Fault, ...]:

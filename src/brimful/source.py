@@ -2,32 +2,31 @@
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brimful.collection import Collection
-from brimful.errors import ArgumentError, SourceError
+from brimful.errors import SourceError
 from brimful.feed.rows import RowLoader
-from brimful.options import FeedOptions, PackOptions, check_int
+from brimful.options import FeedOptions, PackOptions, ScanOptions, check_choice, check_int, check_shape
 from brimful.samples import Fault, Finding, Progress
 from brimful.sources.audit import Audit, audit, glance
-from brimful.sources.base import SourceReader
-from brimful.sources.detect import scan_folder
-from brimful.sources.label_table import Columns
-from brimful.sources.objects import ObjectFormat, RandomAccess
+from brimful.sources.base import Format
+from brimful.sources.detect import index_of
+from brimful.sources.index import Index
+from brimful.sources.objects import RandomAccess
 from brimful.storage.locate import Place, locate
 from brimful.store.changes import is_current
 from brimful.store.estimate import PackEstimate, estimate
 from brimful.store.pack import Packed, pack
 
-DTYPES = ("float16", "float32", "float64")
+ON_BAD = ("raise", "skip")
 
 
 def scan(
-    path: str | os.PathLike[str] | RandomAccess,
+    path: str | os.PathLike[str] | Format | RandomAccess,
     *,
     labels: str | os.PathLike[str] | None = None,
     shape: Sequence[int] | None = None,
@@ -45,7 +44,8 @@ def scan(
     Nothing is written, and of a folder only 256 files are read.
 
     Args:
-        path: A folder with one text file a sample; or any object with `len` and `[i] -> (x, y)`.
+        path: A folder with one text file per sample; any object with `len` and `[i] -> (x, y)`; or a
+            format of your own (`brimful.sources.base.Format`).
         labels: The label table; or `"folders"` for the name of the folder that a file lies in. By
             default `target.csv`, `labels.csv` or the like in the folder; where there is none,
             the folders' names if there are several.
@@ -55,12 +55,11 @@ def scan(
             now, and those that cannot be used are left out and listed in `skipped`.
         limit: Draw this many samples, to try first. The same ones every time.
         id: Column of the table that names the samples. Columns are named by the table's header, or
-            counted from 1. By default the one called id, file or the like,
-            or the first.
+            counted from 1. By default the one called id, file or the like, or the first.
         target: Column to predict, or several, which must be numbers. By default the one called label,
             target or the like, or the only one left.
         weight: Column of sample weights; by default the one called weight, if there is one.
-        regression: Whether targets are numbers to come close to, delivered as float32. By default they
+        regression: Whether targets are regression values, delivered as float32. By default they
             are where they are written with fractions, or are several columns; integers are classes.
         progress: Called with the number of files listed so far; with `on_bad="skip"` then with that
             of samples read so far.
@@ -72,17 +71,21 @@ def scan(
         SourceError: There are no samples there, or no labels that fit, or they have no common shape.
         ArgumentError: An argument is wrong.
     """
-    if dtype not in DTYPES:
-        raise ArgumentError(f"Expected `dtype` as one of {', '.join(DTYPES)}. Received: dtype={dtype!r}")
-    if on_bad not in ("raise", "skip"):
-        raise ArgumentError(f"Expected `on_bad` as 'raise' or 'skip'. Received: on_bad={on_bad!r}")
-    if limit is not None:
-        limit = check_int("limit", limit, 1)
-    wanted = None if shape is None else _shape(shape)
     targets = () if target is None else (target,) if isinstance(target, (str, int)) else target
-    columns = Columns(_column(id), tuple(map(str, targets)), _column(weight), regression)
-    source = Source(_reader(path, labels, columns, wanted, dtype, limit, progress))
-    return usable(source, progress) if on_bad == "skip" else source
+    options = ScanOptions(
+        labels=labels,
+        shape=None if shape is None else check_shape("shape", shape),
+        dtype=dtype,
+        limit=None if limit is None else check_int("limit", limit, 1),
+        id=_column(id),
+        target=tuple(map(str, targets)),
+        weight=_column(weight),
+        regression=regression,
+        progress=progress,
+    )
+    skips = check_choice("on_bad", on_bad, ON_BAD) == "skip"
+    source = Source(index_of(path, options))
+    return usable(source, progress) if skips else source
 
 
 def _column(name: str | int | None) -> str | None:
@@ -97,7 +100,7 @@ def usable(source: "Source", progress: Progress | None = None) -> "Source":
         progress: Called with the number of samples read so far.
 
     Returns:
-        The source without them; `skipped` tells which they were.
+        The source without them; `skipped` lists them.
 
     Raises:
         SourceError: All are bad.
@@ -113,36 +116,6 @@ def usable(source: "Source", progress: Progress | None = None) -> "Source":
     return Source(source._reader.without(faults, np.flatnonzero(good)))  # noqa: SLF001 (of this module)
 
 
-def _reader(
-    path: str | os.PathLike[str] | RandomAccess,
-    labels: str | os.PathLike[str] | None,
-    columns: Columns,
-    shape: tuple[int, ...] | None,
-    dtype: str,
-    limit: int | None,
-    progress: Progress | None,
-) -> SourceReader:
-    if isinstance(path, (str, os.PathLike)):
-        return scan_folder(
-            Path(path),
-            labels=labels,
-            columns=columns,
-            shape=shape,
-            dtype=dtype,
-            limit=limit,
-            progress=progress,
-        )
-    if not isinstance(path, RandomAccess):
-        raise ArgumentError(
-            f"Expected a folder, or an object with `len` and `[i] -> (x, y)`. Received: {type(path).__name__}"
-        )
-    if labels is not None or columns.asked_for:
-        raise ArgumentError(
-            "Expected no `labels` or columns for an object, which gives its own. Received: labels"
-        )
-    return ObjectFormat(path, shape=shape, dtype=dtype, limit=limit, regression=columns.regression)
-
-
 class Source(Collection):
     """Raw data as the user has it, or a part of it; never written to.
 
@@ -151,7 +124,7 @@ class Source(Collection):
     on every machine.
     """
 
-    _reader: SourceReader
+    _reader: Index
     _estimated: PackEstimate | None = None
 
     @property
@@ -175,12 +148,12 @@ class Source(Collection):
         return len(self.skipped)
 
     def audit(self, *, quick: bool = False, cached: bool = True, progress: Progress | None = None) -> Audit:
-        """Read every sample, and tell all that is wrong: what is missing, orphaned, malformed.
+        """Read every sample, and report all that is wrong: what is missing, orphaned, malformed.
 
         Args:
             quick: Read nothing more than the scan has.
-            cached: Whether files that have not changed since an earlier audit may be left unread: size,
-                times and inode tell. What was seen of them lies in the user's cache folder.
+            cached: Whether files that have not changed since an earlier audit may be left unread, as their
+                size, times and inode show. What was seen of them lies in the user's cache folder.
             progress: Called with the number of samples read so far.
 
         Returns:
@@ -243,7 +216,7 @@ class Source(Collection):
         return RowLoader(self._reader, self._view, options)
 
     def _estimate(self) -> dict[str, float]:
-        """What packing takes a sample."""
+        """What packing takes per sample."""
         planned = self.plan()
         n = len(self)
         if planned is None:
@@ -257,9 +230,3 @@ class Source(Collection):
     def _class_counts(self, batch_size: int, memory: str | float) -> dict[Any, int]:
         counts = self._reader.class_counts(self._rows())
         return super()._class_counts(batch_size, memory) if counts is None else dict(counts)
-
-
-def _shape(shape: Sequence[int]) -> tuple[int, ...]:
-    if isinstance(shape, str) or not isinstance(shape, Sequence) or not shape:
-        raise ArgumentError(f"Expected `shape` as a sequence of integers. Received: shape={shape!r}")
-    return tuple(check_int("shape", n, 1) for n in shape)

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from xxhash import xxh3_64_intdigest
 
 import brimful as bf
 from brimful import keys as module
-from brimful.keys import HashedKeys, find_keys, row_order
+from brimful.keys import HashedKeys, find_keys, hash_keys, row_order
 
 some_keys = st.lists(st.text(max_size=4), unique=True, max_size=30)
 
@@ -58,3 +59,16 @@ def test_a_folder_whose_keys_all_collide(tmp_path: Path, monkeypatch: pytest.Mon
         x, y = source[at]
         assert (x == names.index(key)).all()
         assert y == names.index(key)
+
+
+@given(some_keys, st.integers(0, 2**64 - 1), st.data())
+def test_each_hash_is_the_library_s(keys: list[str], seed: int, data: st.DataObject) -> None:
+    """Of Python's strings and of Arrow's, of a part of them, of their bytes, and of more than a piece."""
+    part = pa.array(keys, pa.large_string())[data.draw(st.integers(0, len(keys))) :]
+    expected = [xxh3_64_intdigest(key.encode(), seed) for key in part.to_pylist()]
+    assert hash_keys(part, seed).tolist() == expected
+    assert hash_keys(part.cast(pa.large_binary()), seed).tolist() == expected
+    assert hash_keys(part.to_pylist(), seed).tolist() == expected
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "PIECE", 3)
+        assert hash_keys(part, seed).tolist() == expected

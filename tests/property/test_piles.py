@@ -57,9 +57,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     rows: list[int] = []
     read = TextFolder.read
 
-    def noting(self: TextFolder, some: Any, **options: Any) -> Any:
+    def noting(self: TextFolder, some: Any, *prints: Any) -> Any:
         rows.extend(some.tolist())
-        return read(self, some, **options)
+        return read(self, some, *prints)
 
     monkeypatch.setattr(TextFolder, "read", noting)
     return rows
@@ -95,7 +95,7 @@ def test_the_same_store_whatever_the_order_of_the_disk(data: Any, n: int, check_
     with TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         tree = small_tree(Path(folder) / "data", n)
         order = np.array(data.draw(st.permutations(range(n))))
-        patch.setattr(TextFolder, "disk_order", lambda *_: order)
+        patch.setattr(TextFolder, "natural_order", lambda *_: order)
         pack_small(tree.path, Path(folder) / "plain.brim", check_content=check_content)
         pack_small(tree.path, Path(folder) / "piled.brim", in_disk_order=True, check_content=check_content)
         assert files_of(Path(folder) / "piled.brim") == files_of(Path(folder) / "plain.brim")
@@ -291,12 +291,12 @@ def test_the_order_of_the_disk_is_taken_where_it_pays(
     """On a disk where each step to a file that is not the next one takes long, and on no other."""
     read, orders = TextFolder.read, []
 
-    def slow_read(self: TextFolder, rows: Any, **options: Any) -> Any:
+    def slow_read(self: TextFolder, rows: Any, *prints: Any) -> Any:
         inodes = self._listing.inodes()
         rank = np.argsort(np.argsort(inodes))[rows]
         orders.append(rank.tolist())
         time.sleep(0.002 * (np.diff(rank) != 1).sum() if seeks else 0.001 * len(rank))
-        return read(self, rows, **options)
+        return read(self, rows, *prints)
 
     monkeypatch.setattr(TextFolder, "read", slow_read)
     monkeypatch.setattr("brimful.store.estimate.MANY", 10)

@@ -1,1 +1,1 @@
-"""Toys: one small addition for each seam, made without touching the library."""
+"""Toys: formats written as a user would write them, without touching the library."""

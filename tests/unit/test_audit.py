@@ -197,9 +197,9 @@ def test_reading_is_cut_into_blocks_that_fit(settled: Tree, monkeypatch: pytest.
     sizes: list[int] = []
     read = TextFolder.read
 
-    def spy(self: TextFolder, rows: Any, **how: Any) -> Any:
+    def spy(self: TextFolder, rows: Any, *prints: Any) -> Any:
         sizes.append(len(rows))
-        return read(self, rows, **how)
+        return read(self, rows, *prints)
 
     monkeypatch.setattr(TextFolder, "read", spy)
     assert len(bf.scan(settled.path, limit=20).audit(cached=False).faults) <= 1

@@ -4,7 +4,7 @@ import contextlib
 import os
 import resource
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -93,13 +93,6 @@ def let_go(path: Path) -> None:
 def opened() -> int:
     """How many files this process has open."""
     return len(list(Path("/proc/self/fd").iterdir()))
-
-
-@pytest.fixture
-def turn_taken() -> Iterator[None]:
-    """Another thread reads what is cached, and does not come to an end."""
-    with files._reader:
-        yield
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -248,44 +241,14 @@ def test_fewer_files_may_be_open_from_now_on(tmp_path: Path, monkeypatch: pytest
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
-def test_each_thread_has_memory_of_its_own(tmp_path: Path) -> None:
-    """What one has been handed stays while another reads."""
+def test_each_call_has_memory_of_its_own(tmp_path: Path) -> None:
+    """What one has been handed stays while another reads, in this thread or another one."""
     paths = written(tmp_path, [b"1", b"2"])
     one = next(read_files(tmp_path, paths[:1], largest=LARGEST, at_a_time=LARGEST))
     with ThreadPoolExecutor(1) as pool:
         assert pool.submit(read, tmp_path, paths[1:]).result(10) == [b"2"]
+    assert read(tmp_path, paths[1:]) == [b"2"]
     assert one.split() == [b"1"]
-
-
-def test_those_who_read_what_is_cached_take_turns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One has it while it reads, and nobody while it waits for the disk or has handed out a group."""
-    paths = written(tmp_path, [b"1" * LARGEST] * 4)
-    kernel, taken = Kernel(frozenset({2})), []
-
-    def preadv(*args: object) -> int:
-        taken.append(files._reader.locked())
-        return kernel.preadv(*args)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(os, "preadv", preadv)
-    for _ in read_files(tmp_path, paths, largest=LARGEST, at_a_time=LARGEST):
-        assert not files._reader.locked()
-    assert taken == [True, True, True, False, False]
-
-
-@pytest.mark.usefixtures("turn_taken")
-def test_a_turn_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
-    """Another's `open` takes long, or a fork has left its turn behind."""
-    paths = written(tmp_path, [b"1" * LARGEST] * 3)
-    assert len(read(tmp_path, paths)) == 3
-    assert files._reader.locked()  # it is still the other one's
-
-
-def test_a_large_file_leaves_no_memory_behind(tmp_path: Path) -> None:
-    """What a thread keeps for the next group is bounded."""
-    (tmp_path / "0").write_bytes(bytes(files.KEPT))
-    sizes = [texts.joined.size for texts in read_files(tmp_path, ["0"], largest=files.KEPT, at_a_time=1)]
-    assert sizes == [files.KEPT]
-    assert files._scratch.memory.size <= files.KEPT
 
 
 def test_who_stops_in_between_leaves_nothing(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 import brimful as bf
@@ -40,6 +41,13 @@ def test_shape_and_dtype_are_given_if_asked_for(tree: Tree) -> None:
         bf.scan(tree.path, shape=(5, 5))
     with pytest.raises(bf.ArgumentError, match="dtype"):
         bf.scan(tree.path, dtype="int8")
+
+
+def test_what_a_folder_is_known_by_never_changes(tree: Tree) -> None:
+    """Or every store and every audit of it would be made again: golden."""
+    identity = bf.scan(tree.path)._reader.identity
+    parsed = "Layout(delimiter=b' ', rows=4, columns=3, padded=False) float32"
+    assert identity == f"{tree.path} {tree.path} {parsed}"
 
 
 def test_other_files_are_left_out_and_counted(tree: Tree) -> None:
@@ -162,7 +170,16 @@ def test_bytes_a_sample_are_stated_and_few(make_tree: Callable[..., Tree]) -> No
     """The listing takes less than 100 bytes a sample, and says how many."""
     source = bf.scan(make_tree(300).path)
     assert source._reader.nbytes / 300 < 100
-    assert f"{source._reader.nbytes / 300:.0f} bytes of memory a sample" in " ".join(source.facts)
+    assert f"{source._reader.nbytes / 300:.0f} bytes of memory per sample" in " ".join(source.facts)
+
+
+def test_a_scan_leaves_the_process_as_it_was(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Arrow's memory pool is the program's: it is not swapped, and what is kept is not taken from it."""
+    monkeypatch.setattr(pa, "set_memory_pool", None)
+    before = pa.total_allocated_bytes()
+    source = bf.scan(tree.path)
+    assert len(source) == 50
+    assert pa.total_allocated_bytes() - before < 10_000
 
 
 def test_progress_is_told(tmp_path: Path) -> None:

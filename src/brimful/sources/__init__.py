@@ -1,10 +1,12 @@
-"""Raw files -> samples: the listing, the label table, the numbers in the text.
+"""Raw data -> samples: any format, read through one index of rows.
 
-listing   a folder    -> the paths of its sample files, in row order
-labels    a table     -> a label for every row, joined by key
-text      bytes       -> numbers, many files in one native call
-files     paths       -> bytes, read ahead
-csv_tree  all of these -> a Reader
-scan      a folder    -> its TextFolder
-indexable an object with `len` and `[i]` -> a Reader
+base        Format: what a new kind of source has to write
+text/       a format: a folder of text files; with the listing, the label table and the numbers in the text
+objects     a format: any object with `len` and `[i] -> (x, y)`
+detect      a path or an object -> the index of its samples, each format asked in turn
+index       Index: the rows of any format: hashes, order, labels, what was left out
+listing     a folder -> the paths of its sample files, in row order (walk, _getdents)
+labels      a label table, or the folders' names -> a label for every row, joined by key (label_table)
+read_files  paths -> bytes, read ahead
+audit       every sample read once, and all that is wrong with any of them (audit_cache)
 """

@@ -13,7 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from brimful.memory import POOL
 
 BUFFER = 1 << 18  # bytes of records that are looked at together
 LARGEST_RECORD = 512  # bytes: 19 of head, a name of at most 255, a zero, padding to 8
@@ -116,11 +119,12 @@ def _entries(records: NDArray[np.uint8], begins: list[tuple[int, int]]) -> Entri
     bytes_at, numbers = np.array(begins).T
     folders = numbers[np.searchsorted(bytes_at, names[wanted]) - 1]
     inodes = records.view(np.uint64)[starts[wanted] // 8]  # a record begins with it
-    return Entries(pieces.take(pa.array(2 * wanted)), records[names[wanted]], kinds, folders, inodes)
+    wanted_names = pc.take(pieces, pa.array(2 * wanted), memory_pool=POOL)
+    return Entries(wanted_names, records[names[wanted]], kinds, folders, inodes)
 
 
 def _starts(records: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Where records begin, and where the last one ends: each tells its length, a multiple of 8.
+    """Where records begin, and where the last one ends: each begins with its length, a multiple of 8.
 
     A loop from one to the next is work for Python with every record. Here each word is taken for the begin of
     a record, NumPy finds which one is eight further, and the loop goes from eight to eight.

@@ -15,11 +15,11 @@ from brimful.prefetch import Prefetch, reading_threads
 from brimful.samples import EXAMPLES, FINGERPRINT, Fault, Finding, Progress
 from brimful.schema import Schema, to_json
 from brimful.sources.audit_cache import AuditCache, Observations
-from brimful.sources.base import SourceReader
+from brimful.sources.index import Index
 
 BLOCK_ROWS = 256  # few, since a block with a fault is read again in parts
 BLOCK_BYTES = 64_000_000  # what reading a block may take, unless a single sample takes more
-HINT = "Mend the files or take them out, or leave these samples out (on_bad='skip', --on-bad skip)."
+HINT = "Repair the files or take them out, or leave these samples out (on_bad='skip', --on-bad skip)."
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Audit:
         source_bytes: What the samples take where they lie; None where that is not known.
         seconds: How long it took.
         complete: Whether every sample was read, and not only those that the schema was inferred from.
-        packed_bytes: What a store of them will take, as far as some of them tell; None where none does.
+        packed_bytes: What a store of them will take, estimated from a few; None where these cannot be read.
         packing_seconds: How long packing them will take, likewise.
     """
 
@@ -57,7 +57,7 @@ class Audit:
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """What must be mended, or left out, before training."""
+        """What must be repaired, or left out, before training."""
         return tuple(finding for finding in self.findings if finding.is_problem)
 
     @property
@@ -116,7 +116,7 @@ class Audit:
 
 
 def audit(
-    reader: SourceReader,
+    reader: Index,
     rows: NDArray[np.int64],
     progress: Progress | None = None,
     *,
@@ -131,7 +131,7 @@ def audit(
         progress: Called with the number of samples seen so far.
         cached: Whether to take over what an earlier audit saw of files that have not changed, and to keep
             what this one sees.
-        estimate: Finds out what packing takes a sample, `bytes` and `seconds`; called unless that is known.
+        estimate: Finds out what packing takes per sample, `bytes` and `seconds`; called unless that is known.
     """
     began, clock = time.time(), time.perf_counter()
     seen = Observations.none(len(rows))
@@ -147,7 +147,7 @@ def audit(
     return summed(reader, rows, seen, time.perf_counter() - clock)
 
 
-def summed(reader: SourceReader, rows: NDArray[np.int64], seen: Observations, seconds: float) -> Audit:
+def summed(reader: Index, rows: NDArray[np.int64], seen: Observations, seconds: float) -> Audit:
     """The audit of samples that were all looked at.
 
     Args:
@@ -161,7 +161,7 @@ def summed(reader: SourceReader, rows: NDArray[np.int64], seen: Observations, se
     labels = {at: f"its label: {kind.replace('_', ' ')}" for at, kind in unlabelled.items()}
     faults = _faults(reader, rows, {**unlabelled, **seen.kinds}, {**labels, **seen.messages})
     counts = reader.class_counts(rows)
-    well = ~np.isnan(seen.low)
+    intact = ~np.isnan(seen.low)
     return Audit(
         reader.name,
         len(rows),
@@ -169,8 +169,8 @@ def summed(reader: SourceReader, rows: NDArray[np.int64], seen: Observations, se
         merged((*reader.findings, *_counted(unreadable), *_one_class(counts))),
         faults,
         counts,
-        (float(seen.low[well].min()), float(seen.high[well].max())) if well.any() else None,
-        int(seen.prints[:, 0].clip(min=0).sum()) if reader.has_files else None,
+        (float(seen.low[intact].min()), float(seen.high[intact].max())) if intact.any() else None,
+        int(seen.prints[:, 0].clip(min=0).sum()) if reader.is_fingerprinted else None,
         seconds,
         complete=True,
         packed_bytes=int(len(rows) * seen.packing["bytes"]) if seen.packing else None,
@@ -178,14 +178,14 @@ def summed(reader: SourceReader, rows: NDArray[np.int64], seen: Observations, se
     )
 
 
-def glance(reader: SourceReader, rows: NDArray[np.int64]) -> Audit:
+def glance(reader: Index, rows: NDArray[np.int64]) -> Audit:
     """What is known without reading more than the scan has."""
     counts = reader.class_counts(rows)
     findings = merged((*reader.findings, *reader.sampled_findings, *_one_class(counts)))
     return Audit(reader.name, len(rows), reader.schema, findings, (), counts, None, None, 0.0, complete=False)
 
 
-def findings_in(reader: SourceReader, rows: NDArray[np.int64]) -> tuple[Finding, ...]:
+def findings_in(reader: Index, rows: NDArray[np.int64]) -> tuple[Finding, ...]:
     """What is wrong with the inputs of a few samples, read in this thread."""
     seen = Observations.none(len(rows))
     _look_at(reader, rows, seen, np.arange(len(rows)))
@@ -207,7 +207,7 @@ def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def _read_all(
-    reader: SourceReader, rows: NDArray[np.int64], unread: NDArray[np.int64], seen: Observations
+    reader: Index, rows: NDArray[np.int64], unread: NDArray[np.int64], seen: Observations
 ) -> Iterator[int]:
     """Look at the samples at some positions of rows, in threads; gives how many are done with."""
     size = BLOCK_ROWS
@@ -223,7 +223,7 @@ def _read_all(
             yield done
 
 
-def _look_at(reader: SourceReader, rows: NDArray[np.int64], seen: Observations, at: NDArray[np.int64]) -> int:
+def _look_at(reader: Index, rows: NDArray[np.int64], seen: Observations, at: NDArray[np.int64]) -> int:
     """Read the samples at some positions of rows; where that fails, one half and then the other."""
     try:
         prints = np.full((len(at), len(FINGERPRINT)), -1)
@@ -240,7 +240,7 @@ def _look_at(reader: SourceReader, rows: NDArray[np.int64], seen: Observations, 
 
 
 def _faults(
-    reader: SourceReader, rows: NDArray[np.int64], kinds: dict[int, str], messages: dict[int, str]
+    reader: Index, rows: NDArray[np.int64], kinds: dict[int, str], messages: dict[int, str]
 ) -> tuple[Fault, ...]:
     """The faulty ones of some rows, in row order."""
     at = sorted(kinds)

@@ -4,7 +4,7 @@ A file has not changed when its size, its times of modification and of change of
 what they were. A file changed within moments of an audit is read again by the next: its times may be too
 coarse to show that it was written to once more.
 
-The cache is one file a source, in the user's cache folder: the 16 bytes of XXH3 over the rest, then an
+The cache is one file per source, in the user's cache folder: the 16 bytes of XXH3 over the rest, then an
 Arrow IPC file with a row for each sample in row order:
 
     hash                           xxh3_64 of the key
@@ -12,7 +12,7 @@ Arrow IPC file with a row for each sample in row order:
     low, high                      least and greatest input value; null for a fault
     kind, message                  the fault; null for none
 
-and, as JSON in the metadata of its schema, what packing takes a sample.
+and, as JSON in the metadata of its schema, what packing takes per sample.
 
 It may be deleted at any time. One that cannot be read is as good as none.
 """
@@ -30,7 +30,7 @@ from platformdirs import user_cache_path
 from xxhash import xxh3_128_digest, xxh3_128_hexdigest
 
 from brimful.samples import FINGERPRINT
-from brimful.sources.base import SourceReader
+from brimful.sources.index import Index
 from brimful.sources.read_files import is_settled
 
 VERSION = "2"
@@ -51,7 +51,7 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Observations:
-    """What was seen of samples, one entry for each.
+    """What an audit saw of samples, one entry for each.
 
     Attributes:
         prints: Fingerprints of their files as they were read, int64, -1 where there is no file.
@@ -59,7 +59,7 @@ class Observations:
         high: Greatest input value, NaN for a fault.
         kinds: Kinds of faults, by position.
         messages: Their messages, by position.
-        packing: What packing takes a sample, `bytes` and `seconds`; empty if that is not known.
+        packing: What packing takes per sample, `bytes` and `seconds`; empty if that is not known.
     """
 
     prints: NDArray[np.int64]
@@ -83,12 +83,12 @@ class AuditCache:
         reader: The source; one without fingerprints has no cache.
     """
 
-    def __init__(self, reader: SourceReader) -> None:
+    def __init__(self, reader: Index) -> None:
         name = xxh3_128_hexdigest(f"{VERSION}\n{reader.identity}".encode(errors="surrogateescape"))
         self._reader = reader
         self._path = user_cache_path("brimful") / "audits" / f"{name}.arrow"
 
-    def recall(self, rows: NDArray[np.int64], looks: Observations) -> NDArray[np.bool_]:
+    def recall(self, rows: NDArray[np.int64], seen: Observations) -> NDArray[np.bool_]:
         """Fill in what is known of some rows, which ascend.
 
         Returns:
@@ -99,54 +99,40 @@ class AuditCache:
         table = self._load()
         if table is None or not len(table):
             return known
-        looks.packing.update(json.loads(table.schema.metadata[PACKING]))
+        seen.packing.update(json.loads(table.schema.metadata[PACKING]))
         there = table["hash"].to_numpy()
         at = np.searchsorted(there, hashes).clip(max=len(there) - 1)
         prints = self._reader.fingerprints(rows)
         kept = np.stack([table[name].to_numpy() for name in FINGERPRINT], axis=1)
         known |= (there[at] == hashes) & (kept[at] == prints).all(axis=1)
-        known[1:] &= hashes[1:] != hashes[:-1]  # two keys with one hash are told apart by reading them
+        known[1:] &= hashes[1:] != hashes[:-1]  # which of two keys with one hash it is shows in reading
         known[:-1] &= hashes[1:] != hashes[:-1]
         found = np.flatnonzero(known)
-        looks.prints[found] = prints[found]
+        seen.prints[found] = prints[found]
         part = table.take(pa.array(at[found]))
-        looks.low[found] = part["low"].fill_null(np.nan).to_numpy()
-        looks.high[found] = part["high"].fill_null(np.nan).to_numpy()
+        seen.low[found] = part["low"].fill_null(np.nan).to_numpy()
+        seen.high[found] = part["high"].fill_null(np.nan).to_numpy()
         for faulty in np.flatnonzero(pc.is_valid(part["kind"]).to_numpy()).tolist():
-            looks.kinds[int(found[faulty])] = part["kind"][faulty].as_py()
-            looks.messages[int(found[faulty])] = part["message"][faulty].as_py()
+            seen.kinds[int(found[faulty])] = part["kind"][faulty].as_py()
+            seen.messages[int(found[faulty])] = part["message"][faulty].as_py()
         return known
 
-    def keep(self, looks: Observations, began: float) -> None:
+    def keep(self, seen: Observations, began: float) -> None:
         """Write down what was seen, for the next time. That it cannot be written is no error.
 
         Args:
-            looks: What was seen of all rows of the source.
+            seen: What was seen of all rows of the source.
             began: `time.time()` before the first file was opened.
         """
-        if not self._reader.has_files or not all(map(_is_unicode, looks.messages.values())):
+        if not self._reader.is_fingerprinted or not all(map(_is_unicode, seen.messages.values())):
             return  # the name of a folder that is no UTF-8 cannot be written down
-        hashes, prints = self._reader.hashes, looks.prints
-        settled = is_settled(prints, began)
-        for at, kind in looks.kinds.items():
+        settled = is_settled(seen.prints, began)
+        for at, kind in seen.kinds.items():
             settled[at] &= kind not in NOT_KEPT
-        kinds = [looks.kinds.get(at) for at in range(len(hashes))] if looks.kinds else pa.nulls(len(hashes))
-        messages = (
-            [looks.messages.get(at) for at in range(len(hashes))] if looks.kinds else pa.nulls(len(hashes))
-        )
-        columns = [
-            hashes,
-            *prints.T,
-            pa.array(looks.low, from_pandas=True),
-            pa.array(looks.high, from_pandas=True),
-        ]
-        table = pa.Table.from_arrays(
-            [
-                pa.array(column).cast(field.type)
-                for column, field in zip([*columns, kinds, messages], SCHEMA, strict=True)
-            ],
-            schema=SCHEMA.with_metadata({PACKING: json.dumps(looks.packing)}),
-        ).filter(pa.array(settled))
+        self._write(_to_table(self._reader.hashes, seen).filter(pa.array(settled)))
+
+    def _write(self, table: pa.Table) -> None:
+        """Put a table in the place of the file, whole or not at all."""
         partial = self._path.with_name(f"{self._path.name}.{uuid.uuid4().hex}")
         sink = pa.BufferOutputStream()
         with pa.ipc.new_file(sink, table.schema) as writer:
@@ -172,6 +158,18 @@ class AuditCache:
             return None
         table = pa.ipc.open_file(pa.py_buffer(rest)).read_all()
         return table if table.schema.equals(SCHEMA) else None
+
+
+def _to_table(hashes: NDArray[np.uint64], seen: Observations) -> pa.Table:
+    """What was seen of all rows, as the file has it."""
+    n = len(hashes)
+    ranges = [pa.array(values, from_pandas=True) for values in (seen.low, seen.high)]
+    faults = [
+        [texts.get(at) for at in range(n)] if texts else pa.nulls(n) for texts in (seen.kinds, seen.messages)
+    ]
+    columns = zip([hashes, *seen.prints.T, *ranges, *faults], SCHEMA, strict=True)
+    arrays = [pa.array(column).cast(field.type) for column, field in columns]
+    return pa.Table.from_arrays(arrays, schema=SCHEMA.with_metadata({PACKING: json.dumps(seen.packing)}))
 
 
 def _is_unicode(text: str) -> bool:

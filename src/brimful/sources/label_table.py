@@ -12,6 +12,7 @@ import pyarrow.csv
 
 from brimful.errors import ArgumentError, LabelError, ReadError
 from brimful.keys import HashedKeys
+from brimful.memory import POOL
 
 FILE_NAMES = tuple(
     f"{name}.{suffix}"
@@ -25,15 +26,15 @@ INTEGER = r"^[+-]?[0-9]{1,18}$"
 
 
 @dataclass(frozen=True)
-class Columns:
-    """Which columns of a table to take, by name, or by number from 1.
+class LabelColumns:
+    """LabelColumns: which columns of a table to take, by name, or by number from 1.
 
     Attributes:
         id: What names the sample; None for the one called id or the like, or the first.
         target: What to predict, one or several; empty for the one called label or the like, or the
             only one left.
         weight: How much a sample counts; None for the one called weight, if there is one.
-        regression: Whether targets are numbers to come close to, also where all are integers.
+        regression: Whether targets are regression values, also where all are integers.
     """
 
     id: str | None = None
@@ -85,7 +86,7 @@ def find_tables(root: Path) -> Iterator[Path]:
     return (root / name for name in FILE_NAMES if (root / name).is_file())
 
 
-def read_table(path: Path, columns: Columns) -> LabelTable:
+def read_table(path: Path, columns: LabelColumns) -> LabelTable:
     """Read a label table.
 
     The first row is its header if it has a name asked for, or if it begins with a usual name for ids, or
@@ -93,7 +94,7 @@ def read_table(path: Path, columns: Columns) -> LabelTable:
 
     Raises:
         ReadError: The file cannot be read.
-        LabelError: It is no table, or which columns to take cannot be told.
+        LabelError: It is no table, or it is not clear which columns to take.
         ArgumentError: A column that was asked for is not there.
     """
     cells = _cells(path)
@@ -134,7 +135,7 @@ def read_table(path: Path, columns: Columns) -> LabelTable:
     )
 
 
-def _is_header(heads: Sequence[str], columns: Columns) -> bool:
+def _is_header(heads: Sequence[str], columns: LabelColumns) -> bool:
     if any(name in heads for name in columns.asked_for if not name.isdigit()):
         return True
     words = [head.casefold() for head in heads]
@@ -185,6 +186,7 @@ def _cells(path: Path) -> list[pa.Array]:
                 null_values=[],
                 strings_can_be_null=False,
             ),
+            POOL,
         )
     except OSError as error:
         raise ReadError(f"{path}: the label table cannot be read: {error.strerror or error}.") from error
@@ -193,11 +195,11 @@ def _cells(path: Path) -> list[pa.Array]:
             f"{path}: this is not a label table: {error}.",
             "Expected columns, id and label, in UTF-8, with the same delimiter in every line.",
         ) from error
-    return [_trimmed(column.combine_chunks()) for column in table.columns]
+    return [_trimmed(pa.concat_arrays(column.chunks, POOL)) for column in table.columns]
 
 
 def _trimmed(cells: pa.LargeStringArray) -> pa.LargeStringArray:
     """Cells without blanks around them; most tables have none anywhere, which is seen sooner."""
     content = np.frombuffer(cells.buffers()[2] or b"", np.uint8)
     may_be_blank = (content <= ord(" ")).any() or (content >= 0x80).any()  # in Unicode
-    return pc.utf8_trim_whitespace(cells) if may_be_blank else cells
+    return pc.utf8_trim_whitespace(cells, memory_pool=POOL) if may_be_blank else cells

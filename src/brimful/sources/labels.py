@@ -3,7 +3,7 @@
 Never by position. The ids of one table all name samples in the same way, the one of these that fits
 most of them: the key, the path, the file's stem, the file's name, or the integer that the stem spells
 ("1" meets "00001.csv"). A target is a class (an integer, or a name) or, where numbers have fractions
-or there are several columns, one or several floats to come close to.
+or there are several columns, one or several floats (regression).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from brimful.errors import LabelError
 from brimful.keys import find_keys
+from brimful.memory import POOL
 from brimful.samples import EXAMPLES, Finding
 from brimful.schema import Field
 from brimful.sources.label_table import INTEGER, LabelTable
@@ -28,6 +29,7 @@ from brimful.sources.walk import keys_of
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 WHOLE = r"^[+-]?[0-9]+$"
 FRACTIONS = 20  # one number with a fraction in so many is no slip: the targets are floats
+CLASSES_NAMED = 12
 WORDS = 10  # one word in so many is no slip: the labels are names
 FAULTS = ("missing_label", "conflicting_label", "malformed")
 FIT, MISSING, CONFLICTING, MALFORMED = range(4)  # the `state` of a row's label
@@ -67,6 +69,17 @@ class Labels:
         """Bytes of memory held."""
         return self.values.nbytes + self.state.nbytes + (0 if self.weights is None else self.weights.nbytes)
 
+    @property
+    def described(self) -> str:
+        """How they were joined, and the classes, or what else there is to predict, in words."""
+        weighted = "" if self.weights is None else ", with weights"
+        if self.classes is None:
+            columns = self.target.size
+            return f"{self.how}; {columns} number{'s' * (columns > 1)} to predict{weighted}"
+        few = ", ".join(map(str, self.classes[:CLASSES_NAMED]))
+        more = ", ..." if len(self.classes) > CLASSES_NAMED else ""
+        return f"{self.how}; {len(self.classes):,} classes: {few}{more}{weighted}"
+
     def take(self, rows: NDArray[np.int64]) -> "Labels":
         """The labels of some rows."""
         weights = None if self.weights is None else self.weights[rows]
@@ -96,7 +109,7 @@ def join_table(table: LabelTable, listing: Listing, *, regression: bool = False)
     Args:
         table: What was read of it.
         listing: The samples.
-        regression: Whether targets are numbers to come close to, also where all are integers.
+        regression: Whether targets are regression values, also where all are integers.
 
     Raises:
         LabelError: Its ids meet no sample, or could mean several.
@@ -142,8 +155,8 @@ class _Join:
             return self._floats(columns[0]), None
         strays = words.strays()
         hint = (
-            f"Correct {self.table.path}: most labels are integers, these are not. If they are numbers to "
-            "come close to, say so: regression=True in Python, --regression on the command line."
+            f"Correct {self.table.path}: most labels are integers, these are not. If they are regression "
+            "values, say so: regression=True in Python, --regression on the command line."
         )
         self._spoilt(np.flatnonzero(strays[words.at]), columns[0], "no integer", hint)
         self._blank |= words.at_blank
@@ -179,13 +192,13 @@ class _Join:
             None if weights is None else _placed(weights[lines], rows, len(self.listing))
         )
 
-    def _find_repeated(self, lines: NDArray[np.int64], said: Sequence[NDArray[Any]]) -> None:
+    def _find_repeated(self, lines: NDArray[np.int64], columns: Sequence[NDArray[Any]]) -> None:
         """Lines that name a sample once more: to say the same, or something else."""
         lines = lines[np.argsort(self.rows[lines], kind="stable")]
         again = np.flatnonzero(self.rows[lines[1:]] == self.rows[lines[:-1]]) + 1
         again = again[~(self._bad[lines[again]] | self._bad[lines[again - 1]])]
         differs = self._blank[lines[again]] != self._blank[lines[again - 1]]
-        for values in said:
+        for values in columns:
             unequal = values[lines[again]] != values[lines[again - 1]]
             differs |= unequal.any(axis=tuple(range(1, unequal.ndim)))
         equal, conflicting = lines[again[~differs]], lines[again[differs]]
@@ -197,26 +210,26 @@ class _Join:
     def _met(self, cells: pa.Array) -> pa.Array:
         """Cells of the lines that name a sample; empty for the others: a label no sample has is no class."""
         met = self.rows >= 0
-        return cells if met.all() else pc.if_else(pa.array(met), cells, "")
+        return cells if met.all() else pc.if_else(pa.array(met), cells, "", memory_pool=POOL)
 
     def _floats(self, cells: pa.Array) -> NDArray[np.float32]:
         """Cells as finite floats, 0 where they are empty or no number, which is noted."""
         blank = _blank(cells)
-        well = _matches(cells, NUMBER)
-        numbers = pc.if_else(pa.array(well), cells, "0").cast(pa.float64()).to_numpy()
+        good = _matches(cells, NUMBER)
+        numbers = pc.if_else(pa.array(good), cells, "0").cast(pa.float64()).to_numpy()
         with np.errstate(over="ignore"):
             values: NDArray[np.float32] = numbers.astype(np.float32)
-        well &= np.isfinite(values)
+        good &= np.isfinite(values)
         hint = f"Correct {self.table.path}: these are no finite numbers."
-        self._spoilt(np.flatnonzero(~well & ~blank & ~self._bad), cells, "no finite number", hint)
+        self._spoilt(np.flatnonzero(~good & ~blank & ~self._bad), cells, "no finite number", hint)
         self._blank |= blank
-        return np.where(well, values, np.float32(0))
+        return np.where(good, values, np.float32(0))
 
     def _spoilt(self, lines: NDArray[np.int64], cells: pa.Array, what: str, hint: str) -> None:
         """Note lines with a cell that cannot be."""
         self._bad[lines] = True
-        said = [f": {cell!r} is {what}" for cell in cells.take(pa.array(lines[:EXAMPLES])).to_pylist()]
-        self._note("malformed", lines, hint, said=said)
+        remarks = [f": {cell!r} is {what}" for cell in cells.take(pa.array(lines[:EXAMPLES])).to_pylist()]
+        self._note("malformed", lines, hint, remarks=remarks)
 
     def _note(
         self,
@@ -225,12 +238,12 @@ class _Join:
         hint: str = "",
         *,
         is_problem: bool = True,
-        said: Iterable[str] = repeat(""),
+        remarks: Iterable[str] = repeat(""),
     ) -> None:
         """Note lines of one kind, if there are any, and what the first of them say."""
         if lines.size:
             path, first, ids = self.table.path, self.table.first_line, self.table.ids.keys
-            few = zip(lines[:EXAMPLES].tolist(), said, strict=False)
+            few = zip(lines[:EXAMPLES].tolist(), remarks, strict=False)
             examples = tuple(f"{path}:{line + first} ({ids[line]}){what}" for line, what in few)
             self.findings.append(Finding(kind, lines.size, examples, is_problem=is_problem, hint=hint))
 
@@ -242,7 +255,7 @@ def _placed(values: NDArray[Any], rows: NDArray[np.int64], n: int) -> NDArray[An
 
 
 def _blank(cells: pa.Array) -> NDArray[np.bool_]:
-    blank: NDArray[np.bool_] = pc.equal(cells, "").to_numpy(zero_copy_only=False)
+    blank: NDArray[np.bool_] = pc.equal(cells, "", memory_pool=POOL).to_numpy(zero_copy_only=False)
     return blank
 
 
@@ -280,12 +293,12 @@ def _of_rows(kind: str, rows: NDArray[np.int64], listing: Listing, hint: str) ->
 
 def _split(paths: pa.LargeStringArray) -> pa.StructArray:
     """Folder and name of each path; the folder is empty at the root."""
-    return pc.extract_regex(paths, pattern=r"(?s)^(?:(?P<folder>.*)/)?(?P<name>[^/]*)$")
+    return pc.extract_regex(paths, pattern=r"(?s)^(?:(?P<folder>.*)/)?(?P<name>[^/]*)$", memory_pool=POOL)
 
 
 def _ways(table: LabelTable, listing: Listing) -> Iterator[tuple[str, NDArray[np.int64], pa.Array]]:
     """The ways in which ids can name samples: what it is called, the row of each id, the samples' names."""
-    ids, keys = table.ids.keys, lambda rows: keys_of(listing.paths.take(pa.array(rows)))
+    ids, keys = table.ids.keys, lambda rows: keys_of(listing.paths_of(rows))
     yield "key", find_keys(table.ids, listing.hashes, keys), listing.paths
     yield "path", _rows_of(ids, listing.paths), listing.paths
     names = pc.struct_field(_split(listing.paths), "name")
@@ -375,7 +388,7 @@ class _Words(NamedTuple):
     @classmethod
     def of(cls, cells: pa.Array) -> "_Words":
         """The words of a column."""
-        encoded = cells.dictionary_encode()
+        encoded = pc.dictionary_encode(cells, memory_pool=POOL)
         at = encoded.indices.to_numpy()
         return cls(encoded.dictionary, np.bincount(at, minlength=len(encoded.dictionary)), at)
 

@@ -1,4 +1,4 @@
-"""Listing: the sample files of a folder, in row order, in few bytes a file."""
+"""Listing: the sample files of a folder, in row order, in few bytes per file."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from brimful.errors import SourceError, SourceNotFoundError
 from brimful.keys import DRAW_SEED, PIECE, hash_keys, row_order
+from brimful.memory import POOL
 from brimful.samples import Finding, Progress
 from brimful.sources.walk import SUFFIX_BYTES, SUFFIXES, keys_of, kind_of, walk
 
@@ -26,7 +27,6 @@ class Listing:
         hashes: `xxh3_64` of every key, ascending, uint64.
         left_out: How many other files lie about, by suffix.
         findings: What has the name of a sample file, and is none.
-        drawn: How many were drawn from it, 0 if it is whole.
     """
 
     root: Path
@@ -34,7 +34,6 @@ class Listing:
     hashes: NDArray[np.uint64]
     left_out: dict[str, int]
     findings: tuple[Finding, ...] = ()
-    drawn: int = 0
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -49,9 +48,13 @@ class Listing:
         """Bytes of memory held."""
         return int(self.paths.nbytes + self.hashes.nbytes)
 
+    def paths_of(self, rows: NDArray[np.int64]) -> pa.LargeStringArray:
+        """Paths of some rows."""
+        return pc.take(self.paths, pa.array(rows), memory_pool=POOL)
+
     def take(self, rows: NDArray[np.int64]) -> "Listing":
         """The listing of some rows, which must ascend."""
-        return replace(self, paths=self.paths.take(pa.array(rows)), hashes=self.hashes[rows])
+        return replace(self, paths=self.paths_of(rows), hashes=self.hashes[rows])
 
     def inodes(self) -> NDArray[np.uint64]:
         """The inode of each file, 0 where it is gone: the folder is listed again, which asks no file."""
@@ -96,7 +99,7 @@ def list_folder(root: Path, *, without: Sequence[Path] = (), progress: Progress 
         raise SourceNotFoundError(
             f"{root}: no sample files ({', '.join(SUFFIXES)}) in this folder or below it"
             + (f"; what lies there: {others}." if others else "; it is empty."),
-            "Give the folder that holds one text file a sample.",
+            "Give the folder that holds one text file per sample.",
         )
     listing = _in_row_order(root, paths, hashes, np.flatnonzero(is_sample))
     return replace(listing, left_out=dict(left_out), findings=found.findings(root))
@@ -128,7 +131,7 @@ def _in_row_order(
 ) -> Listing:
     """The listing of those of some paths that are samples."""
     order = samples[row_order(hashes[samples], lambda: keys_of(paths.take(pa.array(samples)).chunk(0)))]
-    listing = Listing(root, paths.take(pa.array(order)).chunk(0), hashes[order], {})
+    listing = Listing(root, pc.take(paths, pa.array(order), memory_pool=POOL).chunk(0), hashes[order], {})
     equal = np.flatnonzero(np.diff(listing.hashes) == 0)
     for row in equal.tolist():
         first, second = listing.paths.slice(row, 2).to_pylist()

@@ -1,20 +1,21 @@
-"""ObjectFormat: any object with `len` and `[i] -> (x, y)`. A SourceReader."""
+"""ObjectFormat: any object with `len` and `[i] -> (x, y)`. A Format."""
 
-import copy
 import threading
-from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Sequence, Sized
+from collections.abc import Callable, Sized
 from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from brimful.errors import ArgumentError, MalformedFileError
-from brimful.keys import DRAW_SEED, hash_keys
-from brimful.samples import FINGERPRINT, INFERRED_FROM, Fault, Finding, Samples
+from brimful.options import ScanOptions
+from brimful.samples import INFERRED_FROM, Samples
 from brimful.schema import NAME, Field, Fields, Schema
+from brimful.sources.base import BaseFormat
+from brimful.sources.index import Index, RowOrder
 
 NUMERIC = "biuf"  # kinds of dtype: bool, integers, floats
 
@@ -26,7 +27,7 @@ class RandomAccess(Sized, Protocol):
     def __getitem__(self, index: int, /) -> Any: ...
 
 
-class ObjectFormat:
+class ObjectFormat(BaseFormat):
     """Any object with `len` and `[i] -> (x, y)`, its index in decimal as key.
 
     Several inputs, or several targets, are a dict of arrays by name.
@@ -35,110 +36,31 @@ class ObjectFormat:
 
     Args:
         samples: The object.
-        shape: Shape to give to each `x`; None for the shape it has.
-        dtype: NumPy name of the float dtype to deliver `x` in. Targets are delivered as int64
-            where they are integers, as float32 otherwise.
-        limit: How many samples to draw, None for all.
-        regression: Whether targets are delivered as float32 also where they are integers.
+        first: Indices of those samples that show what all are like.
+        options: The shape to give to each `x`, and the dtype to deliver it in. Targets are delivered as
+            int64 where they are integers and regression is not asked for, as float32 otherwise.
     """
 
-    findings: tuple[Finding, ...] = ()
-    sampled_findings: tuple[Finding, ...] = ()
-    skipped: tuple[Fault, ...] = ()
-    has_files = False
-    split_seed = 0
-    root = None
-
-    def disk_order(self, rows: NDArray[np.int64]) -> None:
-        """Nothing tells."""
-
-    def __init__(
-        self,
-        samples: RandomAccess,
-        *,
-        shape: tuple[int, ...] | None,
-        dtype: str,
-        limit: int | None,
-        regression: bool = False,
-    ) -> None:
-        if len(samples) == 0:
-            raise ArgumentError("Expected an object with at least one sample. Received: len 0")
+    def __init__(self, samples: RandomAccess, first: NDArray[np.int64], options: ScanOptions) -> None:
         self._samples = samples
         self._lock = threading.Lock()
-        indices = np.arange(len(samples))
-        if limit is not None and limit < len(samples):
-            indices = np.argsort(hash_keys(map(str, range(len(samples))), DRAW_SEED), kind="stable")[:limit]
-        hashes = hash_keys(map(str, indices.tolist()))
-        order = np.argsort(hashes, kind="stable")
-        self.hashes: NDArray[np.uint64] = hashes[order]
-        self._indices = indices[order]
-        self._given, target = self._infer(dtype, regression=regression)
-        self.schema = Schema(self._given if shape is None else self._reshaped(shape), target)
-
-    @property
-    def name(self) -> str:
-        """The type of the object."""
-        return type(self._samples).__name__
-
-    @property
-    def facts(self) -> tuple[str, ...]:
-        """How many samples there are."""
-        return (f"{len(self):,} samples of a {self.name}, keyed by index",)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that the order of rows takes in memory."""
-        return self.hashes.nbytes + self._indices.nbytes
-
-    def row_from(self, value: int) -> int:
-        """The first row whose hash is at least a value."""
-        return bisect_left(self.hashes, value)
+        self.name = self.identity = type(samples).__name__
+        self._given, target = self._infer(first, options)
+        self.schema = Schema(self._given if options.shape is None else self._reshaped(options.shape), target)
+        self.facts = (f"{len(self):,} samples of a {self.name}, keyed by index",)
 
     def __len__(self) -> int:
-        return len(self._indices)
+        return len(self._samples)
 
-    def keys(self, rows: NDArray[np.int64]) -> list[str]:
-        """The indices of some rows, in decimal."""
-        return [str(index) for index in self._indices[rows].tolist()]
+    def keys(self, numbers: NDArray[np.int64]) -> pa.LargeStringArray:
+        """The indices in decimal."""
+        return decimals(numbers)
 
-    def label_faults(self, rows: NDArray[np.int64]) -> dict[int, str]:
-        """None: whether a target is fit is seen when the sample is read."""
-        return {}
-
-    def class_counts(self, rows: NDArray[np.int64]) -> None:
-        """Not known: the object would have to be asked for every sample."""
-
-    @property
-    def identity(self) -> str:
-        """The type of the object."""
-        return self.name
-
-    def fingerprints(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """None: an object may give something else the next time."""
-        return np.full((len(rows), len(FINGERPRINT)), -1)
-
-    def targets(self, rows: NDArray[np.int64]) -> tuple[None, None]:
-        """Not known: the object gives them with the inputs."""
-        return None, None
-
-    def without(self, faults: Sequence[Fault], rows: NDArray[np.int64]) -> "ObjectFormat":
-        """The same object with some samples left out."""
-        fewer = copy.copy(self)
-        vars(fewer).update(hashes=self.hashes[rows], _indices=self._indices[rows])
-        fewer.skipped = (*self.skipped, *faults)
-        return fewer
-
-    def read(
-        self,
-        rows: NDArray[np.int64],
-        *,
-        targets: bool = True,
-        prints: NDArray[np.int64] | None = None,
-    ) -> Samples:
+    def read(self, numbers: NDArray[np.int64], prints: NDArray[np.int64] | None = None) -> Samples:
         """Ask the object for some samples."""
         given = Schema(self._given, self.schema.target)
-        arrays = [np.empty((len(rows), *field.shape), field.dtype) for field in given.fields]
-        for at, index in enumerate(self._indices[rows].tolist()):
+        arrays = [np.empty((len(numbers), *field.shape), field.dtype) for field in given.fields]
+        for at, index in enumerate(numbers.tolist()):
             try:
                 with self._lock:
                     sample = _flat(*self._pair(index), given)
@@ -152,8 +74,8 @@ class ObjectFormat:
                 ) from error
         x, y, _ = given.structured(arrays)
         if isinstance(self.schema.inputs, Field):
-            x = x.reshape(len(rows), *self.schema.inputs.shape)
-        return Samples(x, y if targets else None)
+            x = x.reshape(len(numbers), *self.schema.inputs.shape)
+        return Samples(x, y)
 
     def working_bytes(self, n: int) -> int:
         """The arrays handed out and one sample more."""
@@ -174,13 +96,13 @@ class ObjectFormat:
             )
         return field
 
-    def _infer(self, dtype: str, *, regression: bool) -> tuple[Fields, Fields | None]:
+    def _infer(self, first: NDArray[np.int64], options: ScanOptions) -> tuple[Fields, Fields | None]:
         """Inputs and targets of most of the first samples; others are refused when they are read."""
-        pairs = self._first_pairs()
-        inputs = _by_name([x for x, _ in pairs], partial(self._input, dtype=dtype))
+        pairs = self._first_pairs(first)
+        inputs = _by_name([x for x, _ in pairs], partial(self._input, dtype=options.dtype))
         if all(y is None for _, y in pairs):
             return inputs, None
-        target = partial(self._target, regression=regression)
+        target = partial(self._target, regression=options.regression)
         return inputs, _by_name([y for _, y in pairs], target)
 
     def _input(self, values: list[Any], *, dtype: str) -> Field:
@@ -198,10 +120,10 @@ class ObjectFormat:
         fractions = any(np.asarray(y).dtype.kind == "f" for y in values if _is_regular(y))
         return Field(shape, "float32" if fractions or regression else "int64")
 
-    def _first_pairs(self) -> list[tuple[Any, Any]]:
+    def _first_pairs(self, first: NDArray[np.int64]) -> list[tuple[Any, Any]]:
         """Those of the first samples that are pairs, most of them at least."""
         pairs, refused = [], []
-        for index in self._indices[:INFERRED_FROM].tolist():
+        for index in first.tolist():
             try:
                 pairs.append(self._pair(index))
             except ArgumentError as error:
@@ -217,6 +139,26 @@ class ObjectFormat:
                 f"Expected {self.name}[i] to be a pair (x, y). Received: {type(sample).__name__} at i={index}"
             )
         return sample[0], sample[1]
+
+
+def scan_object(samples: RandomAccess, options: ScanOptions) -> Index:
+    """The index of an object, what its samples are like inferred from 256 of them.
+
+    Args:
+        samples: The object.
+        options: What the user asks for.
+    """
+    options.refuse(("labels", "id", "target", "weight"), "an object, which gives its own labels")
+    if len(samples) == 0:
+        raise ArgumentError("Expected an object with at least one sample. Received: len 0")
+    order = RowOrder.of(len(samples), decimals, options.limit)
+    first = order.at(np.arange(min(INFERRED_FROM, len(order))))
+    return Index(ObjectFormat(samples, first, options), order)
+
+
+def decimals(numbers: NDArray[np.int64]) -> pa.LargeStringArray:
+    """Numbers as strings."""
+    return pa.array(numbers).cast(pa.large_string())
 
 
 def _by_name(values: list[Any], field_of: Callable[[list[Any]], Field]) -> Fields:

@@ -1,11 +1,10 @@
-"""Files: many small ones read whole, the next ones already on their way from the disk."""
+"""Reading files: many small ones whole, the next ones already on their way from the disk."""
 
 import os
 import resource
-import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import closing
 from itertools import islice
 from pathlib import Path
 
@@ -16,16 +15,10 @@ from brimful.errors import MalformedFileError, ReadError
 from brimful.prefetch import reading_threads
 from brimful.sources.text.contents import FileContents
 
-OPEN_AHEAD = 256  # files a thread; cold, one with 64 reads as much as 8 threads of plain reads, for less CPU
+OPEN_AHEAD = 256  # per thread; cold, one with 64 reads as much as 8 threads of plain reads, for less CPU
 SHARE = 4  # of the files that this process may open, one in so many is open ahead
 SETTLED = 2.0  # seconds: file systems count time in steps of up to two
 NO_PRINT = -1  # in a fingerprint: the file is gone, or nothing is known of it
-
-KEPT = 8 << 20  # bytes of memory that a thread may keep: a group of files, or one of half a million numbers
-PATIENCE = 0.02  # seconds; who reads what is cached takes one or two milliseconds
-
-_scratch = threading.local()
-_reader = threading.Lock()
 
 
 def read_files(
@@ -38,26 +31,24 @@ def read_files(
 ) -> Iterator[FileContents]:
     """Read files whole and hand them out in groups.
 
-    What is handed out lies in memory that this thread uses again for the next group, of this or of another
-    call: take from it what is needed before going on.
+    What is handed out lies in memory that is used again for the next group: take from it what is needed
+    before going on.
 
     Args:
         folder: Where they are.
         paths: Paths below the folder, `/`-separated.
         largest: Bytes that none may exceed.
-        at_a_time: Bytes a group, at least `largest`.
+        at_a_time: Bytes per group, at least `largest`.
         prints: Where to write the fingerprint of each, shape `(len(paths), 4)`.
 
     Raises:
         ReadError: One cannot be read.
         MalformedFileError: One is too large.
     """
-    memory = _memory(max(at_a_time, largest) + 1)
+    memory = np.empty(max(at_a_time, largest) + 1, np.uint8)
     with closing(_Reading(folder, paths, largest, prints)) as reading:
         while not reading.is_done:
-            with nullcontext() if reading.waits else _turn():
-                lengths = reading.fill(memory)
-            if lengths:
+            if lengths := reading.fill(memory):
                 yield FileContents(memory[: sum(lengths)], np.array(lengths))
 
 
@@ -181,7 +172,7 @@ class _Reading:
                 raise MalformedFileError(
                     f"{self._folder / path}: the file has {status.st_size:,} bytes, "
                     f"more than the {self._largest:,} that a sample of this shape takes.",
-                    "Mend the file, or take it out of the folder.",
+                    "Repair the file, or take it out of the folder.",
                     kind="wrong_shape",
                 )
             self._statuses.append(status)
@@ -196,7 +187,7 @@ class _Reading:
             while 0 < count < size and (more := os.preadv(descriptor, [memory[count:]], count)):
                 count += more  # some file systems give less than asked for
         except OSError as error:
-            if not self.waits:  # it is not in the page cache, or the file system cannot tell
+            if not self.waits:  # it is not in the page cache, or the file system does not know
                 return -1
             raise unreadable(self._folder / self._paths[self._done], error) from error
         return count
@@ -218,27 +209,3 @@ class _Reading:
         """Close what was opened and not read."""
         while self._opened:
             os.close(self._opened.popleft())
-
-
-def _memory(size: int) -> NDArray[np.uint8]:
-    """Some bytes that this thread uses again: fresh ones cost page faults, a third of the time to parse."""
-    if size > KEPT:
-        return np.empty(size, np.uint8)
-    if not hasattr(_scratch, "memory") or _scratch.memory.size < size:
-        _scratch.memory = np.empty(size, np.uint8)
-    memory: NDArray[np.uint8] = _scratch.memory[:size]
-    return memory
-
-
-@contextmanager
-def _turn() -> Iterator[None]:
-    """To read what is cached, one thread at a time: calls that short wait longer for one another's Python.
-
-    It does not wait long, so that a slow `open`, or a fork while another thread reads, holds nobody up.
-    """
-    taken = _reader.acquire(timeout=PATIENCE)
-    try:
-        yield
-    finally:
-        if taken:
-            _reader.release()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from brimful.errors import SourceError, SourceNotFoundError
 from brimful.keys import hash_keys
+from brimful.memory import POOL
 from brimful.samples import EXAMPLES, Finding, Progress
 from brimful.sources._getdents import FILE, FOLDER, OTHER, read_entries
 
@@ -21,7 +22,7 @@ SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
 SUFFIX_ARRAY = pa.array(SUFFIXES, pa.large_binary())
 SUFFIX_BYTES = len(SUFFIXES[0])  # bytes and letters of each
 NO_SAMPLE = ".~#"  # how the names of files begin that systems and editors leave behind
-THREADS = 2  # while one waits for the system, another one works; more wait for one another's Python
+THREADS = 2  # while one waits for the system, another one works; more contend for the GIL
 TOLD = 0.1  # seconds from one call of `progress` to the next
 TOGETHER = 32  # folders that a thread visits, so that many small ones share what a native call costs
 
@@ -106,7 +107,8 @@ def _visit(root: Path, folders: Sequence[bytes], counts: list[int]) -> Found:
     is_empty = np.ones(len(folders), bool)  # of files, and of folders to visit
     try:
         for names, initials, kinds, of, inodes in read_entries([top + folder for folder in folders]):
-            paths = pc.binary_join_element_wise(prefixes.take(pa.array(of)), names, nothing)
+            before = pc.take(prefixes, pa.array(of), memory_pool=POOL)
+            paths = pc.binary_join_element_wise(before, names, nothing, memory_pool=POOL)
             _ask(top, paths, kinds)
             is_file, is_hidden = kinds == FILE, initials == ord(".")
             is_no_sample = np.isin(initials, list(NO_SAMPLE.encode()))
@@ -127,7 +129,7 @@ def _visit(root: Path, folders: Sequence[bytes], counts: list[int]) -> Found:
 
 
 def _ask(top: bytes, paths: pa.LargeBinaryArray, kinds: NDArray[np.uint8]) -> None:
-    """Ask of what kind those are that the folder does not tell: where links lead, pipes, devices."""
+    """Find out of what kind those are whose folder does not show it: where links lead, pipes, devices."""
     for at in np.flatnonzero(kinds == OTHER).tolist():
         path = top + paths[at].as_py()
         if os.path.isfile(path):  # noqa: PTH113 (also of what has no UTF-8 name)
@@ -139,15 +141,15 @@ def _ask(top: bytes, paths: pa.LargeBinaryArray, kinds: NDArray[np.uint8]) -> No
 def _keep(root: Path, found: Found, paths: pa.LargeBinaryArray, inodes: NDArray[np.uint64]) -> None:
     """Keep the paths of files that may be samples."""
     try:
-        packed = paths.cast(pa.large_string())
+        packed = pc.cast(paths, pa.large_string(), memory_pool=POOL)
     except pa.ArrowInvalid:
         is_text = np.array([_is_text(root, found, path) for path in _decoded(paths)])
         paths, inodes = paths.filter(is_text), inodes[is_text]
         packed = paths.cast(pa.large_string())
     found.inodes.append(inodes)
     found.paths.append(packed)
-    found.hashes.append(hash_keys(pc.binary_slice(paths, 0, -SUFFIX_BYTES)))
-    numbers = pc.index_in(pc.binary_slice(paths, -SUFFIX_BYTES), value_set=SUFFIX_ARRAY)
+    found.hashes.append(hash_keys(_sliced(paths, 0, -SUFFIX_BYTES)))
+    numbers = pc.index_in(_sliced(paths, -SUFFIX_BYTES), value_set=SUFFIX_ARRAY, memory_pool=POOL)
     if numbers.null_count:
         endings = pc.utf8_lower(pc.utf8_slice_codeunits(packed, -SUFFIX_BYTES))
         numbers = pc.index_in(endings.cast(pa.large_binary()), value_set=SUFFIX_ARRAY)
@@ -179,7 +181,11 @@ def _decoded(paths: pa.LargeBinaryArray) -> Iterator[str]:
 
 def keys_of(paths: pa.LargeStringArray) -> pa.LargeStringArray:
     """Keys of sample files: the path without its suffix, all of which are of one length."""
-    return pc.binary_slice(paths.cast(pa.large_binary()), 0, -SUFFIX_BYTES).cast(pa.large_string())
+    return _sliced(paths.cast(pa.large_binary()), 0, -SUFFIX_BYTES).cast(pa.large_string())
+
+
+def _sliced(strings: pa.LargeBinaryArray, start: int, stop: int | None = None) -> pa.LargeBinaryArray:
+    return pc.binary_slice(strings, start, stop, memory_pool=POOL)
 
 
 def unlistable(folder: Path, error: OSError) -> SourceNotFoundError:

@@ -62,7 +62,7 @@ class Comparison:
         self.source = source
         self.rows = rows
         self.store = store
-        self.check_content = check_content or not source.has_files
+        self.check_content = check_content or not source.is_fingerprinted
         self.store_rows = np.full(len(rows), -1)
         self.is_same = np.zeros(len(rows), bool)
         self.prints = np.full((len(rows), len(FINGERPRINT)), NO_PRINT)
@@ -96,11 +96,12 @@ class Comparison:
             self.store_rows[start : start + PIECE] = store.find(keys)
         known = np.flatnonzero(self.store_rows >= 0)
         kept_prints, kept_targets = read_provenance(store, self.source)
-        if kept_prints is not None and self.source.has_files:
+        if kept_prints is not None and self.source.is_fingerprinted:
             prints = self.source.fingerprints(self.rows[known])
             before = kept_prints[self.store_rows[known]]
             self._same_targets = kept_targets == targets_digest(self.source, self.rows)
-            self.is_same[known] = (prints == before).all(axis=1) & (before != NO_PRINT).all(axis=1)
+            if not self.source.has_own_targets or store.schema == self.source.schema:
+                self.is_same[known] = (prints == before).all(axis=1) & (before != NO_PRINT).all(axis=1)
             self.prints[known] = prints  # as they are now: what changes later is read again the next time
 
 

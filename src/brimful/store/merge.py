@@ -87,15 +87,16 @@ class MergedReader:
 
     def _merged(self, at: NDArray[np.int64], known: NDArray[np.bool_], old: Samples) -> Samples:
         """What is known from the store, the rest from the source, and all labels from there."""
-        inputs = [np.empty((len(at), *x.shape[1:]), x.dtype) for x in old.inputs]
+        own = self._source.has_own_targets  # then they are in the store, and are read with the inputs
+        merged = [np.empty((len(at), *x.shape[1:]), x.dtype) for x in (old.arrays if own else old.inputs)]
         parts = [(known, old)]
         if not known.all():
-            parts.append((~known, self._read_source(at[~known], targets=False)))
+            parts.append((~known, self._read_source(at[~known], targets=own)))
         for which, samples in parts:
-            for x, values in zip(inputs, samples.inputs, strict=True):
+            for x, values in zip(merged, samples.arrays, strict=False):
                 x[which] = values
-        x, _, _ = self._source.schema.structured(chain(inputs, repeat(None)))
-        return Samples(x, *self._source.targets(self._rows[at]))
+        samples = Samples(*self._source.schema.structured(chain(merged, repeat(None))))
+        return samples if own else Samples(samples.x, *self._source.targets(self._rows[at]))
 
     def _note_changes(
         self, at: NDArray[np.int64], old: Samples, samples: Samples, known: NDArray[np.bool_]

@@ -394,7 +394,7 @@ class _PackRun:
 
     def _digest(self, at: NDArray[np.int64], prints: NDArray[np.int64]) -> str:
         """A checksum of what the samples of a shard come from; without proof of that, one like no other."""
-        if not self._source.has_files or not is_settled(prints[at], self._began).all():
+        if not self._source.is_fingerprinted or not is_settled(prints[at], self._began).all():
             return uuid.uuid4().hex
         digest = xxh3_128()
         for start in range(0, len(at), PIECE):

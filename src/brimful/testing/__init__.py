@@ -11,12 +11,14 @@ The suites need pytest. Nothing else in brimful imports this package.
 
 codec      CodecContract: how the values of a field are kept
 faulty     FaultyStorage: a storage that fails when told to
+format     FormatContract: a kind of raw data
 listener   ListenerContract: what follows a training
 loader     LoaderContract: where batches come from
+reader     ReaderContract: random access to samples by row
 storage    StorageContract: where the files of a store or a run lie
 """
 
 import pytest
 
-for suite in ("codec", "listener", "loader", "storage"):
+for suite in ("codec", "format", "listener", "loader", "reader", "storage"):
     pytest.register_assert_rewrite(f"{__name__}.{suite}")

@@ -22,13 +22,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from brimful.memory import POOL
 from brimful.sources.text.contents import FileContents
 from brimful.sources.text.dialect import Dialect, TextError
 
 NEWLINE = ord("\n")
 PIECE = 1 << 18  # bytes
 DRAWN = np.random.default_rng(0).random(64)  # where to look for the usual cell, as shares of all
-POOL = pa.system_memory_pool()  # Arrow's own keeps megabytes for each thread that has parsed, ended ones too
 USUAL_SHARE = 4  # one cell in so many must be the usual one for the comparison to pay
 
 

@@ -13,7 +13,7 @@ class FileContents:
     """The content of some files.
 
     Attributes:
-        joined: Their bytes, uint8. Those that come from `read_files` are overwritten by its next group.
+        joined: Their bytes, uint8. Those that come from `read_files` are overwritten by the next group.
         lengths: How many bytes each has, int64.
     """
 

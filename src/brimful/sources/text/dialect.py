@@ -33,6 +33,14 @@ class Dialect:
     padded: bool = False
 
     @property
+    def identity(self) -> str:
+        """The same words for ever, whatever this class is called: stores and audits know a source by them."""
+        return (
+            f"Layout(delimiter={self.delimiter!r}, rows={self.rows}, columns={self.columns}, "
+            f"padded={self.padded})"
+        )
+
+    @property
     def size(self) -> int:
         """Values a file."""
         return self.rows * self.columns

@@ -1,10 +1,9 @@
-"""TextFolder: a folder of text files, one a sample, with their labels. A SourceReader."""
+"""TextFolder: a folder of text files, one per sample. A Format."""
 
 import contextlib
-import copy
-from bisect import bisect_left
-from collections.abc import Sequence
-from dataclasses import replace
+import os
+from collections import Counter
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -12,58 +11,41 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from brimful.errors import LabelError, MalformedFileError
-from brimful.samples import Fault, Finding, Samples
+from brimful.errors import ArgumentError, MalformedFileError, ReadError, SourceError, SourceNotFoundError
+from brimful.options import FOLDERS, ScanOptions
+from brimful.samples import FINGERPRINT, INFERRED_FROM, Finding, Samples
 from brimful.schema import Field, Schema
-from brimful.sources.labels import FAULTS, FIT, Labels
-from brimful.sources.listing import Listing, counted, strings
-from brimful.sources.read_files import fingerprint, read_files
+from brimful.sources.audit import findings_in
+from brimful.sources.index import Index, RowOrder
+from brimful.sources.label_table import FILE_NAMES, LabelColumns, LabelTable, find_tables, read_table
+from brimful.sources.labels import Labels, from_folders, has_folder_classes, join_table
+from brimful.sources.listing import Listing, counted, list_folder, strings
+from brimful.sources.read_files import fingerprint, read_file, read_files
 from brimful.sources.text.contents import FileContents
 from brimful.sources.text.dialect import Dialect, TextError
-from brimful.sources.text.parse import parse, parse_one
+from brimful.sources.text.parse import detect, parse, parse_one
+from brimful.sources.walk import keys_of
 
-CLASSES_NAMED = 12
-PARSED_TOGETHER = 128  # files a native call; while it runs, the kernel reads those opened ahead
+PARSED_TOGETHER = 128  # files per native call; while it runs, the kernel reads those opened ahead
+MARKS = {b" ": "blanks", b"\t": "tabs", b",": "commas", b";": "semicolons"}
 
 
 class TextFolder:
-    """A folder of text files, one a sample, with their labels.
+    """A folder of text files, one per sample, numbered in row order.
 
     Args:
         listing: The files.
-        labels: A label for each, or None.
         dialect: How the numbers lie in every file.
-        shape: Shape of a sample's inputs.
-        dtype: NumPy name of the float dtype to deliver.
+        inputs: Shape and dtype in which the numbers of a file are delivered.
         mean_file_bytes: Mean size of a file among those the dialect was inferred from.
-        skipped: Samples that were left out because they cannot be used.
     """
 
-    has_files = True
-    split_seed = 0
-
-    def __init__(
-        self,
-        listing: Listing,
-        labels: Labels | None,
-        dialect: Dialect,
-        shape: tuple[int, ...],
-        dtype: str,
-        mean_file_bytes: int,
-        skipped: tuple[Fault, ...] = (),
-    ) -> None:
-        self._listing = listing
-        self._labels = labels
-        self._dialect = dialect
-        self.findings = (*(labels.findings if labels else ()), *listing.findings)
-        self.sampled_findings: tuple[Finding, ...] = ()
-        self.skipped = skipped
+    def __init__(self, listing: Listing, dialect: Dialect, inputs: Field, mean_file_bytes: int) -> None:
+        self.schema = Schema(inputs)
         self.mean_file_bytes = mean_file_bytes
-        self._inputs = Field(shape, dtype)
-        self.schema = Schema(self._inputs)
-        if labels:
-            weight = None if labels.weights is None else Field((), labels.weights.dtype.name)
-            self.schema = Schema(self._inputs, labels.target, labels.classes, weight)
+        self._listing = listing
+        self._dialect = dialect
+        self._inputs = inputs
 
     @property
     def root(self) -> Path:
@@ -76,115 +58,64 @@ class TextFolder:
         return str(self._listing.root)
 
     @property
-    def hashes(self) -> NDArray[np.uint64]:
-        """`xxh3_64(key)` of every row, ascending."""
-        return self._listing.hashes
-
-    def row_from(self, value: int) -> int:
-        """The first row whose hash is at least a value."""
-        return bisect_left(self.hashes, value)
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that the listing and the labels take in memory."""
-        return self._listing.nbytes + (self._labels.nbytes if self._labels else 0)
+    def identity(self) -> str:
+        """The folder, and how its files are parsed."""
+        root = self._listing.root
+        return f"{root.absolute()} {root} {self._dialect.identity} {self._inputs.dtype}"
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """How the files were understood."""
+        """How the files were understood, and what else lies there."""
         dialect = self._dialect
-        mark = {b" ": "blanks", b"\t": "tabs", b",": "commas", b";": "semicolons"}[dialect.delimiter]
-        grid = f"{dialect.rows} x {dialect.columns} numbers between {mark}"
-        lines = [
-            f"{len(self):,} files of {grid}, {self.mean_file_bytes * len(self) / 1e6:,.1f} MB of text",
-            f"{self._labels.how}; {_targets_named(self._labels)}" if self._labels else "no labels",
-            f"{self.nbytes / len(self):.0f} bytes of memory a sample for the listing",
-        ]
-        if self.skipped:
-            lines.append(f"{len(self.skipped):,} samples left out because they cannot be used")
-        if self._listing.left_out:
-            lines.append(f"left out: {counted(self._listing.left_out)}")
-        return tuple(lines)
+        grid = f"{dialect.rows} x {dialect.columns} numbers between {MARKS[dialect.delimiter]}"
+        text = f"{self.mean_file_bytes * len(self) / 1e6:,.1f} MB of text"
+        left_out = self._listing.left_out
+        others = [f"left out: {counted(left_out)}"] if left_out else []
+        return (f"{len(self):,} files of {grid}, {text}", *others)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """What has the name of a sample file, and is none."""
+        return self._listing.findings
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the paths take in memory; the hashes are those of the index."""
+        return int(self._listing.paths.nbytes)
 
     def __len__(self) -> int:
         return len(self._listing)
 
-    def keys(self, rows: NDArray[np.int64]) -> list[str]:
-        """Keys of some rows."""
-        return list(self._listing.take(rows).keys.to_pylist())
+    def keys(self, numbers: NDArray[np.int64]) -> pa.LargeStringArray:
+        """Paths of some files without suffix."""
+        return keys_of(self._listing.paths_of(numbers))
 
-    def label_faults(self, rows: NDArray[np.int64]) -> dict[int, str]:
-        """Kind of what is wrong with the label of some rows, by position; nothing where there are none."""
-        if self._labels is None:
-            return {}
-        state = self._labels.state[rows]
-        return {at: FAULTS[state[at] - 1] for at in np.flatnonzero(state).tolist()}
-
-    def class_counts(self, rows: NDArray[np.int64]) -> dict[int, int] | dict[str, int] | None:
-        """How many of some rows there are of each class."""
-        if self._labels is None or self._labels.classes is None:
-            return None
-        classes = self._labels.classes
-        fit = rows[self._labels.state[rows] == FIT]
-        values, counts = np.unique(self._labels.values[fit], return_counts=True)
-        by_value = dict(zip(values.tolist(), counts.tolist(), strict=True))
-        return {
-            name: by_value.get(name if isinstance(name, int) else at, 0) for at, name in enumerate(classes)
-        }  # type: ignore[return-value]
-
-    @property
-    def identity(self) -> str:
-        """The folder, and how its files are parsed."""
-        return f"{self._listing.root.absolute()} {self._listing.root} {self._dialect} {self._inputs.dtype}"
-
-    def fingerprints(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    def fingerprints(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Size, times and inode of some files."""
-        paths = strings(self._listing.paths.take(pa.array(rows)))
-        return np.array([fingerprint(self._listing.root, path) for path in paths], np.int64)
+        paths = strings(self._listing.paths_of(numbers))
+        prints = [fingerprint(self._listing.root, path) for path in paths]
+        return np.array(prints, np.int64).reshape(len(numbers), len(FINGERPRINT))
 
-    def disk_order(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Positions in rows, by inode."""
-        return np.argsort(self._listing.inodes()[rows], kind="stable")
+    def natural_order(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """By inode."""
+        return np.argsort(self._listing.inodes()[numbers], kind="stable")
 
-    def read(
-        self,
-        rows: NDArray[np.int64],
-        *,
-        targets: bool = True,
-        prints: NDArray[np.int64] | None = None,
-    ) -> Samples:
+    def read(self, numbers: NDArray[np.int64], prints: NDArray[np.int64] | None = None) -> Samples:
         """Read some samples, many files in one native call."""
-        x = np.empty((len(rows), self._dialect.size), self._inputs.dtype)
+        x = np.empty((len(numbers), self._dialect.size), self._inputs.dtype)
         done = 0
-        paths = self._listing.paths.take(pa.array(rows)).to_pylist()
+        paths = self._listing.paths_of(numbers).to_pylist()
         groups = read_files(
             self._listing.root,
             paths,
             largest=self._dialect.largest_file,
-            at_a_time=self._text_bytes(len(rows)),
+            at_a_time=self._text_bytes(len(numbers)),
             prints=prints,
         )
         for texts in groups:
             x[done : done + len(texts)] = self._parse(paths[done : done + len(texts)], texts)
             done += len(texts)
-        inputs = x.reshape(-1, *self._inputs.shape)
-        return Samples(inputs, *self.targets(rows)) if targets else Samples(inputs)
-
-    def with_sampled(self, findings: tuple[Finding, ...]) -> "TextFolder":
-        """The same tree, with what was noticed in those files that the dialect was inferred from."""
-        tree = copy.copy(self)
-        tree.sampled_findings = findings
-        return tree
-
-    def without(self, faults: Sequence[Fault], rows: NDArray[np.int64]) -> "TextFolder":
-        """The same tree with some files left out."""
-        listing = replace(self._listing.take(rows), findings=())
-        labels = self._labels and self._labels.take(rows).without_classes_left_out()
-        if labels:
-            labels = replace(labels, findings=_warnings(labels.findings))
-        skipped = (*self.skipped, *faults)
-        shape, dtype = self._inputs.shape, self._inputs.dtype
-        return TextFolder(listing, labels, self._dialect, shape, dtype, self.mean_file_bytes, skipped)
+        return Samples(x.reshape(-1, *self._inputs.shape))
 
     def working_bytes(self, n: int) -> int:
         """The text four times while it is searched; its cells and values while they are cast."""
@@ -195,16 +126,6 @@ class TextFolder:
         """Bytes of text that are parsed at a time, of n files: many, or one that is very large."""
         together = min(n, PARSED_TOGETHER)
         return max(together * self.mean_file_bytes * 5 // 4, self._dialect.largest_file)
-
-    def targets(self, rows: NDArray[np.int64]) -> tuple[NDArray[Any] | None, NDArray[np.float32] | None]:
-        """Target and weight of some rows."""
-        labels = self._labels
-        if labels is None:
-            return None, None
-        for at, kind in self.label_faults(rows).items():
-            key = self.keys(rows[at : at + 1])[0]
-            raise LabelError(f"{self.name}: {key!r}: {kind.replace('_', ' ')}.", "Correct the label table.")
-        return labels.values[rows], None if labels.weights is None else labels.weights[rows]
 
     def _parse(self, paths: list[str], texts: FileContents) -> NDArray[Any]:
         try:
@@ -225,19 +146,110 @@ class TextFolder:
             raise malformed(self._listing.root / path, error, self._dialect) from error
 
 
-def _warnings(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    return tuple(finding for finding in findings if not finding.is_problem)
+def scan_folder(root: Path, options: ScanOptions) -> Index:
+    """List a folder, join its labels, and infer from 256 files what all are like.
+
+    Args:
+        root: The folder.
+        options: What the user asks for.
+
+    Raises:
+        SourceError: There are no samples there, or no labels that fit, or they have no common shape.
+        ArgumentError: An option does not fit what is there.
+    """
+    columns = LabelColumns(options.id, options.target, options.weight, options.regression)
+    table = _label_table(root, options, columns)
+    tables = [*find_tables(root), *([table] if table else [])]
+    with ThreadPoolExecutor(1, "brimful-scan") as pool:
+        reading = pool.submit(read_table, table, columns) if table else None
+        whole = list_folder(root, without=tables, progress=options.progress)
+        limit = options.limit
+        rows = whole.draw(limit) if limit is not None and limit < len(whole) else None
+        listing = whole if rows is None else whole.take(rows)
+        inferring = pool.submit(_infer, listing)
+        labels = _joined(whole, reading, options)
+        if labels and rows is not None:
+            labels = labels.take(rows).with_findings(listing)
+        dialect, mean_bytes = inferring.result()
+    inputs = Field(_reshaped(dialect, options.shape), options.dtype)
+    index = Index(TextFolder(listing, dialect, inputs, mean_bytes), RowOrder(listing.hashes), labels)
+    index.sampled_findings = findings_in(index, np.arange(min(INFERRED_FROM, len(index))))
+    return index
 
 
-def _targets_named(labels: Labels) -> str:
-    """The classes, or what else there is to predict, in words."""
-    weighted = "" if labels.weights is None else ", with weights"
-    if labels.classes is None:
-        columns = labels.target.size
-        return f"{columns} number{'s' * (columns > 1)} to predict{weighted}"
-    few = ", ".join(map(str, labels.classes[:CLASSES_NAMED]))
-    more = ", ..." if len(labels.classes) > CLASSES_NAMED else ""
-    return f"{len(labels.classes):,} classes: {few}{more}{weighted}"
+def _label_table(root: Path, options: ScanOptions, columns: LabelColumns) -> Path | None:
+    """The label table of a folder, or that which was named; None if there is none."""
+    if not os.path.exists(root):  # noqa: PTH110 (pathlib raises where a name is too long)
+        raise SourceNotFoundError(f"{root}: there is no such folder.", "Check the path.")
+    if not root.is_dir():
+        raise SourceNotFoundError(
+            f"{root}: this is a file.", "Give the folder that holds one file per sample."
+        )
+    named = Path(options.labels) if options.labels else next(find_tables(root), None)
+    table = None if options.labels == FOLDERS else named
+    if table is not None and not table.is_file():
+        raise SourceNotFoundError(f"{table}: there is no such label table.", "Check the path.")
+    if table is None and (columns.asked_for or columns.regression):
+        wanted = f"the column {columns.asked_for[0]!r}" if columns.asked_for else "numbers"
+        raise ArgumentError(
+            f"{root}: there is no label table to take {wanted} from.",
+            f"Name the table (--labels FILE), or call it {FILE_NAMES[0]} and put it into the folder.",
+        )
+    return table
+
+
+def _joined(listing: Listing, reading: Future[LabelTable] | None, options: ScanOptions) -> Labels | None:
+    """The labels of a listing: from a table, or the folders' names; None where there are none."""
+    if reading:
+        return join_table(reading.result(), listing, regression=options.regression)
+    folders = options.labels == FOLDERS
+    return from_folders(listing) if folders or has_folder_classes(listing) else None
+
+
+def _infer(listing: Listing) -> tuple[Dialect, int]:
+    """The dialect that most of the first files have, and their mean size."""
+    dialects: list[Dialect] = []
+    sizes = []
+    first_error: SourceError | None = None
+    for path in listing.paths[:INFERRED_FROM].to_pylist():
+        full = listing.root / path
+        try:
+            file = read_file(full)
+            dialects.append(detect(file))
+            sizes.append(len(file))
+        except TextError as error:
+            first_error = first_error or malformed(full, error)
+        except ReadError as error:
+            first_error = first_error or error
+    if first_error and not dialects:
+        raise first_error
+    return _usual(listing.root, dialects), max(1, sum(sizes) // len(sizes))
+
+
+def _usual(root: Path, dialects: list[Dialect]) -> Dialect:
+    """The most frequent dialect of the shape that most files have."""
+    grids = Counter((dialect.rows, dialect.columns) for dialect in dialects)
+    grid, count = grids.most_common(1)[0]
+    if count * 2 <= len(dialects):
+        shapes = ", ".join(f"{n} of {rows} x {columns}" for (rows, columns), n in grids.most_common(10))
+        raise MalformedFileError(
+            f"{root}: the files have no shape in common: {shapes}.",
+            "Every sample must have the same shape.",
+            kind="wrong_shape",
+        )
+    usual = Counter(dialect for dialect in dialects if (dialect.rows, dialect.columns) == grid)
+    return usual.most_common(1)[0][0]
+
+
+def _reshaped(dialect: Dialect, shape: tuple[int, ...] | None) -> tuple[int, ...]:
+    if shape is None:
+        return dialect.shape
+    if Field(shape, "float32").size != dialect.size:
+        raise ArgumentError(
+            f"Expected a `shape` of {dialect.size:,} values, as the files have "
+            f"({dialect.rows} x {dialect.columns}). Received: shape={shape}"
+        )
+    return shape
 
 
 def malformed(path: Path, error: TextError, dialect: Dialect | None = None) -> MalformedFileError:
@@ -245,5 +257,7 @@ def malformed(path: Path, error: TextError, dialect: Dialect | None = None) -> M
     place = "".join(f":{at}" for at in (error.line, error.column) if at)
     expected = f" Samples here are {dialect.rows} x {dialect.columns} numbers." if dialect else ""
     return MalformedFileError(
-        f"{path}{place}: {error}.{expected}", "Mend the file, or take it out of the folder.", kind=error.kind
+        f"{path}{place}: {error}.{expected}",
+        "Repair the file, or take it out of the folder.",
+        kind=error.kind,
     )

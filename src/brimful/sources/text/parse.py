@@ -79,7 +79,7 @@ def parse(texts: FileContents, dialect: Dialect, dtype: str) -> NDArray[Any]:
 
 
 def parse_one(text: bytes, dialect: Dialect, dtype: str = "float64") -> NDArray[Any]:
-    """Parse one file with Python's `float`, slowly, and say where it is wrong.
+    """Parse one file with Python's `float`, slowly, and find out where it is wrong.
 
     Returns:
         Shape `(dialect.size,)`.
