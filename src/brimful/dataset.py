@@ -6,7 +6,7 @@ from brimful.collection import Collection
 from brimful.errors import ArgumentError
 from brimful.feed.benchmark import Speed, measure_speed
 from brimful.feed.windows import WindowLoader
-from brimful.options import FeedOptions
+from brimful.options import FeedOptions, PackOptions
 from brimful.samples import Progress
 from brimful.source import Source
 from brimful.storage.locate import Place
@@ -106,14 +106,14 @@ def pack(
     """
     if not isinstance(source, Source):
         raise ArgumentError(f"Expected a source, from `bf.scan`. Received: {type(source).__name__}")
-    source.pack_into(
-        path,
+    options = PackOptions.of(
         split_seed=split_seed,
         memory=memory,
         overwrite=overwrite,
         check_content=check_content,
         progress=progress,
     )
+    source.pack_into(path, options)
     return open(path)
 
 

@@ -183,30 +183,14 @@ class Source(Collection):
         """
         return is_current(self._reader, self._rows(), locate(path))
 
-    def pack_into(
-        self,
-        path: Place,
-        *,
-        split_seed: int = 0,
-        memory: str | float = "1GB",
-        overwrite: bool = False,
-        check_content: bool = False,
-        progress: Progress | None = None,
-    ) -> Packed:
+    def pack_into(self, path: Place, options: PackOptions = PackOptions()) -> Packed:  # noqa: B008 (frozen)
         """Pack it, as `brimful.pack` does.
 
         Returns:
             What was done.
         """
-        options = PackOptions.of(
-            split_seed=split_seed,
-            memory=memory,
-            overwrite=overwrite,
-            check_content=check_content,
-            progress=progress,
-        )
         if glance(self._reader, self._rows()).problems:
-            raise self.audit(progress=progress).refusal()
+            raise self.audit(progress=options.progress).refusal()
         return pack(self._reader, self._rows(), path, options, self.plan())
 
     def _loader(self, options: FeedOptions) -> RowLoader:

@@ -22,7 +22,7 @@ def store(make_tree: Callable[..., Tree], tmp_path: Path) -> Path:
     return Path(pack(source._reader, np.arange(300), tmp_path / "x.brim", options).name)
 
 
-@pytest.mark.parametrize(("memory", "resident"), [("100MB", True), ("0.17MB", False)])
+@pytest.mark.parametrize(("memory", "resident"), [("100MB", True), ("0.2MB", False)])
 def test_figures_and_verdict(
     store: Path, memory: str, resident: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -185,6 +185,6 @@ def test_another_seed_or_layout_is_packed_though_nothing_has_changed(
     options = PackOptions(chunk_bytes=200, shard_bytes=400)
     pack(source._reader, np.arange(samples), store, options)
     for seed in (0, 7):
-        source.pack_into(store, split_seed=seed, overwrite=True)
-        source.pack_into(tmp_path / f"{seed}.brim", split_seed=seed)
+        source.pack_into(store, PackOptions(split_seed=seed, overwrite=True))
+        source.pack_into(tmp_path / f"{seed}.brim", PackOptions(split_seed=seed))
         assert files_of(store) == files_of(tmp_path / f"{seed}.brim")

@@ -7,7 +7,7 @@ import pytest
 
 import brimful as bf
 from brimful.sources.base import Format
-from brimful.sources.detect import Entry, register
+from brimful.sources.detect import register
 from brimful.sources.index import Index
 from brimful.testing.format import CHANGED, FormatContract
 from tests.faults.stores import delivered, files_of
@@ -77,7 +77,7 @@ def test_it_is_found_by_its_path_once_it_is_registered(path: Path) -> None:
     def is_toy(thing: object) -> bool:
         return str(thing).endswith(".rec")
 
-    forget = register(Entry(is_toy, lambda toy, options: Index.of(RecordFile(Path(toy)), options.limit)))
+    forget = register(is_toy, lambda toy, options: Index.of(RecordFile(Path(toy)), options.limit))
     try:
         assert len(bf.scan(path)) == 50
         assert len(bf.scan(str(path), limit=5)) == 5

@@ -15,6 +15,7 @@ from xxhash import xxh3_64_hexdigest
 
 import brimful as bf
 from brimful.cli.main import main
+from brimful.options import PackOptions
 from brimful.schema import Field
 from brimful.store.codecs.narrow import NarrowCodec
 from tests.faults.stores import pack_small, small_tree
@@ -175,7 +176,7 @@ def test_an_object_is_compared_with_what_is_packed_of_it(tmp_path: Path) -> None
     samples = [(np.full(3, number), number % 4) for number in range(30)]
     bf.pack(bf.scan(samples), tmp_path / "data.brim")
     samples[3] = (np.ones(3), 3)
-    packed = bf.scan(samples).pack_into(tmp_path / "data.brim")
+    packed = bf.scan(samples).pack_into(tmp_path / "data.brim", PackOptions())
     assert packed.changes is not None
     assert vars(packed.changes) == {"added": 0, "removed": 0, "edited": 1, "relabelled": 0}
     assert (bf.open(tmp_path / "data.brim").select(["3"])[0][0] == 1).all()
@@ -229,7 +230,7 @@ def test_the_audit_is_a_by_product(tree: Tree, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr("brimful.sources.read_files.SETTLED", -3600)  # as if the files were old
     source = bf.scan(tree.path)
     before = source.audit(cached=False)
-    source.pack_into(tmp_path / "data.brim")
+    source.pack_into(tmp_path / "data.brim", PackOptions())
 
     def look_at(*_: object) -> int:
         raise AssertionError("a sample is read again")

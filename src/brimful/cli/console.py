@@ -22,6 +22,7 @@ from rich.table import Table
 from rich.text import Text
 
 from brimful.samples import Finding
+from brimful.samples import Progress as Counter
 
 
 @dataclass
@@ -75,7 +76,7 @@ class Screen:
                 self.say(f"    hint: {finding.hint}")
 
     @contextmanager
-    def counting(self, text: str) -> Iterator["Counter"]:
+    def counting(self, text: str) -> Iterator[Counter]:
         """Show a count that grows, its end unknown."""
         with Progress(
             SpinnerColumn(),
@@ -83,10 +84,10 @@ class Screen:
             console=self.console,
             transient=True,
         ) as progress:
-            yield Counter(progress, progress.add_task(text, total=None))
+            yield _counter(progress, progress.add_task(text, total=None))
 
     @contextmanager
-    def bar(self, text: str, total: int) -> Iterator["Counter"]:
+    def bar(self, text: str, total: int) -> Iterator[Counter]:
         """Show a bar with rate and time left."""
         with Progress(
             TextColumn("{task.description}"),
@@ -97,24 +98,12 @@ class Screen:
             console=self.console,
             transient=True,
         ) as progress:
-            yield Counter(progress, progress.add_task(text, total=total))
+            yield _counter(progress, progress.add_task(text, total=total))
 
 
-class Counter:
-    """How far something is: call it with the count.
-
-    Args:
-        progress: Where it is shown.
-        task: Which of its tasks.
-    """
-
-    def __init__(self, progress: Progress, task: Any) -> None:
-        self._progress = progress
-        self._task = task
-
-    def __call__(self, count: int) -> None:
-        """Show the count."""
-        self._progress.update(self._task, completed=count)
+def _counter(progress: Progress, task: Any) -> Counter:
+    """What shows how far a task is, called with the count."""
+    return lambda count: progress.update(task, completed=count)
 
 
 class _RateColumn(TextColumn):

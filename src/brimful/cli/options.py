@@ -11,24 +11,18 @@ from brimful.source import Source, scan, usable
 from brimful.store.format import MANIFEST, SHARD_NAME
 
 
-class Shape(click.ParamType[tuple[int, ...]]):
-    """A shape on the command line: 28,28,1."""
-
-    name = "shape"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> tuple[int, ...]:
-        """Turn "28,28,1" into (28, 28, 1)."""
-        if isinstance(value, tuple):
-            return value
-        try:
-            shape = tuple(int(part) for part in value.split(","))
-        except ValueError:
-            shape = ()
-        if not shape or min(shape) < 1:
-            self.fail(f"expected positive numbers between commas, like 28,28,1, not {value!r}", param, ctx)
-        return shape
+def _shape(_: click.Context, option: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """Turn "28,28,1" into (28, 28, 1)."""
+    if value is None:
+        return None
+    try:
+        shape = tuple(int(part) for part in value.split(","))
+    except ValueError:
+        shape = ()
+    if not shape or min(shape) < 1:
+        message = f"expected positive numbers between commas, like 28,28,1, not {value!r}"
+        raise click.BadParameter(message, param=option)
+    return shape
 
 
 DATA_OPTIONS = ("labels", "id", "target", "weight", "regression", "shape", "limit")
@@ -41,7 +35,10 @@ def data_options(command: Any) -> Any:
             "--limit", type=click.IntRange(min=1), metavar="N", help="Draw N samples, to try first."
         ),
         click.option(
-            "--shape", type=Shape(), metavar="28,28,1", help="Shape of a sample.  [default: as in the files]"
+            "--shape",
+            callback=_shape,
+            metavar="28,28,1",
+            help="Shape of a sample.  [default: as in the files]",
         ),
         click.option(
             "--regression",

@@ -9,6 +9,7 @@ from brimful.cli.console import Screen, screen_options
 from brimful.cli.options import data_options, say_source, scan_data
 from brimful.dataset import Dataset
 from brimful.dataset import open as open_store
+from brimful.options import PackOptions
 from brimful.schema import to_json
 from brimful.source import Source
 from brimful.store.estimate import free_bytes
@@ -68,7 +69,7 @@ def pack_source(screen: Screen, source: Source, store: Path, **packing: Any) -> 
                 f"  in the order of the disk {verb} in about {planned.seconds_in_disk_order:,.1f} s, {piles}"
             )
     with screen.bar("packing", len(source)) as bar:
-        packed = source.pack_into(store, progress=bar, **packing)
+        packed = source.pack_into(store, PackOptions.of(progress=bar, **packing))
     for line in _told(packed):
         screen.say(f"  {line}")
     return packed

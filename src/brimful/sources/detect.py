@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from brimful.errors import ArgumentError
 from brimful.options import ScanOptions
@@ -12,17 +12,11 @@ from brimful.sources.index import Index
 from brimful.sources.objects import RandomAccess, scan_object
 from brimful.sources.text.folder import scan_folder
 
+Recognises = Callable[[Any], bool]
+"""Whether a thing, a path as a rule, is of some format. It looks, and reads little."""
 
-class Entry(NamedTuple):
-    """A format that can be found by looking at what is to be scanned.
-
-    Attributes:
-        recognises: Whether a thing, a path as a rule, is of this format. It looks, and reads little.
-        scan: Makes the index of such a thing, as the options ask for.
-    """
-
-    recognises: Callable[[Any], bool]
-    scan: Callable[[Any, ScanOptions], Index]
+Scan = Callable[[Any, ScanOptions], Index]
+"""Makes the index of such a thing, as the options ask for."""
 
 
 def index_of(thing: Any, options: ScanOptions) -> Index:
@@ -36,25 +30,26 @@ def index_of(thing: Any, options: ScanOptions) -> Index:
         ArgumentError: It is of no format that is known here, or an option means nothing for its format.
         SourceError: There are no samples in it, or they cannot be used.
     """
-    for entry in _entries:
-        if entry.recognises(thing):
-            return entry.scan(thing, options)
+    for recognises, scan in _formats:
+        if recognises(thing):
+            return scan(thing, options)
     raise ArgumentError(
         f"Expected a folder, or an object with `len` and `[i] -> (x, y)`. Received: {type(thing).__name__}"
     )
 
 
-def register(entry: Entry) -> Callable[[], None]:
+def register(recognises: Recognises, scan: Scan) -> Callable[[], None]:
     """Have a format asked before all others.
 
     Args:
-        entry: The format.
+        recognises: Whether a thing is of it.
+        scan: Makes the index.
 
     Returns:
         What takes it out again.
     """
-    _entries.insert(0, entry)
-    return lambda: _entries.remove(entry)
+    _formats.insert(0, (recognises, scan))
+    return lambda: _formats.remove((recognises, scan))
 
 
 def scan_format(samples: Format, options: ScanOptions) -> Index:
@@ -68,8 +63,8 @@ def _is_path(thing: Any) -> bool:
     return isinstance(thing, (str, os.PathLike))
 
 
-_entries = [
-    Entry(lambda thing: isinstance(thing, (Format, BaseFormat)), scan_format),
-    Entry(_is_path, lambda path, options: scan_folder(Path(path), options)),
-    Entry(lambda thing: isinstance(thing, RandomAccess), scan_object),
+_formats: list[tuple[Recognises, Scan]] = [
+    (lambda thing: isinstance(thing, (Format, BaseFormat)), scan_format),
+    (_is_path, lambda path, options: scan_folder(Path(path), options)),
+    (lambda thing: isinstance(thing, RandomAccess), scan_object),
 ]

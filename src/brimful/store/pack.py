@@ -121,7 +121,7 @@ def pack(
         )
     storage = locate(place)
     _check_place(place, storage, source.root)
-    run = _PackRun(source, rows, storage, options, estimate)
+    run = _Packing(source, rows, storage, options, estimate)
     try:
         with _locked(storage):
             return run.run()
@@ -193,7 +193,7 @@ def _refuse_other_content(storage: Storage) -> None:
         ) from error
 
 
-class _PackRun:
+class _Packing:
     """One run of packing.
 
     Args:
