@@ -8,7 +8,7 @@ PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --con
 MNIST  ?=
 CASES  ?= 1000000
 
-.PHONY: demo test check bench fuzz faults format constraints clean
+.PHONY: demo test check bench against fuzz faults format constraints clean
 
 demo: $(VENV)/.demo
 	$(BIN)/brimful demo $(if $(MNIST),--mnist $(MNIST))
@@ -32,6 +32,10 @@ bench: $(VENV)/.dev .bench/peers
 	$(BIN)/python -m benchmarks $(if $(MNIST),--mnist $(MNIST))
 
 # The libraries that brimful is compared with, in an environment of their own.
+# This build beside another checkout: make against OTHER=../other NAMES="reading warm".
+against: $(VENV)/.dev
+	$(BIN)/python -m benchmarks.against $(OTHER) $(NAMES) $(if $(MNIST),--mnist $(MNIST))
+
 .bench/peers: | $(VENV)/.dev
 	$(PIP) uv
 	$(BIN)/uv venv --quiet $@
