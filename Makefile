@@ -31,11 +31,11 @@ check: $(VENV)/.dev
 bench: $(VENV)/.dev .bench/peers
 	$(BIN)/python -m benchmarks $(if $(MNIST),--mnist $(MNIST))
 
-# The libraries that brimful is compared with, in an environment of their own.
 # This build beside another checkout: make against OTHER=../other NAMES="reading warm".
 against: $(VENV)/.dev
 	$(BIN)/python -m benchmarks.against $(OTHER) $(NAMES) $(if $(MNIST),--mnist $(MNIST))
 
+# The libraries that brimful is compared with, in an environment of their own.
 .bench/peers: | $(VENV)/.dev
 	$(PIP) uv
 	$(BIN)/uv venv --quiet $@

@@ -47,6 +47,7 @@ def measure(checkout: Path, name: str, data: Path) -> Figures:
     if name in COLD:
         drop_caches()
     environment = {**os.environ, "PYTHONPATH": str(checkout / "src"), "TF_ENABLE_ONEDNN_OPTS": "1"}
+    environment["TF_CPP_MIN_LOG_LEVEL"] = "2"
     environment["KERAS_BACKEND"] = name.removeprefix("fit-") if name.startswith("fit") else "tensorflow"
     limits = {"beyond": (GIB, None), "hard-disk": (GIB, DISK)}.get(name)
     with control_group(*limits) if limits else nullcontext() as group:
