@@ -1,7 +1,9 @@
 """What tests share: small trees on disk, made anew for each test."""
 
 import os
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +14,17 @@ from tests.trees import Tree, write_tree
 
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+MEMORY_DISK = Path("/dev/shm")  # noqa: S108 (a tmpfs on Linux)
+ROOM = 2 * 2**30  # bytes
+
+if (
+    "TMPDIR" not in os.environ
+    and os.access(MEMORY_DISK, os.W_OK)
+    and shutil.disk_usage(MEMORY_DISK).free > ROOM
+):  # bringing thousands of small files to a disk would take half of the time
+    os.environ["TMPDIR"] = os.environ["PYTEST_DEBUG_TEMPROOT"] = str(MEMORY_DISK)
+    tempfile.tempdir = None  # look again
+
 settings.register_profile("untimed", deadline=None)  # no test is about speed: machines are shared
 settings.load_profile("untimed")
 
@@ -22,6 +35,13 @@ def cache(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("XDG_CACHE_HOME", str(folder))
     return folder
+
+
+@pytest.fixture
+def disk_path() -> Iterator[Path]:
+    """A folder on a disk, for what a tmpfs does otherwise."""
+    with tempfile.TemporaryDirectory(dir=Path(__file__).parent, prefix=".disk-") as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

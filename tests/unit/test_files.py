@@ -66,6 +66,12 @@ class Kernel:
         return self
 
 
+@pytest.fixture
+def tmp_path(disk_path: Path) -> Path:
+    """A folder on a disk: these tests are about what is in its page cache, and a tmpfs is one itself."""
+    return disk_path
+
+
 def written(folder: Path, contents: Sequence[bytes]) -> list[str]:
     """Files of some contents, named by their numbers."""
     for number, content in enumerate(contents):
