@@ -219,7 +219,7 @@ def test_a_disk_that_is_too_small_is_refused(
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     assert main(["pack", str(tree.path), str(tmp_path / "data.brim")]) == 1
     with pytest.raises(
-        bf.WriteError, match=r"what is to be written will take about \S+, and 100B are free: \S+ are lacking"
+        bf.WriteError, match=r"packing will write about \S+, and 100B are free: \S+ are lacking"
     ):
         bf.pack(bf.scan(tree.path), tmp_path / "data.brim")
     assert not (tmp_path / "data.brim").exists()

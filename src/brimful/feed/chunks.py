@@ -66,7 +66,7 @@ class ViewChunks:
         """What these chunks take."""
         largest = min(self.reader.rows_per_chunk, self.reader.manifest.samples)
         slot_bytes = max(decoder.slot_bytes(largest) for decoder in self.decoders)
-        key_bytes = self.reader.largest_keys if with_keys else 0
+        key_bytes = self.reader.largest(lambda chunk: chunk.keys) if with_keys else 0
         piece_bytes = slot_bytes + key_bytes + largest * DRAWN_BYTES
         return ChunkSizes(self.reader.io_bytes, slot_bytes, piece_bytes, len(self))
 
