@@ -19,37 +19,24 @@ from xxhash import xxh3_64_intdigest
 from brimful.memory import POOL
 
 DRAW_SEED = 0x6C696D6974  # b"limit": independent of the split, whose seed is 0 unless asked for
-PIECE = 8_192  # keys of an array that are held as Python strings at a time
-TOGETHER = 1 << 16  # keys that a thread looks for: with fewer, threads contend for the GIL
+KEYS_PER_PIECE = 8_192  # keys that are held as Python strings at a time
+KEYS_PER_SEARCH = 1 << 16  # keys that a thread looks for: with fewer, threads contend for the GIL
 THREADS = 2  # that look for keys
 
 
 def hash_keys(keys: Iterable[str] | pa.Array, seed: int = 0) -> NDArray[np.uint64]:
-    """Hash each key.
-
-    Args:
-        keys: The keys: Python strings, or a pyarrow array of strings or of their bytes, without nulls.
-        seed: Seed of the hash, 0 to 2**64 - 1.
-
-    Returns:
-        The hashes, shape `(len(keys),)`, uint64.
-    """
+    """Hash each key: a Python string, or an entry of a pyarrow array of strings or bytes without nulls."""
     if not isinstance(keys, pa.Array):
         return np.fromiter(map(xxh3_64_intdigest, map(str.encode, keys), repeat(seed)), np.uint64)
-    pieces = (keys.slice(start, PIECE).cast(pa.large_binary()) for start in range(0, len(keys), PIECE))
-    texts = chain.from_iterable(piece.to_pylist() for piece in pieces)
+    pieces = (keys.slice(start, KEYS_PER_PIECE) for start in range(0, len(keys), KEYS_PER_PIECE))
+    texts = chain.from_iterable(piece.cast(pa.large_binary()).to_pylist() for piece in pieces)
     return np.fromiter(map(xxh3_64_intdigest, texts, repeat(seed)), np.uint64, len(keys))
 
 
 def row_order(hashes: NDArray[np.uint64], keys: Callable[[], pa.LargeStringArray]) -> NDArray[np.int64]:
-    """What sorts keys by (hash, UTF-8 bytes).
+    """The positions that sort keys by (hash, UTF-8 bytes).
 
-    Args:
-        hashes: Their hashes, shape `(n,)`.
-        keys: Gives the keys; called only if two have one hash, which is rare.
-
-    Returns:
-        Positions, shape `(n,)`, int64.
+    `keys` gives the keys; it is called only if two of them have the same hash, which is rare.
     """
     order: NDArray[np.int64] = np.argsort(hashes)
     if not np.diff(hashes[order]).all():
@@ -61,26 +48,16 @@ def row_order(hashes: NDArray[np.uint64], keys: Callable[[], pa.LargeStringArray
 
 @dataclass(frozen=True)
 class HashedKeys:
-    """Keys to look for.
-
-    Attributes:
-        keys: The keys.
-        hashes: Their hashes.
-        ascending: What sorts the hashes: neighbours look at the same place, which is three times as fast.
-    """
+    """Keys to look for, and their hashes."""
 
     keys: pa.LargeStringArray
     hashes: NDArray[np.uint64]
     ascending: NDArray[np.int64]
+    """The positions that sort the hashes: neighbours look at the same place, which is three times as fast."""
 
     @classmethod
     def of(cls, keys: pa.LargeStringArray, seed: int = 0) -> "HashedKeys":
-        """Hash keys.
-
-        Args:
-            keys: The keys.
-            seed: Seed of the hash.
-        """
+        """Hash keys."""
         hashes = hash_keys(keys, seed)
         return cls(keys, hashes, np.argsort(hashes))
 
@@ -96,17 +73,17 @@ def find_keys(
     """Find the row of each key, among rows in ascending order of their key's hash.
 
     Args:
-        keys: What to look for, n of them.
+        keys: The keys to look for.
         hashes: Hashes of all rows' keys, ascending.
         keys_at: Gives the keys of some rows; called in threads, if there are many keys.
 
     Returns:
-        The rows, shape `(n,)`, int64, -1 where there is none with that key.
+        The rows, -1 where there is none with that key.
     """
     rows = np.full(len(keys), -1)
 
     def find(start: int) -> None:
-        left = keys.ascending[start : start + TOGETHER]
+        left = keys.ascending[start : start + KEYS_PER_SEARCH]
         candidates = np.searchsorted(hashes, keys.hashes[left])
         while left.size:  # again only for those keys that share their hash with another one
             may_be = candidates < len(hashes)
@@ -118,10 +95,9 @@ def find_keys(
             rows[left[is_same]] = candidates[is_same]
             left, candidates = left[~is_same], candidates[~is_same] + 1
 
-    if len(keys) <= TOGETHER:
+    if len(keys) <= KEYS_PER_SEARCH:
         find(0)
         return rows
     with ThreadPoolExecutor(THREADS, "brimful-find") as pool:
-        for _ in pool.map(find, range(0, len(keys), TOGETHER)):
-            pass  # an error in a thread is raised here
+        list(pool.map(find, range(0, len(keys), KEYS_PER_SEARCH)))  # raises the error of a thread
     return rows

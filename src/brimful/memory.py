@@ -1,4 +1,4 @@
-"""Memory: what `memory=` says in bytes, and how much of it the machine lets this process have."""
+"""Memory: `memory=` in bytes, and how much of it this process may have."""
 
 import os
 import re
@@ -9,10 +9,10 @@ import pyarrow as pa
 from brimful.errors import ArgumentError
 
 POOL = pa.system_memory_pool()
-"""Where Arrow takes the memory of large arrays from while it scans and parses: the C library.
+"""The memory pool for large arrays of scans and parsers: that of the C library.
 
-Arrow's own allocator, which is the program's to choose, spends a fifth of a scan clearing pages, and keeps
-megabytes for each thread that ever used it.
+Arrow's default allocator, which only the program may change, spends a fifth of a scan clearing pages, and
+keeps megabytes for each thread that ever used it.
 """
 
 UNITS = {"B": 1, "KB": 10**3, "MB": 10**6, "GB": 10**9, "TB": 10**12}
@@ -45,10 +45,9 @@ CGROUP_LIMITS = (  # controller in /proc/self/cgroup, where it is mounted, the f
 
 
 def memory_limit(root: Path = Path("/")) -> int:
-    """Bytes of memory that this process may have: of the machine, or of the control groups it is in.
+    """Bytes of memory that the machine and the control groups let this process have.
 
-    Args:
-        root: Where the file systems of the kernel are mounted.
+    `root` is where the file systems of the kernel are mounted.
     """
     limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
     groups = root / "proc/self/cgroup"

@@ -1,4 +1,4 @@
-"""Prefetch: an ordered, bounded map in threads, which the loop that wants its results helps along."""
+"""Prefetch: an ordered, bounded map in threads. The loop that consumes the results does work, too."""
 
 import os
 import threading
@@ -21,21 +21,21 @@ PATIENCE = 0.05  # seconds of waiting more than half of the time, until more thr
 class Prefetch(Generic[Item, Result]):
     """Map `work` over `items` in threads; iterating gives the results in order.
 
-    Work starts at the first `next`. A loop that wants a result that is not there does not wait while there is
-    work that no thread has begun: it does that itself, be it the next item or one behind it. At most `depth`
-    results exist at a time: being made, waiting, or handed out. An error in work is raised in its turn.
-    Leaving the context stops the threads, whatever is left.
+    Work starts at the first `next`. If the next result is not ready, the loop does not wait while there is an
+    item that no thread has begun: it works on that itself. At most `depth` results exist at a time: being
+    made, waiting, or handed out. An error in work is raised when its result is due. Leaving the context stops
+    the threads, whatever is left.
 
     At first only as many threads work as keep the cores busy, for more would contend for the GIL. If those
     spend most of their time waiting, as for a slow disk, all threads are let in.
 
     Args:
-        work: The function; called in several threads at once, that of the loop among them.
-        items: What to map it over.
+        work: The function; called in several threads at once, including that of the loop.
+        items: The items to map it over.
         threads: How many threads, at the most.
         depth: How many results may exist at a time, at least 2.
-        is_at_hand: Whether an item behind the wanted one can be worked on now; the loop leaves to threads
-            what would only make it wait.
+        is_at_hand: Whether an item other than the next can be worked on without waiting; the loop leaves the
+            others to the threads.
     """
 
     def __init__(
@@ -76,18 +76,14 @@ class Prefetch(Generic[Item, Result]):
 
     @property
     def is_ready(self) -> bool:
-        """Whether the next result is there."""
+        """Whether the next result can be had without waiting."""
         try:
             return self._pending[0].is_done
         except IndexError:
             return False
 
     def check(self) -> None:
-        """Refuse to go on once it is closed.
-
-        Raises:
-            PassEndedError: It is.
-        """
+        """Raise PassEndedError if it is closed."""
         if self._closed:
             raise ended()
 
@@ -99,7 +95,7 @@ class Prefetch(Generic[Item, Result]):
             self._pool.submit(self._in_thread)
 
     def _in_thread(self) -> None:
-        """Do what nobody has begun, once few enough others are at work; until then a thread holds nothing."""
+        """Begin the next item once few enough threads are at work; until then this thread holds nothing."""
         with self._at_work:
             self.check()
             began, used = time.perf_counter(), time.thread_time()
@@ -110,7 +106,7 @@ class Prefetch(Generic[Item, Result]):
             self._note(time.perf_counter() - began, time.thread_time() - used)
 
     def _note(self, seconds: float, used: float) -> None:
-        """Note how long a task took, and how long it kept a core busy; let others in if it mostly waited."""
+        """Note the time and the CPU time of a task; let more threads in if tasks mostly wait."""
         with self._noting:
             self._waited = max(-PATIENCE, self._waited + seconds - 2 * used)
             if self._left_out and self._waited > PATIENCE:
@@ -118,7 +114,6 @@ class Prefetch(Generic[Item, Result]):
                 self._left_out = 0
 
     def _next(self) -> Result:
-        """The next result."""
         wanted = self._pending.popleft()
         while not wanted.is_done:
             if task := self._take(wanted):
@@ -132,7 +127,7 @@ class Prefetch(Generic[Item, Result]):
             del wanted  # an error would hold on to it, and it to the error
 
     def _take(self, wanted: "_Task[Item, Result]") -> "_Task[Item, Result] | None":
-        """Take a task for the loop: the wanted one, or the next one if that is at hand."""
+        """A task for the loop: the wanted one, or the next one if that needs no waiting; None if neither."""
         with self._taking:
             first = self._unbegun[0] if self._unbegun else None
             if first and (first is wanted or self._is_at_hand(first.item[0])):
@@ -146,10 +141,7 @@ class Prefetch(Generic[Item, Result]):
         self.close()
 
     def close(self) -> None:
-        """Stop the threads once they are done with the task in hand, and let go of all results.
-
-        A loop in another thread stops once it is done with its own.
-        """
+        """Stop all threads, that of the loop too, after their current task, and drop all results."""
         self._closed = True
         with self._taking:
             self._pending.clear()
@@ -160,10 +152,7 @@ class Prefetch(Generic[Item, Result]):
 class _Task(Generic[Item, Result]):
     """An item to work on, once, and then its result, which nothing but the task refers to.
 
-    No frame of the thread that made a result holds on to it: a thread can be suspended at any point.
-
-    Args:
-        item: What to work on.
+    No frame of the thread that made a result refers to it: a thread can be suspended at any point.
     """
 
     def __init__(self, item: Item) -> None:
@@ -174,7 +163,6 @@ class _Task(Generic[Item, Result]):
         self._error: BaseException | None = None
 
     def do(self, work: Callable[[Item], Result]) -> None:
-        """Work on the item."""
         try:
             self._result.append(work(self.item.pop()))
         except BaseException as error:
@@ -186,16 +174,14 @@ class _Task(Generic[Item, Result]):
 
     @property
     def is_done(self) -> bool:
-        """Whether the result, or the error, is there."""
         return not self._under_way.locked()
 
     def wait(self) -> None:
-        """Wait until it is there."""
         with self._under_way:
             pass
 
     def take(self) -> Result:
-        """The result, or the error, which are then the caller's alone."""
+        """Return the result, or raise the error; the task then no longer refers to it."""
         if self._error is None:
             return self._result.pop()
         error, self._error = self._error, None
@@ -207,12 +193,7 @@ class _Task(Generic[Item, Result]):
 
 @dataclass(frozen=True)
 class ReadBudget:
-    """How many threads read how much at a time, so that all blocks that may exist fit into some memory.
-
-    Attributes:
-        threads: How many read.
-        block_rows: Rows that a thread reads at a time.
-    """
+    """How many threads read how many rows at a time, so that all blocks fit into some memory."""
 
     threads: int
     block_rows: int
@@ -224,15 +205,10 @@ class ReadBudget:
 
 
 def divide(memory: int, nbytes: Callable[[int], int], most: int) -> ReadBudget | None:
-    """Find how many threads, and rows at a time, some memory allows.
+    """The most threads, and the most rows at a time up to `most`, that fit into some bytes of memory.
 
-    Args:
-        memory: The memory, in bytes.
-        nbytes: Bytes that so many rows take while they are read, the result included.
-        most: Rows that are worth reading at a time.
-
-    Returns:
-        None if the memory does not suffice for a row at a time in one thread.
+    `nbytes` gives the bytes that a number of rows takes while they are read, the result included. None if
+    there is not enough memory for one row at a time in one thread.
     """
     for threads in range(reading_threads(), 0, -1):
         budget = ReadBudget(threads, most)
@@ -244,13 +220,13 @@ def divide(memory: int, nbytes: Callable[[int], int], most: int) -> ReadBudget |
 
 
 def reading_threads() -> int:
-    """How many threads to read and parse with: one more than cores that this process may use, of a few."""
+    """How many threads to read and parse with: one more than this process has cores, up to a limit."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(cores + 1, MOST_THREADS)
 
 
 def busy_threads() -> int:
-    """How many of those keep the cores busy, beside the loop that wants what they make."""
+    """How many of those keep the cores busy, beside the loop that consumes their results."""
     return max(1, reading_threads() - 2)
 
 

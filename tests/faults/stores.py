@@ -1,4 +1,4 @@
-"""Stores: small ones of many shards, and what may be there after whatever happened to one."""
+"""Stores: small ones of many shards, and what they may hold after a fault."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,7 +47,7 @@ def pack_layout(
 
 
 def delivered(store: Place) -> dict[str, tuple[bytes, int]]:
-    """All that a store delivers, every chunk read anew."""
+    """Everything that a store delivers, every chunk read anew."""
     reader = StoreReader(store, cache_bytes=0)
     rows = np.arange(len(reader))
     x, y, _ = reader.read(rows)
@@ -58,7 +58,7 @@ def delivered(store: Place) -> dict[str, tuple[bytes, int]]:
 
 
 def files_of(store: Path) -> dict[str, bytes]:
-    """The files of a store, but the one that tells of its source: that has times in it."""
+    """The files of a store except source.arrow, which has times in it."""
     return {path.name: path.read_bytes() for path in store.iterdir() if path.name != "source.arrow"}
 
 

@@ -109,7 +109,7 @@ def test_ragged_lines_that_cancel_out(make_tree: Callable[..., Tree]) -> None:
 
 
 def test_an_error_leaves_the_source_usable(make_tree: Callable[..., Tree]) -> None:
-    """Once the file is mended, the same batches go on from the start of the epoch."""
+    """Once the file is repaired, the same batches go on from the start of the epoch."""
     tree = make_tree(100)
     source = bf.scan(tree.path)
     feed = make_feed(source._reader, source._view, 16)

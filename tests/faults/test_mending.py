@@ -1,4 +1,4 @@
-"""Mending: packing a damaged store again writes what is damaged, and nothing else."""
+"""Repair: packing a damaged store again writes the damaged shards, and nothing else."""
 
 import os
 from collections.abc import Callable
@@ -53,18 +53,18 @@ def _in_part(part: str) -> Callable[[Path], None]:
     ],
     ids=["data", "keys", "missing", "cut"],
 )
-def test_only_what_is_damaged_is_mended(
+def test_only_damaged_shards_are_repaired(
     tree: Tree,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     damage: Callable[[Path], None],
     read: range,
 ) -> None:
-    """Whole shards stay, and none of their files is read again; the bytes are those of a whole store."""
+    """Intact shards stay, and none of their files is read again; the bytes are those of an intact store."""
     monkeypatch.setattr("brimful.sources.read_files.SETTLED", -3600)  # as if the files were old
     store = tmp_path / "data.brim"
     pack_small(tree.path, store)
-    whole = files_of(store)
+    intact = files_of(store)
     keys = StoreReader(store).keys(np.arange(9, 18))  # of the second shard
     shard = next(path for path in sorted(store.glob("shard-00001-*")))
     damage(shard)
@@ -81,7 +81,7 @@ def test_only_what_is_damaged_is_mended(
     packed = pack_layout(source, store, chunk_bytes=100, shard_bytes=300)
     assert packed.resumed == 31
     assert sorted(seen) == sorted(keys[at] for at in read)
-    assert files_of(store) == whole
+    assert files_of(store) == intact
     assert {path.name: path.stat().st_ino for path in store.glob("shard-*") if path != shard} == inodes
     assert pack_layout(source, store, chunk_bytes=100, shard_bytes=300).changes == Changes()
     assert StoreReader(store).manifest.shards[1].file == shard.name
@@ -90,7 +90,7 @@ def test_only_what_is_damaged_is_mended(
 def test_there_need_only_be_room_for_what_is_written(
     tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a full disk, a store that is up to date is one still, and a shard is mended where it has room."""
+    """On a full disk, a current store is left as it is, and a shard is repaired if there is room for it."""
     monkeypatch.setattr("brimful.sources.read_files.SETTLED", -3600)
     store, usage = tmp_path / "data.brim", SimpleNamespace(free=0)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
@@ -114,7 +114,7 @@ def test_there_need_only_be_room_for_what_is_written(
 def test_what_changed_in_a_damaged_store_is_packed_anew(
     tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file edited, a label corrected: none stays as it was."""
+    """An edited file and a corrected label are both packed."""
     monkeypatch.setattr("brimful.sources.read_files.SETTLED", -3600)
     store = tmp_path / "data.brim"
     pack_small(tree.path, store)

@@ -1,4 +1,4 @@
-"""The store under all that can happen to it: the old one stays or the new one is whole; never wrong data."""
+"""The store under faults: the old one stays or the new one is complete; never wrong data."""
 
 import contextlib
 import json
@@ -171,7 +171,7 @@ def test_damage_names_the_samples(store: Path) -> None:
 def test_many_lost_shards_are_told_with_as_many_looks(
     tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where thousands are lost, what lies around each is not looked for all over again."""
+    """Where thousands are lost, the intact neighbours of each are not searched for again."""
     path = tmp_path / "many.brim"
     pack_layout(bf.scan(tree.path), path, chunk_bytes=24, shard_bytes=24)
     shards = sorted(path.glob("shard-*"))
@@ -208,7 +208,7 @@ def test_verify_on_the_command_line(store: Path, capsys: pytest.CaptureFixture[s
 
 
 def forge(store: Path, change: Callable[[dict[str, object]], object]) -> None:
-    """Change the manifest and its checksum, as somebody with bad intent would."""
+    """Change the manifest and its checksum, as an attacker would."""
     said = json.loads((store / "manifest.json").read_bytes())
     del said["checksum"]
     change(said)
@@ -261,7 +261,7 @@ def test_a_forged_manifest_is_an_error(store: Path, change: Callable[[dict[str, 
 
 @pytest.mark.parametrize("options", [{"one_hot": True}, {"class_weight": {0: 2.0}}])
 def test_forged_classes_are_an_error(store: Path, options: dict[str, Any]) -> None:
-    """Targets that are none of the manifest's classes are not looked up among them."""
+    """Targets outside the manifest's classes are refused."""
     reader = StoreReader(store)
     largest = int(reader.read(np.arange(len(reader))).y.max())
     forge(store, lambda said: said.update(classes=list(range(largest))))
@@ -296,7 +296,7 @@ def test_a_link_or_pipe_in_a_store_is_an_error(store: Path, tmp_path: Path, name
 
 
 def test_what_is_no_store(tmp_path: Path, tree: Tree) -> None:
-    """Said plainly, when it is opened and when it would be packed over."""
+    """A plain error, when it is opened and when it would be packed over."""
     (tmp_path / "empty").mkdir()
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "notes.txt").write_text("mine")
@@ -317,7 +317,7 @@ def test_what_is_no_store(tmp_path: Path, tree: Tree) -> None:
 
 
 def test_another_data_set_is_not_written_over(tree: Tree, store: Path, tmp_path: Path) -> None:
-    """Unless that is said."""
+    """Unless `overwrite` is given."""
     other = bf.scan([([1.0, 2.0], 1)] * 30)
     before = files_of(store)
     with pytest.raises(bf.OtherStoreError) as caught:
@@ -335,7 +335,7 @@ def test_another_data_set_is_not_written_over(tree: Tree, store: Path, tmp_path:
 def test_shards_that_are_done_are_not_made_again(
     tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What an interrupted run has finished is kept, where the files' times can prove that it still holds."""
+    """Shards that an interrupted attempt has finished are kept if the files' times prove them current."""
     store = tmp_path / "data.brim"
     monkeypatch.setattr("brimful.sources.read_files.SETTLED", -3600)  # as if the files were old
     write = ShardWriter.write
@@ -396,7 +396,7 @@ def test_what_only_looks_like_a_store_is_not_written_over(tree: Tree, tmp_path: 
 
 
 def test_a_damaged_store_of_other_data_is_not_written_over(tree: Tree, store: Path, tmp_path: Path) -> None:
-    """What is left of it tells that it is another one; its own data mend it, whatever is lost of it."""
+    """Its intact parts show that it holds other data; packing its own data again repairs any damage."""
     shard = next(store.glob("shard-00001-*"))
     shard.unlink()
     before = files_of(store)
@@ -458,7 +458,7 @@ def test_a_path_that_cannot_be(tree: Tree, tmp_path: Path, name: str) -> None:
 def test_a_store_is_found_after_a_change_of_folder(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A relative path is that of the moment when it was opened."""
+    """A relative path is resolved when the store is opened."""
     monkeypatch.chdir(tmp_path)
     data = bf.open(store.name)
     monkeypatch.chdir("/")

@@ -51,7 +51,7 @@ def check(feed: Feed, good: dict[str, tuple[bytes, int]]) -> None:
 
 @pytest.mark.parametrize("memory", [SMALL, LARGE])
 def test_a_flipped_bit_in_any_chunk_is_an_error_in_the_loop(store: Path, memory: int) -> None:
-    """It names shard, chunk and keys, and no batch with a sample of that chunk comes before it."""
+    """The error names shard, chunk and keys, and no batch with a sample of that chunk comes before it."""
     manifest = bf.open(store).manifest
     good = delivered(store)
     for shard in manifest.shards:
@@ -66,12 +66,12 @@ def test_a_flipped_bit_in_any_chunk_is_an_error_in_the_loop(store: Path, memory:
             assert caught.value.keys
             assert nothing_is_left()
             path.write_bytes(content)
-            assert sum(len(batch[0]) for batch in feed) == 40  # mended, the same batches go on
+            assert sum(len(batch[0]) for batch in feed) == 40  # repaired, the same batches go on
 
 
 @pytest.mark.parametrize("memory", [SMALL, LARGE])
 def test_a_shard_that_is_cut_or_gone_is_an_error_in_the_loop(store: Path, memory: int) -> None:
-    """Also where it was whole when the batches were made."""
+    """Even if the store was intact when the batches were made."""
     path = store / bf.open(store).manifest.shards[-1].file
     content = path.read_bytes()
     feed = feed_of(store, memory)
@@ -140,7 +140,7 @@ def test_many_loops_at_once_end_one_another(store: Path, memory: int) -> None:
 
 
 def test_a_pass_that_was_ended_takes_nothing_from_the_one_that_ended_it(store: Path) -> None:
-    """The old loop finds out late, in the middle of the new one, at any moment of either."""
+    """The old loop notices late, in the middle of the new one, at any moment of either."""
     reader = StoreReader(store)
     for before in range(1, 20):
         for after in range(1, 20, 3):
@@ -162,7 +162,7 @@ def _all_of(reader: StoreReader) -> list[bytes]:
 
 
 def test_more_chunks_than_slots_are_an_error_and_no_mixture() -> None:
-    """It would be a mistake of the feed; NumPy would put all of them into the one that is free."""
+    """That would be a bug of the feed; NumPy would put all of the chunks into the free slot."""
     cache = ChunkCache(2, 100, 5)
     cache.take(np.array([0]), lambda pieces: pieces)
     with pytest.raises(RuntimeError, match="1 slots are free, for 2 chunks"):
@@ -170,7 +170,7 @@ def test_more_chunks_than_slots_are_an_error_and_no_mixture() -> None:
 
 
 def test_batches_stay_as_they_are_though_memory_is_used_again(store: Path) -> None:
-    """What somebody still holds, or holds a part of, is not written over."""
+    """Memory that is still referred to, in whole or in part, is not written over."""
     reader = StoreReader(store)
     wide = make_feed(reader, View(range(40)), 40, shuffle=False)
     kept = []
@@ -217,7 +217,7 @@ def _addresses(arrays: list[Any]) -> set[int]:
 
 
 def test_a_position_saved_with_more_memory_names_what_it_needs(store: Path) -> None:
-    """Windows are those of the state, or an error that says what they take."""
+    """Windows have the size of the state, or an error names the memory that they need."""
     wide, narrow = feed_of(store, LARGE), feed_of(store, SMALL)
     batches = iter(wide)
     next(batches)

@@ -35,7 +35,7 @@ def test_each_key_is_found_where_it_is(
     hashes = _hashed(wanted, differing)
     asked = HashedKeys(pa.array(wanted, pa.large_string()), hashes, np.argsort(hashes))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "TOGETHER", together)
+        patch.setattr(module, "KEYS_PER_SEARCH", together)
         found = find_keys(asked, _hashed(ordered, differing), lambda at: rows.take(pa.array(at)))
     assert found.tolist() == [ordered.index(key) if key in ordered else -1 for key in wanted]
 
@@ -70,5 +70,5 @@ def test_each_hash_is_the_library_s(keys: list[str], seed: int, data: st.DataObj
     assert hash_keys(part.cast(pa.large_binary()), seed).tolist() == expected
     assert hash_keys(part.to_pylist(), seed).tolist() == expected
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "PIECE", 3)
+        patch.setattr(module, "KEYS_PER_PIECE", 3)
         assert hash_keys(part, seed).tolist() == expected

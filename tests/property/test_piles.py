@@ -46,7 +46,7 @@ def store(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def undisturbed(tree: Tree, tmp_path: Path) -> dict[str, bytes]:
-    """The files of the store that is packed as always."""
+    """The files of the store that is packed without piles."""
     pack_small(tree.path, tmp_path / "undisturbed.brim")
     return files_of(tmp_path / "undisturbed.brim")
 
@@ -73,7 +73,7 @@ def piles_in(store: Path) -> list[Path]:
 
 
 def pack_and_stop(tree: Tree, store: Path, commits: int) -> None:
-    """Pack through piles, and end like a kill once so many files have got their name."""
+    """Pack through piles, and end as if killed once so many files have been renamed."""
     commit, left = LocalWriter.commit, [commits]
 
     def counted(self: LocalWriter, name: str) -> None:
@@ -142,7 +142,7 @@ def test_a_run_that_goes_on_reads_no_file_again_that_is_in_a_pile(
 def test_what_has_changed_since_it_was_piled_up_is_read_again(
     commits: int, tree: Tree, store: Path, tmp_path: Path
 ) -> None:
-    """A file that was edited between two runs is packed as it is now, also if its shard was finished."""
+    """A file that was edited between two attempts is packed as it is now, even if its shard was finished."""
     pack_and_stop(tree, store, commits)
     for key in list(tree.x)[::3]:
         np.savetxt(tree.file(key), np.full((2, 3), 0.5))
@@ -155,7 +155,7 @@ def test_what_has_changed_since_it_was_piled_up_is_read_again(
 def test_a_store_is_brought_up_to_date_in_the_order_of_the_disk(
     check_content: bool, tree: Tree, store: Path, tmp_path: Path, reads: list[int]
 ) -> None:
-    """Only what is new or changed is read, and what changed is told as always."""
+    """Only what is new or changed is read, and changes are reported as always."""
     pack_small(tree.path, store)
     for key in ("train/00003", "train/00017"):
         np.savetxt(tree.file(key), np.full((2, 3), 0.25))
@@ -173,7 +173,7 @@ def test_a_store_is_brought_up_to_date_in_the_order_of_the_disk(
 
 
 def test_piles_of_another_source_are_of_no_use(tree: Tree, store: Path, tmp_path: Path) -> None:
-    """A file more, and positions are others."""
+    """With one more file, positions change."""
     pack_and_stop(tree, store, 3)
     np.savetxt(tree.path / "train" / "00000.csv", np.zeros((2, 3)))
     with (tree.path / "target.csv").open("a") as table:
@@ -203,7 +203,7 @@ def test_a_damaged_pile_is_read_again_from_the_source(
             path.unlink()
 
 
-def test_a_run_with_other_memory_takes_piles_over(
+def test_packing_with_other_memory_takes_piles_over(
     tree: Tree, store: Path, undisturbed: dict[str, bytes], reads: list[int]
 ) -> None:
     """Segments keep their size."""
@@ -288,7 +288,7 @@ def test_each_plan_looks_at_other_samples(
 def test_the_order_of_the_disk_is_taken_where_it_pays(
     seeks: bool, tree: Tree, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a disk where each step to a file that is not the next one takes long, and on no other."""
+    """On a disk where reading any file but the next one takes long, and on no other."""
     read, orders = TextFolder.read, []
 
     def slow_read(self: TextFolder, rows: Any, *prints: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The store: what is packed comes back bit for bit, in the same bytes whatever the way there was."""
+"""The store: what is packed comes back bit for bit, and packing in any way gives the same bytes."""
 
 import os
 from collections.abc import Callable
@@ -83,7 +83,7 @@ def test_narrowing_loses_nothing(values: NDArray[np.float32], divisor: int) -> N
 
 
 class Samples:
-    """An object with samples of one kind."""
+    """An object with samples of one schema."""
 
     def __init__(self, x: NDArray[Any], y: NDArray[Any] | None) -> None:
         self.x, self.y = x, y
@@ -99,7 +99,7 @@ class Samples:
 
 @st.composite
 def sources(draw: st.DrawFn) -> tuple[Source, PackOptions]:
-    """Any kind of samples, in chunks and shards of any size, ordered by any seed."""
+    """Samples of any schema, in chunks and shards of any size, ordered by any seed."""
     n = draw(st.integers(1, 60))
     shape = draw(st.sampled_from([(), (1,), (3,), (2, 3), (1, 2, 2)]))
     dtype = draw(st.sampled_from(["float16", "float32", "float64"]))

@@ -45,7 +45,7 @@ def value(i: int) -> NDArray[np.float32]:
 
 @cache
 def reader() -> StoreReader:
-    """A store of 120 samples in chunks of 5, 3 chunks a shard."""
+    """A store of 120 samples in chunks of 5, 3 chunks per shard."""
     path = Path(mkdtemp()) / "numbered.brim"
     pack_layout(bf.scan(Numbered()), path, chunk_bytes=5 * 168, shard_bytes=15 * 168)
     return StoreReader(path)
@@ -75,7 +75,7 @@ def feed_of(view: View, batch_size: int, factor: float, **options: Any) -> Feed:
 
 
 def test_the_store_is_kept_in_several_ways() -> None:
-    """Or these tests would not show what they are for."""
+    """Or these tests would not cover what they should."""
     assert len({shard.codecs for shard in reader().manifest.shards}) > 1
     windows = [feed_of(View(range(N)), 1, factor).order.window for factor in FACTORS]
     assert windows[0] == 1
@@ -253,7 +253,7 @@ def test_what_was_read_stays_for_the_next_pass(memory: float, monkeypatch: pytes
 def test_the_first_window_of_an_epoch_is_read_while_the_last_of_the_one_before_is_consumed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It is there when the next pass begins, and is not read again."""
+    """It is in the cache when the next pass begins, and is not read again."""
     feed = feed_of(View(range(N)), 2, 1.6)
     assert isinstance(feed.loader, WindowLoader)
     assert 1 < feed.order.window < 12

@@ -1,4 +1,4 @@
-"""What becomes of a batch before it is handed out: padding, class weights, the user's transform."""
+"""Postprocessing of batches: padding, class weights, the user's transform."""
 
 import threading
 import time
@@ -28,7 +28,7 @@ def feed_of(samples: Any, batch_size: int = 8, **options: Any) -> Feed:
 
 
 def test_pad_fills_the_last_batch_with_weight_0(samples: Any, tree: Tree) -> None:
-    """All batches are of one size; what was filled in counts for nothing, and is no sample."""
+    """All batches have the same size; the padding has weight 0, and no keys."""
     feed = feed_of(samples, last="pad", include_keys=True)
     batches = list(feed)
     assert [x.shape for x, *_ in batches] == [batches[0][0].shape] * 7
@@ -75,7 +75,7 @@ def noisy(batch: tuple[Any, ...], generator: np.random.Generator) -> tuple[Any, 
 
 
 def test_transform_depends_on_seed_epoch_and_position_alone(samples: Any) -> None:
-    """The same in another run, other in another epoch, and the same from a position on."""
+    """The same when repeated, different in another epoch, and the same from a position on."""
     feed = feed_of(samples, seed=3, transform=noisy)
     first, second = [x.copy() for x, _ in feed], [x.copy() for x, _ in feed]
     assert not np.array_equal(first[0], second[0])
@@ -123,7 +123,7 @@ def test_transform_may_change_shapes(samples: Any) -> None:
     ],
 )
 def test_a_transform_that_gives_no_batch_is_refused(samples: Any, wrong: Callable[..., Any]) -> None:
-    """And what it should give is said."""
+    """The error names what it should return."""
     with pytest.raises(bf.ArgumentError, match="`transform`"):
         list(feed_of(samples, transform=wrong))
 

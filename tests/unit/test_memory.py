@@ -127,7 +127,7 @@ def test_a_feed_from_raw_files_keeps_its_memory(
     set_threads: Callable[[int], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """At its peak it holds no more than it was given, whoever is slow."""
+    """At its peak it holds no more than it was given, whichever part is slow."""
     set_threads(threads)
     for memory in ("16MB", "40MB"):
         source = bf.scan(tree)
@@ -164,7 +164,7 @@ def test_a_feed_from_a_store_keeps_its_memory(
 
 
 def test_the_limit_of_a_control_group_counts(tmp_path: Path) -> None:
-    """Of the group and of those around it, of either version; what is no number is no limit."""
+    """Of the group and of its parents, of either version; what is no number is no limit."""
     machine = memory_limit(tmp_path)
     assert machine > 10**8
     groups, mount = tmp_path / "proc/self/cgroup", tmp_path / "sys/fs/cgroup"

@@ -32,7 +32,7 @@ def test_seed_and_epoch_are_not_interchangeable() -> None:
 
 
 def test_unshuffled_is_row_order_in_every_epoch() -> None:
-    """Without shuffle, rows come as they lie."""
+    """Without shuffle, rows come in ascending order."""
     order = Order(7, seed=3, shuffle=False)
     assert order.rows(0, 0, 7).tolist() == order.rows(5, 0, 7).tolist() == list(range(7))
 
@@ -85,7 +85,7 @@ def test_seed_must_fit_32_bits(seed: int) -> None:
 
 
 def test_order_of_many_rows_is_light() -> None:
-    """An epoch's order takes 4 bytes a row once it is made."""
+    """An epoch's order takes 4 bytes per row once it is made."""
     order = Order(1_000_000, seed=0)
     permutation = order.epoch(0).window(0).permutation
     assert permutation is not None

@@ -1,4 +1,4 @@
-"""Prefetch: work in threads and in the loop that wants it, in order; and the batches made so."""
+"""Prefetch: work in threads and in the loop that consumes it, in order; and the batches made so."""
 
 import threading
 import time
@@ -58,7 +58,7 @@ def test_the_loop_does_what_no_thread_has_begun() -> None:
 
 
 def test_what_goes_wrong_behind_is_raised_in_its_turn() -> None:
-    """Whoever did the work: the results before it come first."""
+    """The results before it come first, whichever thread did the work."""
 
     def work(piece: int) -> int:
         if piece == 2:
@@ -86,7 +86,7 @@ def test_ctrl_c_in_a_piece_behind_is_for_now() -> None:
 
 @pytest.mark.parametrize(("threads", "depth"), [(1, 4), (3, 7)])
 def test_no_more_results_exist_than_asked_for(threads: int, depth: int) -> None:
-    """Whoever made them: no thread that waits until it is let in holds on to what the loop has done."""
+    """Whichever thread made them: no waiting thread refers to results that the loop has made."""
     live, counts = weakref.WeakSet[threading.Event](), [0]
 
     def work(_: int) -> threading.Event:
@@ -124,7 +124,7 @@ def at_work(work: Callable[[int], None], monkeypatch: pytest.MonkeyPatch) -> int
 
 
 def test_few_threads_are_at_work_while_they_keep_the_cores_busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """More would only take one another's time; where they wait for a disk, all of them are wanted."""
+    """More would only contend for the GIL; if they wait for a disk, all of them are let in."""
     monkeypatch.setattr("brimful.prefetch.PATIENCE", 10**6)
     assert at_work(lambda _: time.sleep(0.001), monkeypatch) == 1
     monkeypatch.setattr("brimful.prefetch.PATIENCE", 0.01)
@@ -197,9 +197,9 @@ def test_a_damaged_chunk_is_an_error_however_small_the_windows(tmp_path: Path) -
     assert not thread.is_alive()
 
 
-@pytest.mark.parametrize(("away", "finishes"), [(0, False), (0.002, False), (0, True), (0.002, True)])
+@pytest.mark.parametrize(("away", "transforms"), [(0, False), (0.002, False), (0, True), (0.002, True)])
 def test_no_more_batches_exist_than_the_budget_has_room_for(
-    away: float, finishes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    away: float, transforms: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether the loop comes back at once or works meanwhile, also while chunks come slowly."""
     x = np.random.default_rng(0).random((8000, 1000), np.float32)
@@ -226,7 +226,7 @@ def test_no_more_batches_exist_than_the_budget_has_room_for(
 
     monkeypatch.setattr(ChunkReader, "read_data", slow_read)
     monkeypatch.setattr(BufferPool, "_unused", lambda pool: note(unused(pool)))
-    transform = made_anew if finishes else None
+    transform = made_anew if transforms else None
     feed = make_feed(reader, View(range(8000)), 50, seed=1, memory="22MB", transform=transform)
     assert isinstance(feed.loader, WindowLoader)
     assert feed.loader.budget.window < 30

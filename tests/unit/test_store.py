@@ -63,7 +63,7 @@ def test_the_bytes_are_where_the_specification_says(tree: Tree, store: Path) -> 
 
 
 def test_what_must_never_change(tmp_path: Path) -> None:
-    """Golden values: which samples lie where, and the bytes of their keys and data."""
+    """Golden values: where each sample is, and the bytes of their keys and data."""
     number = np.arange(12)
     x = (number[:, None] * 37 + np.arange(6) * 11) % 256 / 255
     tree = write_tree(tmp_path / "golden", x.reshape(-1, 2, 3), number % 3)
@@ -116,7 +116,7 @@ def test_others_read_a_shard(tree: Tree, store: Path, reader: str) -> None:
 
 
 def test_a_shard_tells_what_it_holds(store: Path) -> None:
-    """Shape, dtype and rule stand in the metadata of x."""
+    """Shape, dtype and rule are in the metadata of x."""
     (path,) = store.glob("shard-00000-*")
     field = pa.ipc.open_file(path).schema.field("x")
     assert field.metadata == {b"shape": b"[2, 3]", b"dtype": b"float32", b"rule": b"uint8/255"}
@@ -172,7 +172,7 @@ def test_names_of_classes_and_weights_are_kept(tmp_path: Path) -> None:
 
 
 def test_an_object_is_compared_with_what_is_packed_of_it(tmp_path: Path) -> None:
-    """It has no files whose times could tell."""
+    """It has no files whose times could show changes."""
     samples = [(np.full(3, number), number % 4) for number in range(30)]
     bf.pack(bf.scan(samples), tmp_path / "data.brim")
     samples[3] = (np.ones(3), 3)
@@ -219,7 +219,7 @@ def test_a_disk_that_is_too_small_is_refused(
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     assert main(["pack", str(tree.path), str(tmp_path / "data.brim")]) == 1
     with pytest.raises(
-        bf.WriteError, match=r"what is to be written will take about \S+, and 100B are free: \S+ are lacking"
+        bf.WriteError, match=r"packing will write about \S+, and 100B are free: \S+ are lacking"
     ):
         bf.pack(bf.scan(tree.path), tmp_path / "data.brim")
     assert not (tmp_path / "data.brim").exists()

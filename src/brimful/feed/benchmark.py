@@ -1,4 +1,4 @@
-"""Speed: what a feed delivers to a loop that does nothing but take, against rows that are in memory."""
+"""Speed: how fast a feed delivers to a loop that only takes batches, compared with rows in memory."""
 
 import statistics
 import time
@@ -18,22 +18,22 @@ from brimful.samples import Progress
 
 ROUNDS = 5
 MEMORY_BYTES = 10**9  # of rows that are gathered from memory, at the most
-MEMORY_SHARE = 8  # and one part in so many of what there is
+MEMORY_SHARE = 8  # and at most one part in so many of the memory of the machine
 
 
 @dataclass(frozen=True)
 class Speed:
-    """What a feed delivers.
+    """How fast a feed delivers.
 
     Attributes:
         plan: How the feed reads, for a person.
-        memory_for_all: The least memory in which all of it would stay, in bytes.
-        is_resident: Whether it does.
+        memory_for_all: The least memory that holds all of its chunks, in bytes.
+        is_resident: Whether the feed holds them all.
         rows_per_second: Samples a second, the median of some rounds.
         bytes_per_second: The same in bytes as delivered.
-        memory_rows_per_second: What `x[idx]` delivers, batch by batch, of these samples in arrays in memory.
-        ratio: The feed's rate by that of memory, the median of the rounds' ratios.
-        waited: The share of the loop's waiting that was for each stage, one of `STAGES`.
+        memory_rows_per_second: What `x[idx]` delivers, batch by batch, from arrays in memory.
+        ratio: The feed's rate divided by that of memory, the median of the rounds' ratios.
+        waited: For each of `STAGES` its share of the time that the loop waited.
     """
 
     plan: str
@@ -52,15 +52,10 @@ class Speed:
 
 
 def measure_speed(loader: WindowLoader, seconds: float, progress: Progress | None = None) -> Speed:
-    """Measure a feed against memory, turn by turn.
+    """Measure a feed and memory in turns, for about so many seconds.
 
-    What fits in the feed's memory is read first, and a store that does not fit is measured from its second
-    window on: the rate is that of the epochs that follow.
-
-    Args:
-        loader: From a store.
-        seconds: How long to measure, about; reading first what fits comes on top.
-        progress: Told how many rounds are done.
+    A store that fits in the feed's memory is read first, which takes further time; one that does not fit is
+    measured from its second window on: the rate is that of all epochs but the first.
     """
     feed = Feed(loader)
     arrays = _in_memory(feed)
@@ -91,7 +86,7 @@ def measure_speed(loader: WindowLoader, seconds: float, progress: Progress | Non
 
 
 def _in_memory(feed: Feed) -> list[NDArray[Any]]:
-    """Samples of a feed in one array each, as many as there is room for."""
+    """One array per field with samples of a feed, as many as there is room for."""
     most = min(MEMORY_BYTES, memory_limit() // MEMORY_SHARE)
     n = min(len(feed.view), max(feed.batch_size, most // feed.reader.schema.nbytes))
     arrays = [np.empty((n, *field.shape), field.dtype) for field in feed.reader.schema.fields]
@@ -104,7 +99,7 @@ def _in_memory(feed: Feed) -> list[NDArray[Any]]:
 
 
 def _taken(feed: Feed, seconds: float, skip: int, waited: Counter[str]) -> float:
-    """Rows a second that a loop gets which only takes; the first rows are not counted."""
+    """Rows a second that a loop gets that only takes batches; the first `skip` rows are not counted."""
     rows, elapsed = 0, 0.0
     while elapsed < seconds:
         before, waited_before = 0, Counter[str]()

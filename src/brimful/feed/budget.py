@@ -1,10 +1,10 @@
 """Budgets: how a feed divides its memory.
 
-From raw data, memory holds blocks of samples that are being read, and batches.
+With raw data, memory holds blocks of samples that are being read, and batches.
 
-From a store, three sixteenths are for batches and the threads that make them. In the rest is what chunks are
-read into, and two windows: the one that is consumed and the one that is read; or all of the view, where it
-fits. A window is of so many chunks whatever the batch size and the machine, for the order depends on it.
+With a store, three sixteenths are for batches and the threads that make them. The rest holds the memory that
+chunks are read into, and two windows, the one that is consumed and the one that is read; or the whole view,
+if that fits. The size of a window does not depend on the batch size or the machine: the order depends on it.
 """
 
 from dataclasses import dataclass, replace
@@ -18,12 +18,14 @@ from brimful.schema import Schema
 AHEAD = 3  # batches that are postprocessed ahead
 BLOCK_ROWS = 512  # samples that a thread reads at a time, several native calls long
 
-SIXTEENTHS = 3  # of the memory, for batches, and for the threads' own objects, which take
-OVERHEAD = 2**18  # bytes at most, and one part in so many of the memory:
-OVERHEAD_SHARE = 32
-READERS = 3  # chunks that are read at a time: more brings nothing, on any disk tried
-READERS_SHARE = 8  # of the memory, one part in so many at the most is read into, but for one chunk
-GROUP_BYTES = 10 * 2**20  # of batches made at a time: less, and threads contend for the GIL; more, for RAM
+SIXTEENTHS = 3  # of the memory, for batches and for the overhead of threads
+OVERHEAD = 2**18  # bytes that threads take for their own objects, at the most, and at the most
+OVERHEAD_SHARE = 32  # one part in so many of the memory
+READERS = 3  # chunks that are read at a time: more are not faster, on any disk tried
+READERS_SHARE = 8  # chunks are read into one part in so many of the memory at the most, or one at a time
+GROUP_BYTES = (
+    10 * 2**20
+)  # of batches made at a time: with less, threads contend for the GIL; with more, for RAM
 
 
 def divide_rows(
@@ -31,9 +33,9 @@ def divide_rows(
 ) -> tuple[ReadBudget, int]:
     """Divide a budget of memory for feeding batches from a reader.
 
-    Two batches are held, the one handed out and the one being filled; one more where what was read becomes
-    another one; those that are postprocessed ahead, and what they are made of; and blocks, each at what it
-    takes while it is parsed.
+    Memory holds two batches, the one handed out and the one being filled; a third if postprocessing makes new
+    arrays; batches that are postprocessed ahead, and what they are made of; and blocks, each counted with
+    what it takes while it is parsed.
 
     Args:
         memory: The budget, in bytes.
@@ -44,16 +46,16 @@ def divide_rows(
         is_slow: Whether postprocessing a batch is worth a thread.
 
     Returns:
-        How to read, and how many batches are postprocessed ahead in threads; 0 where that is for the loop.
+        How to read, and how many batches are postprocessed ahead in threads; 0 if the loop does it.
 
     Raises:
-        MemoryBudgetError: It is too small; names the least that would do.
+        MemoryBudgetError: It is too small; names the least that suffices.
     """
     batch_size, n = rows
     batch = min(batch_size, n) * schema.nbytes
     ahead = AHEAD if is_slow and (2 + 2 * AHEAD) * batch <= memory // 2 else 0
     batches = (2 + 2 * ahead if ahead else 2 if is_plain else 3) * batch
-    more = schema.nbytes - reader.schema.nbytes  # one-hot targets are wider than what is read
+    more = schema.nbytes - reader.schema.nbytes  # one-hot targets are wider than labels
 
     def nbytes(rows: int) -> int:
         return reader.working_bytes(rows) + rows * more
@@ -70,12 +72,12 @@ def divide_rows(
 
 @dataclass(frozen=True)
 class ChunkSizes:
-    """What the chunks of a view take.
+    """The memory that the chunks of a view take.
 
     Attributes:
-        io_bytes: What a chunk is read into.
-        slot_bytes: What its columns take in the cache.
-        piece_bytes: What a chunk of a window takes: its slot, the order of its rows, their keys.
+        io_bytes: Bytes into which a chunk is read.
+        slot_bytes: Bytes of its columns in the cache.
+        piece_bytes: Bytes of a chunk in a window: its slot, the order of its rows, their keys.
         pieces: Chunks that hold rows of the view.
     """
 
@@ -90,9 +92,9 @@ class WindowBudget:
     """How a feed from a store divides its memory.
 
     Attributes:
-        memory: All of it, in bytes.
-        sizes: What its chunks take.
-        threads: How many decode, one for each core but that of the loop.
+        memory: The budget, in bytes.
+        sizes: The memory that chunks take.
+        threads: Threads that decode, one for each core but that of the loop.
         group: Batches that are made at a time.
         is_plain: Whether batches are handed out as they were decoded.
     """
@@ -110,17 +112,17 @@ class WindowBudget:
 
     @property
     def depth(self) -> int:
-        """Groups that are made ahead, one handed out and two waiting among them."""
+        """Groups that are made ahead: one for each thread, two that wait, and the one handed out."""
         return self.threads + 3
 
     @property
     def groups(self) -> int:
-        """Groups that may exist at a time: the loop may hold on to the last batch of one."""
+        """Groups that may exist at a time: the loop may still hold the last batch of another one."""
         return self.depth + 1
 
     @property
     def batches(self) -> int:
-        """Batches that may exist at a time: also what was decoded of those that are being postprocessed."""
+        """Batches that may exist at a time, including those that are being postprocessed."""
         unfinished = 0 if self.is_plain else self.threads + 1
         return (self.groups + unfinished) * self.group
 
@@ -132,7 +134,7 @@ class WindowBudget:
 
     @property
     def slots(self) -> int:
-        """Chunks that the cache has room for."""
+        """Chunks that fit in the cache."""
         sizes = self.sizes
         if self.window == sizes.pieces:
             return sizes.pieces
@@ -140,7 +142,7 @@ class WindowBudget:
         return min(sizes.pieces, (self.for_chunks - others) // sizes.slot_bytes)
 
     def memory_for(self, window: int) -> int:
-        """The memory that windows of so many chunks need."""
+        """The memory that windows of so many chunks need, in bytes."""
         sizes = self.sizes
         held = sizes.pieces if window >= sizes.pieces else min(2 * window, sizes.pieces)
         low, high = sizes.io_bytes, 2**63
@@ -162,16 +164,10 @@ class WindowBudget:
 
 
 def divide_windows(memory: int, sizes: ChunkSizes, batch_bytes: int, *, is_plain: bool) -> WindowBudget:
-    """Divide a budget of memory for feeding batches from a store.
-
-    Args:
-        memory: The budget, in bytes.
-        sizes: What its chunks take.
-        batch_bytes: What a batch takes.
-        is_plain: Whether batches are handed out as they were decoded.
+    """Divide a budget of memory for feeding batches from a store; the arguments are in bytes.
 
     Raises:
-        MemoryBudgetError: It is too small; names the least that would do.
+        MemoryBudgetError: It is too small; names the least that suffices.
     """
     share = memory * SIXTEENTHS // 16 - min(OVERHEAD, memory // OVERHEAD_SHARE)
     budget = WindowBudget(memory, sizes, busy_threads(), max(1, GROUP_BYTES // batch_bytes), is_plain)
@@ -194,6 +190,6 @@ def divide_windows(memory: int, sizes: ChunkSizes, batch_bytes: int, *, is_plain
 
 
 def _memory_for_batches(nbytes: int) -> int:
-    """The memory whose share for batches is of so many bytes."""
+    """The memory of which the share for batches is so many bytes."""
     while_small = -(-nbytes * 16 * OVERHEAD_SHARE // (SIXTEENTHS * OVERHEAD_SHARE - 16)) + OVERHEAD_SHARE
     return min(while_small, -(-(nbytes + OVERHEAD) * 16 // SIXTEENTHS))

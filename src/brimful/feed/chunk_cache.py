@@ -1,7 +1,7 @@
-"""ChunkCache: one piece of memory for the columns of many chunks, a slot each, and which chunk is in which.
+"""ChunkCache: one block of memory with a slot for each of many chunks, and which chunk is in which slot.
 
-What was read stays until its slot is wanted: for another pass it need not be read again. Each chunk is used
-once an epoch, so the slots to take are those of chunks that are done with in this one.
+A chunk stays until its slot is taken, so that the next pass need not read it again. Each chunk is used once
+per epoch, so the slots to take first are those of chunks that this epoch has used.
 """
 
 import mmap
@@ -14,15 +14,10 @@ EMPTY = -1
 
 
 class ChunkCache:
-    """Memory for chunks.
+    """Memory for chunks, in `slots` slots of `slot_bytes`.
 
-    A column of rows of b bytes begins at a multiple of b, so that a row is one of the cache seen as rows of b
-    bytes, whichever slot it is in.
-
-    Args:
-        slots: How many there is room for.
-        slot_bytes: Bytes a slot.
-        chunks: How many chunks there are.
+    A column of rows of b bytes begins at a multiple of b, so that each of its rows is a row of the cache seen
+    as rows of b bytes, whichever slot it is in.
     """
 
     def __init__(self, slots: int, slot_bytes: int, chunks: int) -> None:
@@ -38,11 +33,11 @@ class ChunkCache:
     def take(
         self, chunks: NDArray[np.int64], next_use: Callable[[NDArray[np.int64]], NDArray[np.int64]]
     ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-        """Take a slot for each of some chunks, until they are let go of.
+        """Take a slot for each of some chunks, until `let_go`.
 
         Args:
-            chunks: Which.
-            next_use: Gives for chunks when they will be used next: the later, the sooner their slot is taken.
+            chunks: The chunks.
+            next_use: When each chunk will be used next: the later, the sooner its slot is taken.
 
         Returns:
             Their slots, and which of them hold the chunk already.
@@ -70,16 +65,7 @@ class ChunkCache:
         return self._bytes[: n * row_bytes].reshape(n, row_bytes)
 
     def first_rows(self, slot: int, column_bytes: Sequence[int], row_bytes: Sequence[int]) -> list[int]:
-        """Where the columns of a chunk begin in its slot.
-
-        Args:
-            slot: Which.
-            column_bytes: Bytes of each column.
-            row_bytes: Bytes of a row in each.
-
-        Returns:
-            For each column its first row among the cache's rows of so many bytes.
-        """
+        """For each column of a chunk its first row, counted in rows of the cache of its `row_bytes`."""
         firsts, at = [], slot * self._slot_bytes
         for size, row in zip(column_bytes, row_bytes, strict=True):
             first = -(-at // row)
@@ -88,14 +74,10 @@ class ChunkCache:
         return firsts
 
     def put(self, chunk: int, slot: int) -> None:
-        """Note that a chunk is in a slot, all of it."""
+        """Note that a chunk is complete in a slot."""
         self._chunk_in[slot] = chunk
         self._slot_of[chunk] = slot
 
-    def let_go_of_all(self) -> None:
-        """Let others take all slots; what is in them stays until they do."""
-        self._in_use[:] = False
-
-    def let_go(self, slots: NDArray[np.int64]) -> None:
-        """Let others take some slots; what is in them stays until they do."""
+    def let_go(self, slots: NDArray[np.int64] | slice) -> None:
+        """Let others take some slots; their chunks stay until then."""
         self._in_use[slots] = False

@@ -18,13 +18,13 @@ from brimful.store.reader import StoreReader
 
 
 class Places(NamedTuple):
-    """Where some rows lie, in the order in which they are delivered.
+    """Where some rows are, in the order in which they are delivered.
 
     Attributes:
-        rows: Which rows of the view they are, int64, shape `(n,)`.
-        cache: The cache's row of each, for each column, int64, shape `(columns, n)`.
-        decoders: The number of the decoder of each, shape `(n,)`; None where there is one only.
-        keys: Their keys, empty where nobody asked.
+        rows: The rows, as rows of the view, shape `(n,)`.
+        cache: The cache's row of each, for each column, shape `(columns, n)`.
+        decoders: The number of the decoder of each, shape `(n,)`; None if there is only one.
+        keys: Their keys; empty if they were not asked for.
     """
 
     rows: NDArray[np.int64]
@@ -34,20 +34,15 @@ class Places(NamedTuple):
 
 
 def place_bytes(columns: int) -> int:
-    """Bytes that the place of a row takes until it is decoded, and its number with the batch."""
+    """Bytes of the place of a row until it is decoded, and of its number in the batch."""
     return 8 * (2 + columns) + 2
 
 
 class ViewChunks:
-    """The chunks that hold rows of a view: read, checked, kept in memory, decoded.
-
-    Args:
-        reader: The store.
-        view: The rows.
-    """
+    """The chunks that hold rows of a view of a store: read, checked, kept in memory, decoded."""
 
     def __init__(self, reader: StoreReader, view: View) -> None:
-        reader.check_sizes()  # a store may not be any more what it was when it was opened
+        reader.check_sizes()  # the store may have changed since it was opened
         self.reader = reader.chunks
         self.view = view
         self.numbers, self.bounds = view.pieces(self.reader.rows_per_chunk)
@@ -63,21 +58,21 @@ class ViewChunks:
         return len(self.numbers)
 
     def sizes(self, *, with_keys: bool) -> ChunkSizes:
-        """What these chunks take."""
+        """The memory that these chunks take."""
         largest = min(self.reader.rows_per_chunk, self.reader.manifest.samples)
         slot_bytes = max(decoder.slot_bytes(largest) for decoder in self.decoders)
-        key_bytes = self.reader.largest_keys if with_keys else 0
+        key_bytes = self.reader.largest(lambda chunk: chunk.keys) if with_keys else 0
         piece_bytes = slot_bytes + key_bytes + largest * DRAWN_BYTES
         return ChunkSizes(self.reader.io_bytes, slot_bytes, piece_bytes, len(self))
 
     def hold(self, slots: int, slot_bytes: int, *, cached: bool) -> None:
-        """Say how many may be in memory, and whether the system's page cache is of use, too."""
+        """Set how many chunks may be in memory, and whether the system's page cache may keep them, too."""
         self._room = slots, slot_bytes
         self.cached = cached
 
     @cached_property
     def cache(self) -> ChunkCache:
-        """The memory for chunks; there from the first epoch on, so that what fits is read once."""
+        """The memory for chunks, made for the first epoch and kept, so that what fits is read once."""
         return ChunkCache(*self._room, len(self))
 
     def decoders_of(self, chunks: NDArray[np.int64]) -> NDArray[np.uint16]:
@@ -86,13 +81,7 @@ class ViewChunks:
         return np.array([self._codecs.index(each) for each in codecs], np.uint16)
 
     def load(self, piece: int, slot: int, memory: memoryview) -> None:
-        """Read a chunk into a slot of the cache. Done in threads.
-
-        Args:
-            piece: Which of the view's chunks.
-            slot: Which slot.
-            memory: What to read into on the way.
-        """
+        """Read a chunk of the view into a slot of the cache, by way of `memory`. Done in threads."""
         chunk = int(self.numbers[piece])
         data = self.reader.read_data(chunk, memory, cached=self.cached, clock=self.count)
         began = time.perf_counter()
@@ -111,6 +100,6 @@ class ViewChunks:
             decode_mixed(self.decoders, places.decoders, self.cache, places.cache, outs)
 
     def count(self, stage: str, seconds: float) -> None:
-        """Count what a thread has spent in a stage."""
+        """Add to the seconds that threads have spent in a stage."""
         with self._lock:
             self.busy[stage] += seconds

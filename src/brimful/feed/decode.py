@@ -1,4 +1,4 @@
-"""ChunkDecoder: where the columns of chunks that are kept alike lie in the cache, and what rows hold."""
+"""ChunkDecoder: columns of chunks -> the cache -> samples, for chunks whose codecs are the same."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,16 +10,11 @@ from brimful.feed.chunk_cache import ChunkCache
 from brimful.store.codecs.base import Codec
 from brimful.store.layout import Layout
 
-MIXED_BYTES = 1 << 17  # of rows decoded at a time, where they go to places that do not follow each other
+MIXED_BYTES = 1 << 17  # of rows decoded at a time, where they go to places that are not consecutive
 
 
 class ChunkDecoder:
-    """Decodes rows of chunks whose inputs are kept by the same codecs.
-
-    Args:
-        layout: How samples are divided.
-        codecs: How the inputs are kept.
-    """
+    """Decodes rows of chunks whose inputs are kept by the same codecs."""
 
     def __init__(self, layout: Layout, codecs: Sequence[Codec]) -> None:
         self._layout = layout
@@ -43,13 +38,7 @@ class ChunkDecoder:
             np.copyto(cache.rows(row_bytes)[first : first + n], values)
 
     def decode(self, cache: ChunkCache, places: NDArray[np.int64], outs: Sequence[NDArray[Any]]) -> None:
-        """Decode some rows.
-
-        Args:
-            cache: Where they are.
-            places: The cache's row of each of them, for each column, shape `(columns, n)`.
-            outs: Arrays of n samples to decode into, one per column.
-        """
+        """Decode n rows of the cache, `places` of shape `(columns, n)`, into an array per column."""
         for codec, rows, out in zip(self._columns, places, outs, strict=True):
             codec.decode(cache.rows(codec.kept.nbytes), rows, out)
 
@@ -61,15 +50,7 @@ def decode_mixed(
     places: NDArray[np.int64],
     outs: Sequence[NDArray[Any]],
 ) -> None:
-    """Decode rows that have decoders of their own each.
-
-    Args:
-        decoders: All of them.
-        which: The number of that of each row, shape `(n,)`.
-        cache: Where they are.
-        places: The cache's row of each of them, for each column, shape `(columns, n)`.
-        outs: Arrays of n samples to decode into, one per column.
-    """
+    """Decode n rows as `ChunkDecoder.decode` does, with the decoder numbers `which` of shape `(n,)`."""
     step = max(1, MIXED_BYTES * len(which) // max(1, sum(out.nbytes for out in outs)))
     for number in np.unique(which).tolist():
         own = np.flatnonzero(which == number)

@@ -7,14 +7,14 @@ from math import ceil
 from typing import Any
 
 from brimful.errors import ArgumentError, StateError
-from brimful.feed.loader import Block, EpochIterator, Loader
+from brimful.feed.loader import EpochIterator, Loader
 from brimful.feed.stats import Stats
 
 Batch = tuple[Any, ...]
 """`(x,)`, `(x, y)` or `(x, y, w)`, with the list of keys at the end where asked for."""
 
 Position = tuple[int, int]
-"""Epoch, and rows of it already handed out."""
+"""Epoch, and the number of its rows that were handed out."""
 
 STATE_VERSION = 2
 
@@ -23,11 +23,11 @@ class Feed:
     """Batches of NumPy arrays; each pass is the next epoch.
 
     Iterating makes a pass over the current epoch. Once its last batch is handed out, the next pass is
-    the next epoch; a pass that is left early is begun anew by the next one. There is one pass at a
+    the next epoch; if a pass is left early, the next one begins the same epoch anew. There is one pass at a
     time: beginning another ends the one before.
 
     Args:
-        loader: Where batches come from.
+        loader: What makes the batches.
 
     Raises:
         ArgumentError: `last="drop"` would drop everything.
@@ -53,22 +53,22 @@ class Feed:
         self._resumed = False
         self._pass: EpochIterator | None = None
         self._beginning = threading.Lock()
-        self.stats = self._fresh_stats(0)
+        self.stats = Stats(0, len(self.view))
 
     def __len__(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
         return ceil(self.samples_per_epoch / self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        # A generator begins at its first `next`: an iterator that nobody draws from (Keras makes
-        # some) neither reads nor ends the pass under way.
+        # A generator begins at its first `next`: an iterator that is never used (Keras makes some) neither
+        # reads nor ends the pass under way.
         with self._beginning:
             self._end_pass()
             epoch, position = self._position if self._resumed else (self._position[0], 0)
             self._resumed = False
             self._position = (epoch, position)
             stop = self._stop(position)
-            stats = self.stats = self._fresh_stats(epoch)
+            stats = self.stats = Stats(epoch, len(self.view))
             self._pass = batches = self.loader.epoch(epoch, position, stop)
         with batches:
             left = iter(batches)
@@ -80,11 +80,11 @@ class Feed:
                 stats.count(batch.rows)
                 position += len(batch.rows)
                 self._position = (epoch, position) if position < stop else (epoch + 1, 0)
-                yield self._handed_out(batch)
+                yield (*batch.samples.batch, batch.keys) if self.include_keys else batch.samples.batch
                 del batch  # or it would live on beside the next one
 
     def state_dict(self) -> dict[str, Any]:
-        """The exact position: what was handed out so far, and of which order. Fit for JSON."""
+        """The exact position: what has been handed out, and the order it is from. Fit for JSON."""
         epoch, position = self._position
         return {**self._identity(), "epoch": epoch, "position": position}
 
@@ -92,8 +92,7 @@ class Feed:
         """Go on behind the last batch that was handed out when the state was taken.
 
         Args:
-            state: From `state_dict`, of a feed of the same view, seed and shuffle; the batch size may
-                differ.
+            state: From `state_dict`, with the same view, seed and shuffle; the batch size may differ.
 
         Raises:
             StateError: It belongs to other data or to another order.
@@ -118,11 +117,11 @@ class Feed:
                 f"There is no epoch={epoch!r}, position={position!r} in {len(self.view):,} samples.",
                 "Load what `state_dict` gave, unchanged.",
             )
-        self._end_pass()  # also whatever it makes for the next epoch
+        self._end_pass()  # and what it does for the next epoch
         self.loader.set_window(window)
         self._position = (epoch, position) if position < self._stop(position) else (epoch + 1, 0)
         self._resumed = True
-        self.stats = self._fresh_stats(self._position[0])
+        self.stats = Stats(self._position[0], len(self.view))
 
     def _identity(self) -> dict[str, Any]:
         """What decides the sequence of samples."""
@@ -139,14 +138,7 @@ class Feed:
             self._pass.close()
             self._pass = None
 
-    def _fresh_stats(self, epoch: int) -> Stats:
-        return Stats(epoch, len(self.view))
-
     def _stop(self, position: int) -> int:
-        """Where an epoch ends that goes on at a position: with `last="drop"`, after whole batches."""
+        """The end of an epoch that goes on at a position: with `last="drop"`, after whole batches."""
         left = len(self.view) - position
         return len(self.view) - (left % self.batch_size if self.last == "drop" else 0)
-
-    def _handed_out(self, block: Block) -> Batch:
-        batch: Batch = block.samples.batch
-        return (*batch, block.keys) if self.include_keys else batch

@@ -1,7 +1,7 @@
-"""Loader: where a feed gets its batches from, whatever way they are read. The contract of every loader."""
+"""Loader: makes the batches of a feed. The contract of every loader."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from operator import itemgetter
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -15,18 +15,12 @@ from brimful.samples import Reader, Samples
 from brimful.schema import Schema, map_structure
 
 STAGES = ("read", "verify", "decode", "queue")
-"""What a loop can wait for: bytes from the disk (of raw files: and numbers from their text), their checksums,
-arrays made of them, and a batch that is ready to be handed over."""
+"""What a loop can wait for: bytes from the disk (of raw files, and their numbers), their checksums,
+arrays made of them, and the handing over of a batch that is ready."""
 
 
 class Block(NamedTuple):
-    """Samples that are handed on together.
-
-    Attributes:
-        rows: Their rows in the view.
-        samples: Their arrays.
-        keys: Their keys, empty where nobody asked.
-    """
+    """Samples that are handed on together; `keys` are empty if they were not asked for."""
 
     rows: NDArray[np.int64]
     samples: Samples
@@ -44,12 +38,8 @@ class Block(NamedTuple):
             yield Block(self.rows[here], samples, self.keys[here])
 
 
-Postprocess = Callable[[Block, int, int], Block]
-"""What becomes of a batch before it is handed out, given epoch and first position. Done in threads."""
-
-
 class EpochIterator(ABC):
-    """The batches of one epoch from a position on. Iterating gives them in order, closing stops threads."""
+    """The batches of one epoch from a position on. Iterating gives them in order; closing stops threads."""
 
     @abstractmethod
     def __iter__(self) -> Iterator[Block]: ...
@@ -60,11 +50,11 @@ class EpochIterator(ABC):
 
     @abstractmethod
     def check(self) -> None:
-        """Refuse to go on once it is closed, with PassEndedError."""
+        """Raise PassEndedError if it is closed."""
 
     @abstractmethod
     def close(self) -> None:
-        """Stop the threads once they are done with what is in hand, and let go of all batches."""
+        """Stop the threads after their current task, and drop all batches."""
 
     def __enter__(self) -> Self:
         return self
@@ -74,13 +64,13 @@ class EpochIterator(ABC):
 
 
 class Loader(Protocol):
-    """Where batches come from.
+    """Makes batches.
 
     Attributes:
         view: The rows that are fed.
         options: How they are fed.
         schema: What a sample of a batch has.
-        order: Which row comes when.
+        order: The order of the rows in each epoch.
         busy: Seconds that threads have spent in each stage, over all epochs.
     """
 
@@ -95,18 +85,18 @@ class Loader(Protocol):
         """Access to the samples."""
 
     def epoch(self, number: int, start: int, stop: int) -> EpochIterator:
-        """The batches of some positions of an epoch; nothing is read before the first is wanted."""
+        """The batches of some positions of an epoch; nothing is read before the first is asked for."""
 
     def identity(self) -> dict[str, Any]:
-        """What decides which sample comes when, but for seed and shuffle. Fit for JSON."""
+        """What the sequence of samples depends on besides seed and shuffle. Fit for JSON."""
 
     def plan(self) -> str:
-        """How it will read, for a person; may read a few samples to find out."""
+        """How it will read, as text for a person; may read a few samples to find out."""
 
     def set_window(self, window: int) -> None:
-        """Take as many pieces per window as a saved position had.
+        """Set how many pieces a window has: as many as when a position was saved.
 
         Raises:
             MemoryBudgetError: There is not enough memory for it.
-            StateError: This loader has no such windows.
+            StateError: This loader cannot have such windows.
         """

@@ -1,7 +1,4 @@
-"""Postprocessor: what becomes of a batch between the data and the loop, in threads, in this order.
-
-one-hot targets, class weights, the user's transform, padding
-"""
+"""Postprocessor: class weights, one-hot targets, the user's transform, padding, in this order."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,16 +13,12 @@ from brimful.options import FeedOptions
 from brimful.samples import Samples
 from brimful.schema import Field, Schema, flatten, map_structure
 
-TRANSFORM = 3  # what the generator is for, in its seed, beside `brimful.order.epochs.ROWS` and PIECES
+TRANSFORM = 3  # use of the generator, in its seed, beside `brimful.order.epochs.ROWS` and PIECES
 WEIGHT = Field((), "float32")
 
 
 class Postprocessor:
     """Postprocesses batches, in several threads at once.
-
-    Args:
-        schema: What a sample has as it was read.
-        options: What is wanted.
 
     Attributes:
         schema: What a sample has afterwards.
@@ -45,17 +38,11 @@ class Postprocessor:
 
     @property
     def is_worth_a_thread(self) -> bool:
-        """Whether it may take long: what the user's function does is not known."""
+        """Whether it may take long, as the user's function may."""
         return self._options.transform is not None
 
     def __call__(self, batch: Block, epoch: int, position: int) -> Block:
-        """Postprocess a batch.
-
-        Args:
-            batch: As it was read.
-            epoch: Which epoch, from 0.
-            position: Of its first sample in the epoch.
-        """
+        """Postprocess a batch, given the position of its first sample in an epoch."""
         if self.is_plain:
             return batch
         x, y, w = batch.samples
@@ -75,7 +62,7 @@ class Postprocessor:
         return batch._replace(samples=samples)
 
     def _check_classes(self, y: Any) -> None:
-        """Refuse targets that are no class: they would count from the end, or as none at all."""
+        """Refuse targets that are no class: they would be counted from the end, or as no class."""
         if self._classes and len(y) and not (y.min() >= 0 and y.max() < self._classes):
             raise DamagedStoreError(
                 f"Targets go from {y.min()} to {y.max()}, but only the classes to {self._classes - 1}.",
@@ -104,31 +91,24 @@ class Postprocessor:
         return Samples(*(None if part is None else next(left) for part in samples))
 
     def _padded(self, array: NDArray[Any]) -> NDArray[Any]:
-        """The array with zeros behind: samples that count for nothing."""
+        """The array with zeros behind it."""
         padded = np.zeros((self._options.batch_size, *array.shape[1:]), array.dtype)
         padded[: len(array)] = array
         return padded
 
 
 def balanced(counts: Mapping[Any, int]) -> dict[Any, float]:
-    """Weights by which all classes count the same in all: `n / (classes * count)`.
+    """Weights that give each class the same total weight, from its count: `n / (classes * count)`.
 
     As scikit-learn's `class_weight="balanced"` (G. King, L. Zeng: Logistic Regression in Rare Events Data,
     Political Analysis 9, 2001).
-
-    Args:
-        counts: How many samples there are of each class.
     """
     present = {name: n for name, n in counts.items() if n}
     return {name: sum(present.values()) / (len(present) * n) for name, n in present.items()}
 
 
 def weight_of_each(class_weight: Mapping[Any, float], schema: Schema) -> NDArray[np.float32]:
-    """The weight of each class, by the number that is delivered for it.
-
-    Args:
-        class_weight: By class, as in `schema.classes`; a class that is not named counts 1.
-        schema: What a sample has.
+    """The weight of each class, by the number that is delivered for it; 1 for classes that are not named.
 
     Raises:
         ArgumentError: The target is not a class, or there is no such class, or a weight is below 0.

@@ -21,12 +21,12 @@ NEVER = np.iinfo(np.int64).max
 
 
 class LoadingWindow:
-    """A window on its way into the cache.
+    """A window that is being loaded into the cache.
 
     Args:
         chunks: The chunks of the view.
         window: Its pieces, and the order of their rows.
-        slots: Which slot of the cache each piece has.
+        slots: The slot of the cache for each piece.
         left: Rows that are still to be handed out.
     """
 
@@ -46,24 +46,21 @@ class LoadingWindow:
             [chunks.decoders[number].first_rows(chunks.cache, slot, n) for number, slot, n in places]
         )
         self._first_rows = self._numbers * self._reader.rows_per_chunk
-        self._to_cache = firsts.T - self._first_rows  # add to a row of the store: the cache's
+        self._to_cache = firsts.T - self._first_rows  # what to add to a row of the store to get the cache's
         self._keys: list[Any] = []
 
     @property
     def is_loaded(self) -> bool:
-        """Whether all is there."""
+        """Whether its chunks are loaded."""
         return all(each.done() for each in self.work)
 
     def is_ready(self, stop: int) -> bool:
-        """Whether all is there, and the order of its rows up to a position."""
+        """Whether its chunks are loaded, and the order of its rows up to a position is made."""
         is_ordered = not self.ordering or self.ordering.done() or self.window.is_ready(stop)
         return is_ordered and self.is_loaded
 
     def wait(self, stop: int) -> None:
-        """Wait until all is there, and the order of its rows up to a position.
-
-        Raises what kept it from being so.
-        """
+        """Wait until `is_ready`; raises the error of a thread that failed."""
         for each in self.work:
             each.result()
         if self.ordering and not self.window.is_ready(stop):
@@ -74,9 +71,9 @@ class LoadingWindow:
         self._keys = list(map(self._reader.keys, self._numbers.tolist()))
 
     def places(self, start: int, stop: int) -> Places:
-        """Where the rows at some positions in the window lie, once all is there."""
+        """Where the rows at some positions in the window are, once it is ready."""
         at, piece = self.window.drawn(start, stop)
-        if isinstance(self._view.rows, range):  # the quick way: all are so far behind those of the window
+        if isinstance(self._view.rows, range):  # faster: rows of window, view and cache differ by constants
             found = self._shifts.take(piece, axis=1)
             found += at
             rows, cache = found[0], found[1:]
@@ -88,7 +85,7 @@ class LoadingWindow:
 
     @cached_property
     def _shifts(self) -> NDArray[np.int64]:
-        """What to add to the number of a row in the window: to get that in the view, and each column's."""
+        """What to add to the number of a row in the window to get that in the view, and in each column."""
         rows = self.window.shifts
         return np.vstack((rows, self._view.at(rows) + self._to_cache))
 
@@ -100,13 +97,13 @@ class LoadingWindow:
 
 
 class WindowPrefetcher:
-    """The windows of an epoch on their way into the cache.
+    """Loads the windows of an epoch into the cache.
 
     Args:
         chunks: The chunks of the view.
-        order: Which row comes when.
-        budget: What may be held.
-        span: Which epoch, the first position that is wanted, and that behind the last.
+        order: The order of the rows in each epoch.
+        budget: How memory is divided.
+        span: The epoch, the first position that is wanted, and that behind the last.
         with_keys: Whether keys are wanted.
     """
 
@@ -135,7 +132,7 @@ class WindowPrefetcher:
         self._own = threading.local()
 
     def begin(self) -> None:
-        """Begin to read the first two windows."""
+        """Begin to load the first two windows."""
         with self._changed:
             if self._closed:
                 raise ended()
@@ -143,10 +140,7 @@ class WindowPrefetcher:
             self._begin()
 
     def loaded(self, number: int, stop: int) -> LoadingWindow:
-        """A window, once it is there, and the order of its rows up to a position.
-
-        Raises what kept it from being so.
-        """
+        """A window, once it is ready up to a position; raises the error of a thread that failed."""
         with self._changed:
             self._changed.wait_for(lambda: self._closed or number in self._loading)
             if self._closed:
@@ -159,17 +153,17 @@ class WindowPrefetcher:
         return loading
 
     def is_loaded(self, position: int) -> bool:
-        """Whether the window that holds a position is there."""
+        """Whether the window that holds a position is loaded."""
         loading = self._loading.get(self.epoch.at(position))
         return loading is not None and loading.is_loaded
 
     def are_loaded(self, start: int, stop: int) -> bool:
-        """Whether all windows that hold some positions are there, and the order of their rows."""
+        """Whether all windows that hold some positions are ready."""
         parts = self.epoch.parts(start, stop)
         return all((each := self._loading.get(number)) and each.is_ready(end) for number, _, end in parts)
 
     def count_off(self, number: int, rows: int) -> None:
-        """Count rows of a window that are decoded; after the last of them, its slots are for another one."""
+        """Count rows of a window that are decoded; after the last of them, its slots are free for others."""
         with self._changed:
             if self._closed:
                 return
@@ -183,27 +177,27 @@ class WindowPrefetcher:
                 self._begin()
 
     def stop(self) -> None:
-        """Begin nothing any more."""
+        """Let no more work begin."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def close(self) -> None:
-        """Wait for what is under way. What was read stays in the cache, but nobody holds on to it.
+        """Wait for work under way, and let go of all slots; what was read stays in the cache.
 
-        Only once: a pass that another one has ended is closed again when its loop finds out, and by then the
-        slots are those of the other one.
+        Only once: a pass that another one has ended is closed again when its loop notices, and by then the
+        slots belong to the other pass.
         """
         with self._closing:
             self._threads.shutdown(wait=True)
             if not self._released:
-                self._chunks.cache.let_go_of_all()
+                self._chunks.cache.let_go(slice(None))
                 self._loading.clear()
                 self._released = True
 
     def _begin(self) -> None:
-        """Begin to read the next window; the lock is held."""
+        """Begin to load the next window; the lock is held."""
         number, self._following = self._following, self._following + 1
         if number < len(self.epoch) and self.epoch.starts[number] < self._stop:
             self._begin_own(number)
@@ -211,7 +205,7 @@ class WindowPrefetcher:
             self._begin_next()
 
     def _begin_own(self, number: int) -> None:
-        """Begin to read a window of this epoch."""
+        """Begin to load a window of this epoch."""
         starts = self.epoch.starts
         window = self._order.window_of(self.epoch, number)
 
@@ -233,7 +227,7 @@ class WindowPrefetcher:
         self._changed.notify_all()
 
     def _begin_next(self) -> None:
-        """Begin to read the first window of the next epoch, and to make its order."""
+        """Begin to load the first window of the next epoch, and to make its order."""
         epoch, window = self._order.first_of(self._number + 1)
         slots, is_there = self._chunks.cache.take(window.pieces, epoch.window_of_piece.__getitem__)
         self._threads.submit(window.prepare)
@@ -242,7 +236,7 @@ class WindowPrefetcher:
     def _load_missing(
         self, window: Window, slots: NDArray[np.int64], is_there: NDArray[np.bool_]
     ) -> list[Future[None]]:
-        """Begin to read those chunks of a window that are not in the cache."""
+        """Begin to load the chunks of a window that are not in the cache."""
         missing = zip(window.pieces[~is_there].tolist(), slots[~is_there].tolist(), strict=True)
         return [self._threads.submit(self._load, *each) for each in missing]
 

@@ -1,4 +1,4 @@
-"""RowLoader: batches from a reader of single samples, of raw files as a rule.
+"""RowLoader: batches from a reader of single samples, usually of raw files.
 
 order.rows ──► blocks of rows ──► Prefetch: threads that read and parse ──► batches, cut from the
 (integers)     (a few hundred)    (a bounded number at a time, in order)    blocks into new arrays
@@ -29,11 +29,6 @@ from brimful.schema import Schema
 class RowLoader:
     """Batches from a reader, each row read by itself, so that every order is an exact permutation.
 
-    Args:
-        reader: Where samples come from.
-        view: The rows to feed.
-        options: How to feed them.
-
     Raises:
         MemoryBudgetError: The memory is too small.
     """
@@ -57,11 +52,11 @@ class RowLoader:
         self._lock = threading.Lock()
 
     def epoch(self, number: int, start: int, stop: int) -> "RowIterator":
-        """The batches of the rows at some positions of an epoch."""
+        """The batches of some positions of an epoch."""
         return RowIterator(self, number, start, stop)
 
     def read(self, rows: NDArray[np.int64]) -> Block:
-        """Read a block: the samples at some positions of the view. Done in threads."""
+        """Read a block: some rows of the view. Done in threads."""
         began = time.perf_counter()
         rows_of_reader = self.view.at(rows)
         keys = self.reader.keys(rows_of_reader) if self.options.include_keys else []
@@ -71,11 +66,11 @@ class RowLoader:
         return block
 
     def identity(self) -> dict[str, Any]:
-        """Which samples these are."""
+        """A checksum of the samples."""
         return {"data": self._digest, "window": 1}
 
     def plan(self) -> str:
-        """About how long an epoch takes to read, by the first samples and one thread."""
+        """About how long reading an epoch takes, judging by the first samples and one thread."""
         rows = np.arange(min(self.budget.block_rows, len(self.view)))
         began = time.perf_counter()
         self.read(rows)
@@ -84,11 +79,7 @@ class RowLoader:
         return f"reading an epoch takes about {seconds:.1f} s of one thread; up to {threads} read ahead"
 
     def set_window(self, window: int) -> None:
-        """There is one window, of all rows.
-
-        Raises:
-            StateError: The position was saved with several.
-        """
+        """Refuse any number of windows but 1, with StateError."""
         if window != 1:
             raise StateError(
                 f"This position was saved with window={window!r}, raw data have window=1.",
@@ -102,14 +93,7 @@ class RowLoader:
 
 
 class RowIterator(EpochIterator):
-    """The batches of some positions of an epoch.
-
-    Args:
-        loader: Where from.
-        epoch: Which.
-        start: First position.
-        stop: Position behind the last.
-    """
+    """The batches of some positions of an epoch."""
 
     def __init__(self, loader: RowLoader, epoch: int, start: int, stop: int) -> None:
         self._loader = loader
@@ -126,22 +110,20 @@ class RowIterator(EpochIterator):
     def _cut(self) -> Iterator[tuple[Block, int]]:
         """Batches as they were read, and their positions."""
         _, position, stop = self._span
-        sizes = (min(self._loader.options.batch_size, stop - at) for at in self._positions())
+        size = self._loader.options.batch_size
+        sizes = (min(size, stop - at) for at in range(position, stop, size))
         for batch in rebatched(iter(self._blocks), sizes, self._loader.reader.schema):
             n = len(batch.rows)
             yield batch, position
             position += n
             del batch  # or it would live on beside the next one
 
-    def _positions(self) -> range:
-        return range(*self._span[1:], self._loader.options.batch_size)
-
     def _process(self, cut: tuple[Block, int]) -> Block:
         batch, position = cut
         return self._loader.postprocess(batch, self._span[0], position)
 
     def stage(self) -> str:
-        """Handing over where the batch is there; else postprocessing where its block is, or reading."""
+        """Handing over if the batch is ready, postprocessing if its block is, or else reading."""
         if self._processed and self._processed.is_ready:
             return "queue"
         if self._blocks.is_ready:
@@ -149,7 +131,7 @@ class RowIterator(EpochIterator):
         return "read"
 
     def check(self) -> None:
-        """Refuse to go on once it is closed."""
+        """Raise PassEndedError if it is closed."""
         self._blocks.check()
 
     def close(self) -> None:
@@ -159,7 +141,7 @@ class RowIterator(EpochIterator):
             self._processed.close()
 
     def _rows(self) -> Iterator[NDArray[np.int64]]:
-        """The rows of the view that are still to come, a block at a time."""
+        """The rows of the view at these positions, a block at a time."""
         epoch, start, stop = self._span
         size = self._loader.budget.block_rows
         for first in range(start, stop, size):
@@ -167,13 +149,7 @@ class RowIterator(EpochIterator):
 
 
 def rebatched(blocks: Iterator[Block], sizes: Iterator[int], schema: Schema) -> Iterator[Block]:
-    """Cut batches out of blocks that come in order, each batch in memory of its own.
-
-    Args:
-        blocks: The blocks, which hold as many samples as the batches.
-        sizes: Samples of each batch.
-        schema: What a sample has.
-    """
+    """Cut batches of some sizes out of blocks with as many samples, each batch in memory of its own."""
     block, used = None, 0
     for size in sizes:
         rows, keys, filled = np.empty(size, np.int64), list[str](), 0

@@ -1,4 +1,4 @@
-"""Stats: what a pass delivered, counted, and how long the loop waited for it, and for what."""
+"""Stats: what a pass has delivered, counted, and how long the loop waited for what."""
 
 from dataclasses import dataclass, field
 
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from brimful.feed.loader import STAGES
 
 FOLDED = 64  # batches whose rows are noted together: each note costs more than its rows
-MOST_BYTES = 1 << 24  # for a byte a row
+MOST_BYTES = 1 << 24  # for a byte per row
 
 
 @dataclass
@@ -16,12 +16,11 @@ class Stats:
     """What one pass over the data has delivered so far.
 
     Attributes:
-        epoch: Which epoch, from 0.
+        epoch: The epoch, from 0.
         rows: Rows of the view.
         samples: Samples handed out.
         batches: Batches handed out.
-        waited: Seconds spent waiting for data while a batch was wanted, by what was waited for: "read",
-            "verify", "decode", "queue".
+        waited: Seconds that the loop spent waiting for a batch, for each of `STAGES`.
     """
 
     epoch: int
@@ -31,19 +30,19 @@ class Stats:
     waited: dict[str, float] = field(default_factory=lambda: dict.fromkeys(STAGES, 0.0))
 
     def __post_init__(self) -> None:
-        # A byte a row is five times as fast to set as a bit a row, which takes an eighth of the memory.
+        # A byte per row is five times as fast to set as a bit per row, which takes an eighth of the memory.
         self._in_bits = self.rows > MOST_BYTES
         self._delivered = np.zeros(-(-self.rows // 8) if self._in_bits else self.rows, np.uint8)
         self._recent: list[NDArray[np.int64]] = []
 
     @property
     def wait_seconds(self) -> float:
-        """Seconds spent waiting, for whatever it was."""
+        """Seconds spent waiting, in all."""
         return sum(self.waited.values())
 
     @property
     def distinct_samples(self) -> int:
-        """Different samples handed out: counted, not assumed."""
+        """Number of different samples handed out: counted, not assumed."""
         self._fold()
         return int(np.bitwise_count(self._delivered).sum(dtype=np.int64))
 
@@ -56,7 +55,7 @@ class Stats:
             self._fold()
 
     def _fold(self) -> None:
-        """Set the bits of the rows handed out since it was last done."""
+        """Set the bits of the rows handed out since the last call."""
         recent, self._recent = self._recent, []
         if recent:
             rows = np.concatenate(recent)

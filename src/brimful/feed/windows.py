@@ -4,9 +4,9 @@ order ──► windows of chunks ──► threads that read and check chunks �
                                                                             │
 order ──► batches, a few together ──► threads that gather and decode rows ──┴──► batches, in order
 
-A window is read while the one before is consumed, the first of an epoch while the last of the one before is.
-A chunk is read into memory aligned to pages, checked there, and its columns copied into the cache, where rows
-are gathered from all chunks in one step.
+A window is read while the one before is consumed, also across epochs.
+A chunk is read into memory aligned to pages, checked there, and its columns are copied into the cache, where
+rows are gathered from all chunks in one step.
 """
 
 import time
@@ -32,8 +32,7 @@ from brimful.prefetch import Prefetch
 from brimful.samples import Samples
 from brimful.store.reader import StoreReader
 
-CACHED_SHARE = 2  # a store of less than one part in so many of the memory there is fits the page cache
-
+CACHED_SHARE = 2  # a store of up to one part in so many of the machine's memory fits the page cache
 
 Span = tuple[int, int]
 """Positions whose batches are made together: the first, and that behind the last."""
@@ -41,11 +40,6 @@ Span = tuple[int, int]
 
 class WindowLoader:
     """Batches from a store.
-
-    Args:
-        reader: The store.
-        view: The rows to feed.
-        options: How to feed them.
 
     Raises:
         MemoryBudgetError: The memory is too small.
@@ -82,16 +76,16 @@ class WindowLoader:
         ]
 
     def empty(self, n: int) -> Block:
-        """A block for n samples, with any values in it."""
+        """A block for n samples, uninitialized."""
         arrays = (pool.empty(n) for pool in self._pools)
         return Block(np.empty(n, np.int64), Samples(*self.reader.schema.structured(arrays)), [])
 
     def epoch(self, number: int, start: int, stop: int) -> "WindowIterator":
-        """The batches of the rows at some positions of an epoch."""
+        """The batches of some positions of an epoch."""
         return WindowIterator(self, number, start, stop)
 
     def identity(self) -> dict[str, Any]:
-        """The store, its rows, and how many chunks are mixed."""
+        """A checksum of the store and the view, and the chunks per window."""
         rows = self.view.rows
         which = [rows.start, rows.stop] if isinstance(rows, range) else xxh3_64_hexdigest(rows.data)
         data = xxh3_64_hexdigest(f"{self.reader.digest} {which}".encode())
@@ -111,7 +105,7 @@ class WindowLoader:
         )
 
     def set_window(self, window: int) -> None:
-        """Take as many chunks per window as a saved position had."""
+        """Set how many chunks a window has: as many as when a position was saved."""
         needed = self.budget.memory_for(window)
         if needed > self.budget.memory:
             raise MemoryBudgetError(
@@ -123,14 +117,7 @@ class WindowLoader:
 
 
 class WindowIterator(EpochIterator):
-    """The batches of some positions of an epoch.
-
-    Args:
-        loader: Where from.
-        epoch: Which.
-        start: First position.
-        stop: Position behind the last.
-    """
+    """The batches of some positions of an epoch."""
 
     def __init__(self, loader: WindowLoader, epoch: int, start: int, stop: int) -> None:
         self._loader = loader
@@ -161,7 +148,7 @@ class WindowIterator(EpochIterator):
                 yield batch
 
     def stage(self) -> str:
-        """Handing over where the batch is there; else decoding if its window is, or reading or checking."""
+        """Handing over if the batch is ready, decoding if its window is, or else reading or checking."""
         if length_hint(self._at_hand) or self._groups.is_ready:
             return "queue"
         if self._windows.is_loaded(self._position):
@@ -169,11 +156,11 @@ class WindowIterator(EpochIterator):
         return max(("read", "verify"), key=self._loader.busy.__getitem__)
 
     def check(self) -> None:
-        """Refuse to go on once it is closed."""
+        """Raise PassEndedError if it is closed."""
         self._groups.check()
 
     def close(self) -> None:
-        """Stop the threads, and let go of all batches."""
+        """Stop the threads, and drop all batches."""
         self._windows.stop()
         self._groups.close()
         self._windows.close()
@@ -192,7 +179,7 @@ class WindowIterator(EpochIterator):
         loader, (start, stop), began = self._loader, span, time.perf_counter()
         block, batch_size = loader.empty(stop - start), loader.options.batch_size
         waited = self._fill(block, start)
-        self.check()  # what was decoded of chunks that another pass has read meanwhile means nothing
+        self.check()  # if another pass has begun, its chunks may have replaced those that were decoded
         batches = [
             loader.postprocess(batch, self._number, start + at * batch_size)
             for at, batch in enumerate(block.batches(batch_size))
@@ -201,11 +188,7 @@ class WindowIterator(EpochIterator):
         return batches
 
     def _fill(self, block: Block, first: int) -> float:
-        """Decode the rows from a position on into a block.
-
-        Returns:
-            Seconds that were spent on waiting for windows.
-        """
+        """Decode the rows from a position on into a block; returns the seconds spent waiting for windows."""
         done, waited = 0, 0.0
         for number, begin, end in self._windows.epoch.parts(first, first + len(block.rows)):
             wanted = time.perf_counter()

@@ -20,26 +20,21 @@ from numpy.typing import NDArray
 from brimful.options import check_int
 
 ROWS, PIECES = 1, 2  # what is permuted
-MANY = 1 << 20  # rows whose order takes long enough to make that their beginning is made first
-BEGINNING = 16  # it is one in so many of them
-DRAWN_BYTES = 32  # of memory a row while a permutation is made, of which 6 are kept
+MANY = 1 << 20  # rows: the order of so many takes so long that its beginning is made first
+BEGINNING = 16  # the beginning is one in so many of them
+DRAWN_BYTES = 32  # of memory per row while a permutation is made, of which 6 are kept
 
 
 def permutation(n: int, *words: int) -> NDArray[np.unsignedinteger]:
     """Permute `0 .. n-1` uniformly at random, the same on every machine.
 
-    Args:
-        n: How many.
-        words: The seed, four integers of 0 to 2**32 - 1.
-
-    Returns:
-        The permutation, shape `(n,)`, in the smaller of uint32 and uint64 that holds it.
+    The seed is four words, each from 0 to 2**32 - 1. Of dtype uint32 where that suffices, or else uint64.
     """
     return stable_argsort(np.random.PCG64(np.random.SeedSequence(words)).random_raw(n))
 
 
 def beginning(n: int, *words: int) -> NDArray[np.unsignedinteger]:
-    """The first numbers of `permutation(n, *words)`, about one in sixteen, in a fraction of its time."""
+    """The first numbers of `permutation(n, *words)`, about one in sixteen, in a fraction of the time."""
     draws = np.random.PCG64(np.random.SeedSequence(words)).random_raw(n)
     first = np.flatnonzero(draws < np.uint64(2**64 // BEGINNING))
     order: NDArray[np.unsignedinteger] = first[stable_argsort(draws[first])].astype(_dtype(n))
@@ -47,13 +42,10 @@ def beginning(n: int, *words: int) -> NDArray[np.unsignedinteger]:
 
 
 def stable_argsort(draws: NDArray[np.uint64]) -> NDArray[np.unsignedinteger]:
-    """What `np.argsort(draws, kind="stable")` gives, of numbers spread evenly in a fraction of its time.
+    """The same as `np.argsort(draws, kind="stable")`, several times faster where draws are spread evenly.
 
-    Values are sorted several times faster than their places are, so each value has its place written over its
-    last bits. Those that differ in these bits only are few; they are put right afterwards.
-
-    Args:
-        draws: uint64, shape `(n,)`.
+    Sorting values is several times faster than sorting their places, so the place of each value is written
+    over its last bits. The few values that differ in these bits only are put right afterwards.
     """
     n = len(draws)
     bits = np.uint64(n.bit_length())
@@ -71,7 +63,7 @@ def stable_argsort(draws: NDArray[np.uint64]) -> NDArray[np.unsignedinteger]:
 
 
 def _dtype(n: int) -> type[np.unsignedinteger]:
-    """What holds the numbers below n."""
+    """The dtype that holds the numbers below n."""
     return np.uint32 if n <= 2**32 else np.uint64
 
 
@@ -80,10 +72,10 @@ class Window:
     """Pieces whose rows are permuted together.
 
     Attributes:
-        pieces: Which, ascending, int64.
+        pieces: The pieces, ascending.
         firsts: The row at which each begins.
         offsets: How many rows of the window lie before each, and how many there are in all.
-        words: Seed of the permutation; None for none.
+        words: Seed of the permutation; None where rows are not permuted.
     """
 
     pieces: NDArray[np.int64]
@@ -96,12 +88,12 @@ class Window:
 
     @cached_property
     def permutation(self) -> NDArray[np.unsignedinteger] | None:
-        """The order of its rows; None as they lie. Made once, at the first look."""
+        """The order of its rows; None where they are not permuted. Made once, when first asked for."""
         return None if self.words is None else permutation(len(self), *self.words)
 
     @cached_property
     def _piece_of(self) -> NDArray[np.unsignedinteger]:
-        """The piece that each row is in, by its place among `pieces`: looked up faster than searched."""
+        """For each row the index in `pieces` of its piece: looking it up is faster than searching."""
         dtype = np.uint16 if len(self.pieces) <= 2**16 else np.uint32
         return np.repeat(np.arange(len(self.pieces), dtype=dtype), np.diff(self.offsets))
 
@@ -115,14 +107,14 @@ class Window:
         return beginning(len(self), *(self.words or ()))
 
     def begin(self) -> None:
-        """Make now what the first rows need; of many, the order of all takes long."""
+        """Make now what the first rows need: for many rows, making the whole order takes long."""
         if self.words is None or len(self) < MANY:
             self.prepare()
         else:
             self._beginning  # noqa: B018 (cached)
 
     def prepare(self) -> None:
-        """Make now what would be made at the first look."""
+        """Make now what would be made when first asked for."""
         self.permutation, self._piece_of  # noqa: B018 (cached)
 
     def is_ready(self, stop: int) -> bool:
@@ -133,12 +125,7 @@ class Window:
         return stop <= len(vars(self).get("_beginning", ()))
 
     def drawn(self, start: int, stop: int) -> tuple[NDArray[np.int64], NDArray[np.unsignedinteger]]:
-        """Which rows of the window are at some positions in it.
-
-        Returns:
-            Their numbers, from 0 for the first row of the first piece on, and the piece that each is in, by
-            its place among `pieces`.
-        """
+        """The rows at some positions: their numbers in the window, and the index of their piece."""
         if not self.is_prepared and self._has_begun(stop):
             at = self._beginning[start:stop].astype(np.int64)
             return at, np.searchsorted(self.offsets, at, side="right").astype(np.uint32) - np.uint32(1)
@@ -148,7 +135,7 @@ class Window:
 
     @property
     def shifts(self) -> NDArray[np.int64]:
-        """What to add to the number of a row in the window to get that of the row, for each piece."""
+        """For each piece, what to add to the number of a row in the window to get the row."""
         return self.firsts - self.offsets[:-1]
 
     def rows(self, start: int, stop: int) -> NDArray[np.int64]:
@@ -163,7 +150,7 @@ class Epoch:
     Args:
         bounds: The row at which each piece begins, and the number of rows.
         pieces: All pieces, in the order of this epoch.
-        windows: How many windows they are divided into, as evenly as whole pieces can be.
+        windows: How many windows they are divided into, as evenly as whole pieces allow.
         words: Seed and number of the epoch; None where nothing is permuted.
     """
 
@@ -194,7 +181,7 @@ class Epoch:
         return windows
 
     def window(self, number: int) -> Window:
-        """A window."""
+        """The window with a number."""
         pieces = np.sort(self._pieces[self._cuts[number] : self._cuts[number + 1]]).astype(np.int64)
         sizes = self._bounds[pieces + 1] - self._bounds[pieces]
         offsets = np.concatenate(([0], np.cumsum(sizes)))
@@ -206,7 +193,7 @@ class Epoch:
         return bisect_right(self.starts, position) - 1
 
     def parts(self, start: int, stop: int) -> Iterator[tuple[int, int, int]]:
-        """The windows that hold some positions: number, and from where to where within it."""
+        """The windows that hold some positions: the number of each, and the positions within it."""
         number = self.at(start)
         while start < stop:
             begin, end = self.starts[number], self.starts[number + 1]
@@ -222,7 +209,7 @@ class Order:
         seed: 0 to 2**32 - 1.
         shuffle: False gives `0 .. n-1` in every epoch.
         bounds: The row at which each piece begins, and n; by default all rows are one piece.
-        window: Pieces a window, at the most; by default all.
+        window: Pieces per window, at the most; by default all.
     """
 
     def __init__(
@@ -244,7 +231,7 @@ class Order:
         self.set_window(window or self.pieces)
 
     def set_window(self, window: int) -> None:
-        """Take so many pieces per window, at the most."""
+        """Set how many pieces a window has, at the most."""
         self.window = min(window, self.pieces)
         self._at_hand = self._ahead = None  # their windows are of another size
 
@@ -265,20 +252,14 @@ class Order:
         return windows, self._ahead[2]
 
     def window_of(self, windows: Epoch, number: int) -> Window:
-        """A window of an epoch: the one that was made beforehand, if it is that."""
+        """A window of an epoch; the one that `first_of` has made is used, and forgotten."""
         ahead, self._ahead = self._ahead, None
         return ahead[2] if ahead and ahead[1] is windows and number == 0 else windows.window(number)
 
     def rows(self, epoch: int, start: int, stop: int) -> NDArray[np.int64]:
-        """Rows at the positions `start` to `stop` of an epoch, none of those before it needed.
+        """The rows of the view at positions `start` to `stop` (at most `n`) of an epoch.
 
-        Args:
-            epoch: From 0.
-            start: First position.
-            stop: Position behind the last; cut to `n`.
-
-        Returns:
-            Row numbers of the view, int64.
+        Those before `start` are not needed for it.
         """
         windows = self.epoch(epoch)
         found = [
@@ -288,7 +269,7 @@ class Order:
         return np.concatenate(found) if found else np.empty(0, np.int64)
 
     def _window(self, windows: Epoch, epoch: int, number: int) -> Window:
-        """A window; the one looked at last is kept, for it has a permutation."""
+        """A window; the last one is kept, because its permutation takes long to make."""
         if self._at_hand is None or self._at_hand[0] != (epoch, number):
             self._at_hand = None  # or two would be held while one is drawn
             self._at_hand = ((epoch, number), windows.window(number))

@@ -19,11 +19,6 @@ Interval = tuple[int, int]
 def cut(interval: Interval, *, test: float, validation: float) -> list[Interval]:
     """Cut an interval of hashes into test, validation (where it is not 0) and train.
 
-    Args:
-        interval: The hashes to share out.
-        test: Fraction for the test side, above 0.
-        validation: Fraction for the validation side, 0 for none; `test + validation` below 1.
-
     Returns:
         Intervals of train, test or of train, validation, test.
     """

@@ -1,4 +1,4 @@
-"""View: the rows of a part of a source, a range where they are one, without a copy of anything."""
+"""View: the rows of a part of a source, without a copy of anything; a range where rows are consecutive."""
 
 from dataclasses import dataclass
 
@@ -8,11 +8,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class View:
-    """Some rows of a source, ascending.
-
-    Attributes:
-        rows: The rows: a range, or an int64 array.
-    """
+    """Some rows of a source, ascending."""
 
     rows: range | NDArray[np.int64]
 
@@ -21,7 +17,7 @@ class View:
 
     @property
     def index(self) -> slice | NDArray[np.int64]:
-        """What picks these rows out of an array over all rows; a slice copies nothing."""
+        """The index that picks these rows out of an array over all rows; a slice copies nothing."""
         return slice(self.rows.start, self.rows.stop) if isinstance(self.rows, range) else self.rows
 
     def at(self, positions: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -36,7 +32,7 @@ class View:
         return View(rows)
 
     def between(self, first: int, last: int) -> "View":
-        """The view of those of these rows that are at least `first` and below `last`."""
+        """The view of the rows from `first` to below `last`."""
         if isinstance(self.rows, range):
             start = min(max(first, self.rows.start), self.rows.stop)
             return View(range(start, max(start, min(last, self.rows.stop))))
@@ -44,14 +40,11 @@ class View:
         return View(self.rows[here])
 
     def pieces(self, size: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Where these rows lie, if all rows lie in chunks of one size.
-
-        Args:
-            size: Rows a chunk.
+        """The chunks of `size` rows that hold rows of this view.
 
         Returns:
-            The chunks that hold some of these rows, ascending, and the position in this view at which the
-            rows of each begin, with the number of rows at the end; both int64.
+            Their numbers, ascending, and the position in this view at which the rows of each begin, with the
+            number of rows at the end.
         """
         if isinstance(self.rows, range):
             chunks = np.arange(self.rows.start // size, -(-self.rows.stop // size))

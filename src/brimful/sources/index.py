@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from brimful.errors import LabelError, SourceError
-from brimful.keys import DRAW_SEED, PIECE, hash_keys, row_order
+from brimful.keys import DRAW_SEED, KEYS_PER_PIECE, hash_keys, row_order
 from brimful.samples import FINGERPRINT, Fault, Finding, Samples
 from brimful.schema import Field, Schema
 from brimful.sources.base import Format
@@ -267,7 +267,7 @@ class Index:
 def _hashes(
     keys: Callable[[NDArray[np.int64]], pa.LargeStringArray], numbers: NDArray[np.int64], seed: int
 ) -> NDArray[np.uint64]:
-    pieces = (numbers[start : start + PIECE] for start in range(0, len(numbers), PIECE))
+    pieces = (numbers[start : start + KEYS_PER_PIECE] for start in range(0, len(numbers), KEYS_PER_PIECE))
     return np.concatenate([hash_keys(keys(piece), seed) for piece in pieces])
 
 

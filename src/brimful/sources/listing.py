@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from brimful.errors import SourceError, SourceNotFoundError
-from brimful.keys import DRAW_SEED, PIECE, hash_keys, row_order
+from brimful.keys import DRAW_SEED, KEYS_PER_PIECE, hash_keys, row_order
 from brimful.memory import POOL
 from brimful.samples import Finding, Progress
 from brimful.sources.walk import SUFFIX_BYTES, SUFFIXES, keys_of, kind_of, walk
@@ -112,8 +112,8 @@ def counted(left_out: Mapping[str, int]) -> str:
 
 def strings(array: pa.LargeStringArray | pa.ChunkedArray) -> Iterator[str]:
     """The strings of an array, few at a time in memory."""
-    for start in range(0, len(array), PIECE):
-        yield from array.slice(start, PIECE).to_pylist()
+    for start in range(0, len(array), KEYS_PER_PIECE):
+        yield from array.slice(start, KEYS_PER_PIECE).to_pylist()
 
 
 def _lead_to(files: Sequence[Path], root: Path, paths: pa.ChunkedArray) -> NDArray[np.bool_]:

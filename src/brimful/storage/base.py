@@ -1,8 +1,7 @@
 """Storage: a flat set of named files that are seen whole or not at all. The contract of every kind of place.
 
-What a store or a run does with its folder goes through these calls and no others, so that a new kind of place
-is an added file: a class of this shape, an entry in `locate`, and a subclass of
-`brimful.testing.StorageContract`.
+Stores and runs use their folders through these calls only, so that a new kind of place is an added file: a
+class of this shape, an entry in `locate`, and a subclass of `brimful.testing.StorageContract`.
 """
 
 import io
@@ -35,8 +34,8 @@ class Storage(Protocol):
     """Named files in one place, used by several threads at once. Names hold no `/`.
 
     Attributes:
-        name: What a person calls the place; errors begin with it.
-        block: Offsets, lengths and memory of reads that are not cached are best multiples of it, in bytes.
+        name: The name of the place for a person; errors begin with it.
+        block: Bytes; uncached reads are fastest if offset, length and memory are multiples of it.
     """
 
     name: str
@@ -59,13 +58,13 @@ class Storage(Protocol):
         """
 
     def read_into(self, name: str, offset: int, memory: memoryview, *, cached: bool = True) -> int:
-        """Read from an offset on until the memory is full or the file ends; returns how many bytes that are.
+        """Read from an offset on until the memory is full or the file ends; returns the bytes read.
 
         Args:
             name: The file.
             offset: Where to begin, in bytes.
-            memory: Where to, writable bytes.
-            cached: Whether the system may keep the bytes for the next read. A place may not know how to.
+            memory: Writable bytes to read into.
+            cached: Whether the system may keep the bytes for the next read. A place may ignore it.
 
         Raises:
             FileNotFoundError: There is none of that name.
@@ -73,7 +72,7 @@ class Storage(Protocol):
         """
 
     def write(self, name: str) -> Writer:
-        """Begin to write a file; the name is for the meantime, until `commit` gives the last one."""
+        """Begin to write a file; `commit` gives the final name, this one is only for the time before."""
 
     def remove(self, name: str) -> None:
         """Remove a file.
@@ -83,13 +82,12 @@ class Storage(Protocol):
         """
 
     def sync(self) -> None:
-        """Make all that was removed stay so."""
+        """Make all removals durable."""
 
     def lock(self) -> AbstractContextManager[None]:
-        """Hold the place for this process, making it if there is none, until the context is left.
+        """Lock the place for this process, making it if there is none, until the context is left.
 
-        The lock goes with the process, whatever becomes of it. A place in which there is nothing at the end
-        is removed again.
+        The lock ends with the process, even if that is killed. A place that is empty at the end is removed.
 
         Raises:
             BlockingIOError: Another process holds it.
@@ -101,41 +99,20 @@ class Storage(Protocol):
 
 
 def read_file(storage: Storage, name: str, most: int) -> bytes:
-    """A whole file, or its first bytes.
-
-    Args:
-        storage: Where it is.
-        name: Which.
-        most: How many bytes to read at the most.
-
-    Raises:
-        OSError: It cannot be read.
-    """
+    """The content of a file, of which at most the first `most` bytes; OSError if it cannot be read."""
     content = bytearray(min(storage.size(name), most))
     return bytes(memoryview(content)[: storage.read_into(name, 0, memoryview(content))])
 
 
 def write_file(storage: Storage, name: str, content: bytes) -> None:
-    """Write a whole file: its name leads to all of it, or to what it led to before.
-
-    Raises:
-        WriteError: It cannot be written.
-    """
+    """Write a whole file; if that fails, with WriteError, the name leads to what it led to before."""
     with storage.write(name) as file:
         file.write(content)
         file.commit(name)
 
 
 class StoredFile(io.RawIOBase):
-    """A file of a storage, for what reads Python's files.
-
-    Args:
-        storage: Where it is.
-        name: Which.
-
-    Raises:
-        OSError: It cannot be read.
-    """
+    """A file of a storage as a Python file object that can be read."""
 
     def __init__(self, storage: Storage, name: str) -> None:
         super().__init__()
@@ -151,16 +128,16 @@ class StoredFile(io.RawIOBase):
         return True
 
     def tell(self) -> int:
-        """Where the next read begins."""
+        """The position of the next read."""
         return self._at
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        """Choose where the next read begins."""
+        """Set the position of the next read, and return it."""
         self._at = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence]
         return self._at
 
     def readinto(self, memory: Any) -> int:
-        """Read into memory; returns how many bytes."""
+        """Read into memory, and return how many bytes were read."""
         count = self._storage.read_into(self._name, self._at, memoryview(memory).cast("B"))
         self._at += count
         return count

@@ -1,8 +1,7 @@
 """LocalStorage: a folder on a disk of this machine.
 
-Whatever happens to the process or the machine, a name leads to what it led to before or to all of what was
-written: a file is written under another name, brought to the disk, renamed, and then its folder is brought to
-the disk too.
+Whatever happens to the process or the machine, a name leads to the old file or to the whole new one: a file
+is written under another name, flushed to the disk, renamed, and then its folder is flushed to the disk, too.
 """
 
 import contextlib
@@ -19,18 +18,14 @@ from typing import Self
 from brimful.errors import WriteError
 from brimful.memory import format_bytes
 
-PARTIAL = ".partial"  # the end of a file's name until it is committed
-READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # no link, no pipe that hangs
+PARTIAL = ".partial"  # suffix of a file's name until it is committed
+READ_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # no link, no pipe that blocks
 
 
 class LocalStorage:
-    """A folder.
+    """A folder. A relative path is resolved at once; links are not followed."""
 
-    Args:
-        path: Which; a relative one is that of the moment, and links are not followed.
-    """
-
-    block = 4096  # a multiple of what any disk wants offsets, lengths and memory aligned to
+    block = 4096  # a multiple of the alignment that any disk asks for
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(os.path.abspath(path))  # noqa: PTH100 (links are not followed)
@@ -41,19 +36,19 @@ class LocalStorage:
         return f"LocalStorage({self.name!r})"
 
     def list(self) -> list[str]:
-        """The names of all that lies in the folder."""
+        """The names of everything in the folder."""
         if not os.path.isdir(self.path):  # noqa: PTH112 (pathlib raises where a name is too long)
             raise FileNotFoundError(errno.ENOENT, "there is no such folder", self.name)
         return os.listdir(self.path)  # noqa: PTH208 (the names)
 
     def size(self, name: str) -> int:
-        """Bytes of a file, which must be a plain one and no link."""
+        """Bytes of a file, which must be a regular file and no link."""
         status = (self.path / name).lstat()
         _refuse_special(status)
         return status.st_size
 
     def read_into(self, name: str, offset: int, memory: memoryview, *, cached: bool = True) -> int:
-        """Read, past the page cache if the file system takes it, or give the pages back afterwards."""
+        """Read; if uncached, past the page cache where that is possible, or else drop the pages after."""
         direct = not cached and self.can_read_direct
         try:
             return self._read_into(name, offset, memory, cached=cached, direct=direct)
@@ -90,12 +85,12 @@ class LocalStorage:
             os.unlink(self.path / name)  # noqa: PTH108
 
     def sync(self) -> None:
-        """Bring the names in the folder to the disk."""
+        """Flush the names in the folder to the disk."""
         _sync_folder(self.path)
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Make the folder if there is none, and hold it; the system lets go of it if the process ends."""
+        """Make the folder if there is none, and lock it; the system unlocks it if the process ends."""
         if not os.path.isdir(self.path):  # noqa: PTH112 (pathlib raises where a name is too long)
             with _writing(self.path):
                 os.mkdir(self.path)  # noqa: PTH102
@@ -107,7 +102,7 @@ class LocalStorage:
             try:
                 yield
             finally:
-                with contextlib.suppress(OSError):  # as a rule, it is not empty
+                with contextlib.suppress(OSError):  # usually it is not empty
                     os.rmdir(self.path)  # noqa: PTH106
         finally:
             os.close(descriptor)
@@ -119,14 +114,7 @@ class LocalStorage:
 
 
 class LocalWriter:
-    """A file that is being written, under a name that says so.
-
-    Args:
-        path: Its name for now; ends in `.partial`.
-
-    Raises:
-        WriteError: It cannot be written; as every method does.
-    """
+    """A file that is being written, with a name that ends in `.partial`. All methods may raise WriteError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -147,7 +135,7 @@ class LocalWriter:
             return os.pread(self._descriptor, n, offset)
 
     def commit(self, name: str) -> None:
-        """Bring it to the disk, and give it its name in the same folder."""
+        """Flush it to the disk, and rename it in the same folder."""
         with _writing(self.path):
             _sync(self._descriptor)
             os.rename(self.path, self.path.with_name(name))  # noqa: PTH104 (the calls, as the disk sees them)
@@ -172,7 +160,7 @@ def _refuse_special(status: os.stat_result) -> None:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """Turn an error of the system into one that names what cannot be written, and why."""
+    """Turn an OSError into a WriteError that names what cannot be written, and why."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Locate: the storage that a path, an address or a ready-made storage stands for."""
+"""Locate: a path or a storage -> the storage."""
 
 import os
 
@@ -10,9 +10,5 @@ Place = str | os.PathLike[str] | Storage
 
 
 def locate(place: Place) -> Storage:
-    """The storage of a place.
-
-    Args:
-        place: A path of this machine, or an object that is a storage already.
-    """
+    """The storage of a place: a folder of this machine, or the storage itself."""
     return LocalStorage(place) if isinstance(place, (str, os.PathLike)) else place

@@ -1,6 +1,16 @@
 """Store: samples packed on disk, in shards of chunks, each with a checksum.
 
-`narrowing` makes values small without loss, `format` says where every byte is, `shard` writes and
-decodes them, `durable` brings them to the disk for good, `packing` does it for a source, `reader` gives
-samples by row, `verify` checks every byte.
+format      where every byte is: the manifest, and the specification
+layout      how samples are divided into chunks and shards, and where the columns of a chunk are
+codecs      how values are kept
+pack        a source -> a store:
+  estimate    what it will take
+  changes     how the source differs from the store as it was
+  sort        samples read in the order of the disk
+  merge       each sample from the old store, from the sort, or from the source
+  writer      the shards
+  journal     which shards are done
+  provenance  the fingerprints of the files that were packed
+reader      samples by row, and chunk_reader below it
+verify      every byte checked
 """

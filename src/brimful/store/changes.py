@@ -1,7 +1,7 @@
-"""Changes: how a source differs from the store that lies in the place of the one to be packed.
+"""Changes: how a source differs from the store that was packed from it before.
 
-What is the same stays: samples whose files are unchanged are taken from that store, and shards that packing
-would write again as they are need not be written.
+Samples whose files are unchanged are taken from that store, and shards that packing would write again as they
+are stay.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from brimful.errors import DamagedStoreError, OtherStoreError, StoreError, StoreNotFoundError
-from brimful.keys import PIECE, HashedKeys, find_keys, hash_keys, row_order
+from brimful.keys import KEYS_PER_PIECE, HashedKeys, find_keys, hash_keys, row_order
 from brimful.samples import FINGERPRINT, Progress, Reader
 from brimful.sources.index import Index
 from brimful.sources.read_files import NO_PRINT
@@ -21,17 +21,17 @@ from brimful.store.provenance import read_provenance, targets_digest
 from brimful.store.reader import StoreReader
 from brimful.store.verify import damages
 
-OVERWRITE = "Name another store, or say that this one is to be replaced: overwrite=True, --overwrite."
+OVERWRITE = "Name another store, or replace this one: overwrite=True, --overwrite."
 
 
 @dataclass(frozen=True)
 class Changes:
-    """How a source differs from what was packed of it before.
+    """How a source differs from what was packed from it before.
 
     Attributes:
         added: Samples that are new.
         removed: Samples that are gone.
-        edited: Samples whose file is another, or may be; with the content checked, whose values are.
+        edited: Samples whose file has changed, or may have; with the content checked, whose values have.
         relabelled: Samples that have another target or weight.
     """
 
@@ -42,18 +42,18 @@ class Changes:
 
 
 class Comparison:
-    """Which samples of a source a store holds as they are.
+    """Which samples of a source an old store holds as they are.
 
     Args:
         source: The source.
-        rows: Rows of the source, in the order of the store to be.
-        store: The store as it is; None if there is none, or its samples are of another kind.
-        check_content: Whether to read every file, and compare, whatever its times say.
+        rows: Rows of the source, in the order of the new store.
+        store: The old store; None if there is none, or its samples have another schema.
+        check_content: Whether to read and compare every file, even if its times are unchanged.
 
     Attributes:
-        store_rows: The row of the store that has each sample's key, -1 for none.
-        is_same: Whether each sample's file is the same, as far as its times show.
-        prints: The fingerprints of the files of samples that the store has, as they are now.
+        store_rows: The row of the old store that has each sample's key, -1 for none.
+        is_same: Whether each sample's file is unchanged, as far as its times show.
+        prints: The present fingerprints of the files of samples that are in the old store.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Comparison:
 
     @property
     def is_unchanged(self) -> bool:
-        """Whether the store is what packing would make of the source, as far as its files' times show."""
+        """Whether packing would make the same store, as far as the times of files show."""
         store, source = self.store, self.source
         return (
             store is not None
@@ -91,9 +91,11 @@ class Comparison:
 
     def _compare(self, store: StoreReader) -> None:
         """Find the rows of the store that may be kept."""
-        for start in range(0, len(self.rows), PIECE):
-            keys = pa.array(self.source.keys(self.rows[start : start + PIECE]), pa.large_string())
-            self.store_rows[start : start + PIECE] = store.find(keys)
+        for start in range(0, len(self.rows), KEYS_PER_PIECE):
+            piece = slice(start, start + KEYS_PER_PIECE)
+            self.store_rows[piece] = store.find(
+                pa.array(self.source.keys(self.rows[piece]), pa.large_string())
+            )
         known = np.flatnonzero(self.store_rows >= 0)
         kept_prints, kept_targets = read_provenance(store, self.source)
         if kept_prints is not None and self.source.is_fingerprinted:
@@ -102,26 +104,20 @@ class Comparison:
             self._same_targets = kept_targets == targets_digest(self.source, self.rows)
             if not self.source.has_own_targets or store.schema == self.source.schema:
                 self.is_same[known] = (prints == before).all(axis=1) & (before != NO_PRINT).all(axis=1)
-            self.prints[known] = prints  # as they are now: what changes later is read again the next time
+            self.prints[known] = prints  # a file that changes from now on is read again the next time
 
 
 def find_previous(
     storage: Storage, source: Index, split_seed: int, *, overwrite: bool
 ) -> tuple[StoreReader | None, StoreReader | None]:
-    """Find the store that is to be brought up to date.
-
-    Args:
-        storage: Where it is, or is not.
-        source: The source to pack.
-        split_seed: Seed of the hash that orders the rows.
-        overwrite: Whether to replace a store of other data.
+    """Find the store that packing will update.
 
     Returns:
-        The store if samples of it can be taken over, or else None; and one with a shard of another size or
-        damaged keys, of which only intact shards can stay. Both are None if it is to be replaced.
+        The store if samples can be taken from it, or else None; and a store with damaged keys or a shard of
+        the wrong size, of which only intact shards can stay. Both are None if it will be replaced.
 
     Raises:
-        OtherStoreError: It is of other data, and not to be replaced.
+        OtherStoreError: It holds other data, and `overwrite` is False.
     """
     try:
         store = StoreReader(storage, check_sizes=False)
@@ -132,13 +128,13 @@ def find_previous(
             return None, None
         raise
     mine, its = source.schema, store.schema
-    same_kind = (mine.inputs, mine.target, mine.weight) == (its.inputs, its.target, its.weight)
-    if not same_kind or store.split_seed != split_seed:
+    same_fields = (mine.inputs, mine.target, mine.weight) == (its.inputs, its.target, its.weight)
+    if not same_fields or store.split_seed != split_seed:
         if overwrite:
             return None, None
         raise OtherStoreError(
-            f"{store.name}: the store holds samples of {its.described}, split_seed={store.split_seed}; these "
-            f"are of {mine.described}, split_seed={split_seed}, or have other targets or weights.",
+            f"{store.name}: the store holds samples of {its.described}, split_seed={store.split_seed}; the "
+            f"new ones are of {mine.described}, split_seed={split_seed}, or have other targets or weights.",
             OVERWRITE,
         )
     if not overwrite and not _shares_keys(store, source):
@@ -155,14 +151,9 @@ def shards_that_stay(
     prints: NDArray[np.int64],
     progress: Progress | None = None,
 ) -> dict[int, Shard]:
-    """The shards of a store that packing would write again as they are, by number.
+    """The shards of a store, parts of which may be damaged, that packing would write again as they are.
 
-    Args:
-        store: The store, whatever else is damaged or missing of it.
-        source: The source.
-        rows: Rows of the source, in the order of the store.
-        prints: The fingerprints of their files; NO_PRINT of those that are other ones than the store's.
-        progress: Called with the number of samples looked at so far.
+    `prints` are the fingerprints of the files of `rows`, NO_PRINT where the store is of another file.
     """
     stay, first, start = {}, 0, 0
     for number, shard in enumerate(store.manifest.shards):
@@ -178,13 +169,8 @@ def shards_that_stay(
 def unchanged_prints(store: StoreReader, source: Index, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """The fingerprints of the files that are, as far as times show, those that a store was packed from.
 
-    Args:
-        store: The store; of its files only the manifest and the fingerprints are looked at.
-        source: The source.
-        rows: Rows of the source, in the order of the store.
-
-    Returns:
-        One for each row, NO_PRINT where the store's row of the same number is, or may be, of something else.
+    NO_PRINT where the store's row of the same number was, or may have been, packed from another file. Only
+    the manifest and the fingerprints of the store are read.
     """
     kept, targets = read_provenance(store, source)
     if kept is None or len(store) != len(rows) or targets != targets_digest(source, rows):
@@ -200,12 +186,9 @@ def by_hash(reader: Reader, rows: NDArray[np.int64], seed: int) -> NDArray[np.in
 
 
 def is_current(source: Index, rows: NDArray[np.int64], storage: Storage) -> bool:
-    """Whether a store is what packing some samples would make: sizes, times and inodes of files show.
+    """Whether packing would make the same store, judging by sizes, times and inodes of files.
 
-    Args:
-        source: The source.
-        rows: Which of its rows.
-        storage: Where the store is, or is not. Its data are checked when they are read, not now.
+    The data of the store are checked when they are read, not now.
     """
     try:
         store = StoreReader(storage)
@@ -216,16 +199,15 @@ def is_current(source: Index, rows: NDArray[np.int64], storage: Storage) -> bool
 
 
 def _keys_if_intact(store: StoreReader, shard: Shard, first: int) -> list[str] | None:
-    """The keys of a shard whose first chunk has a number; None if anything of it is damaged."""
+    """The keys of a shard, given the number of its first chunk; None if anything in it is damaged."""
     if any(damages(store.chunks, shard, first)):
         return None
-    return [
-        key for at in range(first, first + len(shard.chunks)) for key in store.chunks.keys(at).to_pylist()
-    ]
+    numbers = range(first, first + len(shard.chunks))
+    return [key for number in numbers for key in store.chunks.keys(number).to_pylist()]
 
 
 def _shares_keys(store: StoreReader, source: Index) -> bool:
-    """Whether a sample of the store is one of the source; also where that cannot be known any more."""
+    """Whether a sample of the store is in the source; True if no key of the store is intact."""
     nothing_known = True
     for keys in store.chunks.intact_keys():
         nothing_known = False
@@ -237,7 +219,7 @@ def _shares_keys(store: StoreReader, source: Index) -> bool:
 
 
 def _is_damaged(store: StoreReader) -> bool:
-    """Whether a shard is of another size, or keys are damaged; the rest is looked at as it is read."""
+    """Whether a shard has the wrong size, or keys are damaged; the rest is checked when it is read."""
     try:
         store.check_sizes()
         store.hashes  # noqa: B018

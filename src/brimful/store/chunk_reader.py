@@ -1,4 +1,4 @@
-"""ChunkReader: the chunks of a store, every byte checked when it is read; and what a damaged one held."""
+"""ChunkReader: the chunks of a store, every byte checked when it is read; and what a damaged chunk held."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -16,23 +16,18 @@ from brimful.storage.base import Storage
 from brimful.store.format import Chunk, Manifest, Shard
 from brimful.store.layout import decode_keys
 
-REPAIR = "Pack the source again: that repairs the store. `brimful verify` lists all that is damaged."
-AGAIN = f"If it was packed again meanwhile, open it again. {REPAIR}"
+REPAIR = "Pack the source again: that repairs the store. `brimful verify` lists all damage."
+AGAIN = f"If it has been packed again since, open it again. {REPAIR}"
 
 Clock = Callable[[str, float], None]
 """Called with the name of a stage and the seconds that it took."""
 
 Span = tuple[int, int]
-"""The first and the last of something."""
+"""The first and the last row, or hash."""
 
 
 class ChunkReader:
-    """Reads chunks, from several threads at once.
-
-    Args:
-        storage: Where the store is.
-        manifest: What it holds.
-    """
+    """Reads the chunks of a store, from several threads at once."""
 
     def __init__(self, storage: Storage, manifest: Manifest) -> None:
         self.storage = storage
@@ -48,18 +43,17 @@ class ChunkReader:
         """How many chunks there are."""
         return sum(len(shard.chunks) for shard in self.manifest.shards)
 
-    @cached_property
-    def largest_keys(self) -> int:
-        """Bytes of the keys of a chunk, at the most."""
-        return max(chunk.keys for shard in self.manifest.shards for chunk in shard.chunks)
+    def largest(self, nbytes: Callable[[Chunk], int]) -> int:
+        """The most bytes that anything takes of a chunk."""
+        return max(map(nbytes, chain.from_iterable(shard.chunks for shard in self.manifest.shards)))
 
     @cached_property
     def io_bytes(self) -> int:
-        """Bytes of memory that reading the data of any chunk into takes."""
-        return max(map(self._blocks, chain.from_iterable(shard.chunks for shard in self.manifest.shards)))
+        """Bytes of memory into which the data of any chunk can be read."""
+        return self.largest(self._blocks)
 
     def place(self, chunk: int) -> tuple[Shard, Chunk]:
-        """The shard that a chunk is in, and where in it."""
+        """The shard that a chunk is in, and where it is in that."""
         shard, within = divmod(chunk, self._chunks_per_shard)
         return self.manifest.shards[shard], self.manifest.shards[shard].chunks[within]
 
@@ -80,15 +74,15 @@ class ChunkReader:
 
         Args:
             chunk: Its number.
-            memory: Where to, aligned to a page, `io_bytes` long.
+            memory: Memory of `io_bytes`, aligned to a page.
             cached: Whether the system may keep the bytes for the next read.
-            clock: Called with the seconds that reading and checking take: "read", "verify".
+            clock: Called with the seconds that reading ("read") and checking ("verify") take.
 
         Returns:
-            The data, in that memory.
+            The part of the memory that holds the data.
 
         Raises:
-            DamagedStoreError: They are not as they were.
+            DamagedStoreError: They have changed since they were written.
         """
         shard, place = self.place(chunk)
         skip = self._skip(place)
@@ -103,16 +97,12 @@ class ChunkReader:
             self.check(chunk)  # names the keys
             raise DamagedStoreError(
                 f"{self.storage.name}/{shard.file}: chunk {chunk} was read wrong once, then right.",
-                "The disk or the memory of this machine is not to be trusted.",
+                "The disk or the memory of this machine cannot be trusted.",
             )
         return data
 
     def content(self, chunk: int) -> bytearray:
-        """All bytes of a chunk, checked.
-
-        Raises:
-            DamagedStoreError: They are not as they were.
-        """
+        """All bytes of a chunk; DamagedStoreError if they have changed since they were written."""
         shard, place = self.place(chunk)
         content = self._read(shard, place.offset, place.nbytes)
         split = place.head + place.keys
@@ -123,11 +113,7 @@ class ChunkReader:
         return content
 
     def check(self, chunk: int) -> None:
-        """Check all bytes of a chunk, and that its keys are in order.
-
-        Raises:
-            DamagedStoreError: They are not as they were.
-        """
+        """Check all bytes of a chunk, and that its keys are in order; DamagedStoreError if not."""
         self.content(chunk)
         keys = self.keys(chunk).cast(pa.large_string())
         order = row_order(hash_keys(keys, self.manifest.split_seed), lambda: keys)
@@ -135,11 +121,7 @@ class ChunkReader:
             raise self.damaged(chunk, None)
 
     def check_size(self, shard: Shard) -> None:
-        """Refuse a shard that is missing, or is not the file that it was.
-
-        Raises:
-            DamagedStoreError: It is.
-        """
+        """Raise DamagedStoreError if a shard is missing, or has the wrong size."""
         path = f"{self.storage.name}/{shard.file}"
         try:
             size = self.storage.size(shard.file)
@@ -155,22 +137,18 @@ class ChunkReader:
             )
 
     def keys(self, chunk: int) -> pa.StringArray:
-        """The keys of a chunk, whatever its data are like.
-
-        Raises:
-            DamagedStoreError: They are damaged.
-        """
+        """The keys of a chunk, even if its data are damaged; DamagedStoreError if the keys are."""
         keys = self._keys_if_intact(chunk)
         if keys is None:
             raise self.damaged(chunk, None)
         return keys
 
     def intact_keys(self) -> Iterator[pa.StringArray]:
-        """The keys of those chunks where they are not damaged."""
+        """The keys of each chunk whose keys are intact."""
         return (keys for keys in map(self._keys_if_intact, range(self.chunks)) if keys is not None)
 
     def hash_range(self, chunk: int) -> Span:
-        """Between which hashes its keys lie, as far as undamaged keys, of it or around it, show."""
+        """The range that the hashes of its keys are in, as far as intact keys, its own or around it, show."""
         own = self.ends(chunk)
         if own is not None:
             return own
@@ -178,7 +156,7 @@ class ChunkReader:
         return before[1] if before else 0, after[0] if after else 2**64 - 1
 
     def ends(self, chunk: int) -> Span | None:
-        """The hashes of a chunk's first and last key; None if they are damaged. Looked at once."""
+        """The hashes of a chunk's first and last key; None if they are damaged. Read once only."""
         if chunk not in self._known_ends:
             keys = self._keys_if_intact(chunk)
             seed = self.manifest.split_seed
@@ -187,12 +165,7 @@ class ChunkReader:
         return self._known_ends[chunk]
 
     def damaged(self, chunk: int, keys: list[str] | None) -> DamagedStoreError:
-        """The error for a damaged chunk.
-
-        Args:
-            chunk: Which.
-            keys: Its keys; None where they are damaged too.
-        """
+        """The error for a damaged chunk, whose keys are None if they are damaged too."""
         shard, place = self.place(chunk)
         first, last = self.rows_at(chunk)
         low, high = self.hash_range(chunk)
@@ -206,10 +179,10 @@ class ChunkReader:
         )
 
     def _neighbour(self, chunk: int, step: int) -> Span | None:
-        """The ends of the next chunk in a direction whose keys are not damaged; None if there is none."""
+        """The ends of the next chunk in a direction whose keys are intact; None if there is none."""
         passed, at = [chunk], chunk + step
         while 0 <= at < self.chunks and self.ends(at) is None:
-            if (at, step) in self._next_intact:  # or thousands of lost chunks were passed thousands of times
+            if (at, step) in self._next_intact:  # passing each of thousands of lost chunks takes too long
                 at = self._next_intact[at, step]
                 break
             passed.append(at)
@@ -224,7 +197,7 @@ class ChunkReader:
             content = self._read(shard, place.offset, place.head + place.keys)
             if xxh3_64_hexdigest(content) == place.keys_xxh3:
                 return decode_keys(memoryview(content)[place.head :], self.rows_of(chunk))
-        except (DamagedStoreError, ValueError, pa.ArrowInvalid):  # cut; or the checksum is that of wrong keys
+        except (DamagedStoreError, ValueError, pa.ArrowInvalid):  # cut; or wrong keys with a right checksum
             pass
         return None
 
@@ -234,7 +207,7 @@ class ChunkReader:
         return content
 
     def _fill(self, shard: Shard, offset: int, memory: memoryview, wanted: int, cached: bool) -> None:
-        """Read until there is what is wanted."""
+        """Fill memory, of which at least the first `wanted` bytes must be in the file."""
         with reading(self.storage, shard.file):
             filled = self.storage.read_into(shard.file, offset, memory, cached=cached)
         if filled < wanted:
@@ -242,18 +215,18 @@ class ChunkReader:
             raise DamagedStoreError(f"{path}: the file ends at byte {offset + filled:,}.", REPAIR)
 
     def _skip(self, place: Chunk) -> int:
-        """Bytes from the begin of a block to the data of a chunk."""
+        """Bytes from the beginning of a block to the data of a chunk."""
         return _data_at(place) % self.storage.block
 
     def _blocks(self, place: Chunk) -> int:
-        """Bytes of the whole blocks in which the data of a chunk lie."""
+        """Bytes of the whole blocks that hold the data of a chunk."""
         block = self.storage.block
         return -(-(self._skip(place) + place.data) // block) * block
 
 
 @contextmanager
 def reading(storage: Storage, name: str) -> Iterator[None]:
-    """Turn an error of a storage into one that names the file of the store that cannot be read."""
+    """Turn an OSError into a DamagedStoreError that names the file."""
     try:
         yield
     except FileNotFoundError as error:

@@ -22,9 +22,9 @@ from brimful.store.writer import first_codec
 
 SAMPLED = 512  # samples
 BLOCK_ROWS = 64
-MANY = 10_000  # samples: of fewer, no order is worth a second look
-SLOW = 0.001  # seconds per sample, from which on a disk may be one that seeks
-PAYS = 2  # the order of the disk must be so many times as fast
+MANY = 10_000  # samples: with fewer, the order of the disk is not tried
+SLOW = 0.001  # seconds per sample: a faster disk is not one that seeks
+PAYS = 2  # the order of the disk must be at least so many times as fast
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,13 @@ class PackEstimate:
     """What packing will take.
 
     Attributes:
-        samples: How many there are.
+        samples: Number of samples.
         decoded_bytes: What they take as delivered.
         store_bytes: What the store will take, judging by the samples that were read.
         seconds: How long it will take, likewise, reading files in the order of the store.
-        pile_bytes: What it will take beside the store meanwhile, if files are read in the order in which they
-            lie on the disk; 0 where that does not pay.
-        seconds_in_disk_order: How long it will take then.
+        pile_bytes: What temporary files will take if files are read in the order of the disk; 0 where that
+            does not pay.
+        seconds_in_disk_order: How long it will take in that order.
     """
 
     samples: int
@@ -49,45 +49,29 @@ class PackEstimate:
     seconds_in_disk_order: float = 0.0
 
     def in_disk_order(self, free: int | None) -> bool:
-        """Whether to read in the order of the disk: it pays, and there is room for it in some free bytes."""
+        """Whether to read in the order of the disk: it pays, and the free bytes suffice for it."""
         return self.pile_bytes > 0 and (free is None or self.pile_bytes <= free - self.store_bytes)
 
     def refuse_if_too_large(self, storage: Storage, samples: int) -> None:
-        """Refuse to begin where there is not enough room.
-
-        Args:
-            storage: Where the store is to be.
-            samples: How many of them are to be written.
-
-        Raises:
-            WriteError: There is less room than they will take.
-        """
+        """Raise WriteError if a storage has less room than so many samples will take."""
         needed, free = self.store_bytes * samples // self.samples, free_bytes(storage)
         if free is not None and free < needed:
             raise WriteError(
-                f"{storage.name}: what is to be written will take about {format_bytes(needed)}, and "
+                f"{storage.name}: packing will write about {format_bytes(needed)}, and "
                 f"{format_bytes(free)} are free: {format_bytes(needed - free)} are lacking.",
-                "Make room, or name a store on another disk. An old store stays until the new one is whole.",
+                "Make room, or name a store on another disk. An old store stays until a new one is complete.",
             )
 
 
 def free_bytes(place: Place) -> int | None:
-    """Free bytes where a store is to be, with what an earlier run has written that is of no finished one."""
+    """Free bytes for a store, including what earlier attempts to pack it have left unfinished."""
     storage = locate(place)
     free = storage.free_bytes()
     return None if free is None else free + unfinished_bytes(storage)
 
 
 def estimate(source: Index, rows: NDArray[np.int64]) -> PackEstimate | None:
-    """Find out what packing some samples will take.
-
-    Args:
-        source: The source.
-        rows: Its rows to pack.
-
-    Returns:
-        The estimate; None if none of the samples that were tried can be used.
-    """
+    """Estimate what packing some rows will take; None if none of the samples that were tried can be used."""
     layout, n = Layout(source.schema), len(rows)
     some = _somewhere(rows)
     read, seconds = _timed(source, some)
@@ -103,7 +87,7 @@ def estimate(source: Index, rows: NDArray[np.int64]) -> PackEstimate | None:
 
 
 def _with_disk_order(usual: PackEstimate, source: Index, rows: NDArray[np.int64]) -> PackEstimate:
-    """The estimate with what reading in the order of the disk takes, if that pays."""
+    """The estimate, with the order of the disk if that pays."""
     order = source.disk_order(rows)
     if order is None:
         return usual
@@ -119,17 +103,14 @@ def _with_disk_order(usual: PackEstimate, source: Index, rows: NDArray[np.int64]
 
 
 def _somewhere(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Some that follow each other, each time others: what was read before is in the page cache.
-
-    The first ones the scan has read.
-    """
+    """Some consecutive rows, at random: the first, and those of earlier calls, are in the page cache."""
     last = max(0, len(rows) - SAMPLED)
     start = random.Random().randint(min(INFERRED_FROM, last), last)  # noqa: S311 (no secret)
     return rows[start : start + SAMPLED]
 
 
 def _timed(source: Index, rows: NDArray[np.int64]) -> tuple[list[Samples], float]:
-    """Read some samples as packing does, and the seconds it took."""
+    """Some samples, read as packing does, and the seconds it took."""
     blocks = [rows[at : at + BLOCK_ROWS] for at in range(0, len(rows), BLOCK_ROWS)]
     began = time.perf_counter()
     read = partial(_read, source)

@@ -4,11 +4,11 @@ A store is a folder, by custom `NAME.brim`, of
 
     manifest.json                  what is below: `Manifest`, checked by its own checksum
     shard-00000-<16 hex>.arrow     the samples; the digits are xxh3_64 of the file
-    source.arrow                   which files the samples came from (see `prints`); needed only to pack anew
+    source.arrow                   which files the samples came from (see `provenance`), to pack it again
 
 and nothing else. While it is packed there are also `packing-00000.json`, one for each shard that is done,
-`pile-00000.arrow` (see `piles`), and files that end in `.partial`; the store is what `manifest.json` names,
-whatever else lies about.
+`pile-00000.arrow` (see `sort`), and files that end in `.partial`; the store is what `manifest.json` names,
+whatever other files there are.
 
 **Rows.** Samples are in ascending order of (`xxh3_64(key, split_seed)`, UTF-8 bytes of the key). A chunk
 has `rows_per_chunk = max(1, chunk_bytes // b)` rows, where b is the bytes of a sample as delivered, and a
@@ -24,10 +24,10 @@ uncompressed, without dictionaries and nulls, a record batch a chunk, of these c
              `target.NAME` for each of several
     weight   float32; missing if there is none
 
-The metadata of a field x tells `shape`, as JSON, the `dtype` delivered, and the `rule` by which codes become
-values: `uint8/255` says that a value is float32(code) / float32(255), rounded as IEEE 754 rounds;
-`raw` that it is kept as it is. A rule is that of all chunks of a shard. Names of classes are in the
-manifest; target is the place of the name there.
+The metadata of a field x hold the `shape`, as JSON, the `dtype` delivered, and the `rule` by which codes
+become values: `uint8/255` means that a value is float32(code) / float32(255), rounded as IEEE 754 rounds;
+`raw` that it is kept as it is. All chunks of a shard have the same rule. Names of classes are in the
+manifest; a target is the position of its name there.
 
 **A chunk** is the encapsulated message of a record batch, at `offset` in the file:
 
@@ -36,8 +36,8 @@ manifest; target is the place of the name there.
     data     every x, target, weight, each padded with zeros to 8; `data` bytes
 
 all little-endian. `keys_xxh3` is xxh3_64 of head and keys, `data_xxh3` of data; so that where data are
-damaged their keys can be named. Both are checked whenever the bytes are read. What is in front of the first
-chunk and behind the last one serves other readers of Arrow; only `brimful verify` looks at it.
+damaged their keys can be named. Both are checked whenever the bytes are read. What is before the first chunk
+and behind the last one is for other readers of Arrow; only `brimful verify` checks it.
 
 **manifest.json** is one JSON object: see `Manifest.to_json`. Its `checksum` is xxh3_128 of the rest, written
 by Python's `json.dumps` with sorted keys and no blanks, in UTF-8; so it will be in every version. It holds no
@@ -66,6 +66,7 @@ PROGRESS = "packing-{:05d}.json"
 PROGRESS_NAME = re.compile(r"packing-[0-9]{5,}\.json")
 PILE = "pile-{:05d}.arrow"
 PILE_NAME = re.compile(r"pile-[0-9]{5,}\.arrow")
+UNFINISHED_NAME = re.compile(f"{PROGRESS_NAME.pattern}|{PILE_NAME.pattern}")
 PARTIAL_NAME = re.compile(
     r"(manifest\.json|source\.arrow|packing-[0-9]{5,}\.json|pile-[0-9]{5,}\.arrow|shard-[0-9]{5,}-[0-9]+)"
     r"\.partial"
@@ -83,16 +84,7 @@ INPUT_DTYPES = {"float16", "float32", "float64"}
 
 @dataclass(frozen=True)
 class Chunk:
-    """Where a chunk is in its shard.
-
-    Attributes:
-        offset: Byte at which it begins.
-        head: Bytes of the message's head.
-        keys: Bytes of the keys.
-        data: Bytes of all else.
-        keys_xxh3: Checksum of head and keys, 16 hexadecimal digits.
-        data_xxh3: Checksum of the data.
-    """
+    """Where a chunk is in its shard: its first byte, the bytes of its parts, and their checksums."""
 
     offset: int
     head: int
@@ -109,15 +101,7 @@ class Chunk:
 
 @dataclass(frozen=True)
 class Shard:
-    """What is known of a shard.
-
-    Attributes:
-        file: Its name.
-        nbytes: Its size.
-        rows: Samples in it.
-        codecs: How each input is kept.
-        chunks: Its chunks, in order.
-    """
+    """A shard: its file, how each input is kept in it, and its chunks in order."""
 
     file: str
     nbytes: int
@@ -126,7 +110,7 @@ class Shard:
     chunks: tuple[Chunk, ...]
 
     def to_json(self) -> dict[str, Any]:
-        """Fit for JSON."""
+        """Its entry in the manifest."""
         chunks = [[c.offset, c.head, c.keys, c.data, c.keys_xxh3, c.data_xxh3] for c in self.chunks]
         rules = [codec.name for codec in self.codecs]
         return {
@@ -138,20 +122,15 @@ class Shard:
         }
 
     @classmethod
-    def from_json(cls, said: Any, schema: Schema) -> "Shard":
-        """The shard that `to_json` described; ValueError, TypeError or KeyError if it did not.
-
-        Args:
-            said: What was read.
-            schema: What its samples have.
-        """
+    def from_json(cls, entry: Any, schema: Schema) -> "Shard":
+        """The shard of an entry that `to_json` made; ValueError, TypeError or KeyError if it did not."""
         chunks = tuple(
             Chunk(_natural(at), _natural(head), _natural(keys), _natural(data), _digest(one), _digest(two))
-            for at, head, keys, data, one, two in said["chunks"]
+            for at, head, keys, data, one, two in entry["chunks"]
         )
-        rules = (said["rule"],) if isinstance(said["rule"], str) else tuple(said["rule"])
+        rules = (entry["rule"],) if isinstance(entry["rule"], str) else tuple(entry["rule"])
         codecs = tuple(map(codec_named, map(str, rules), schema.input_fields))
-        shard = cls(str(said["file"]), _natural(said["bytes"]), _natural(said["rows"]), codecs, chunks)
+        shard = cls(str(entry["file"]), _natural(entry["bytes"]), _natural(entry["rows"]), codecs, chunks)
         if not SHARD_NAME.fullmatch(shard.file) or len(rules) != len(schema.input_fields):
             raise ValueError(f"a shard {shard.file!r} of rules {rules!r}")
         return shard
@@ -162,10 +141,10 @@ class Manifest:
     """What a store holds.
 
     Attributes:
-        layout: What a sample has, and how they are divided.
+        layout: What a sample has, and how samples are divided into chunks and shards.
         split_seed: Seed of the hash by which rows are ordered, and split.
-        samples: How many there are.
-        skipped: How many of the source were left out because they could not be used.
+        samples: Number of samples.
+        skipped: Number of samples of the source that were left out because they could not be used.
         shards: The shards, in row order.
     """
 
@@ -182,8 +161,8 @@ class Manifest:
 
     def to_json(self) -> str:
         """The text of manifest.json."""
-        schema = self.layout.schema
-        said = {
+        schema, inputs = self.layout.schema, _json_of(self.layout.schema.inputs)
+        entry = {
             "format": FORMAT,
             "version": VERSION,
             "samples": self.samples,
@@ -191,72 +170,72 @@ class Manifest:
             "split_seed": self.split_seed,
             "chunk_bytes": self.layout.chunk_bytes,
             "shard_bytes": self.layout.shard_bytes,
-            "inputs": {"x": _json_of(schema.inputs)}
-            if isinstance(schema.inputs, Field)
-            else _json_of(schema.inputs),
+            "inputs": {"x": inputs} if isinstance(schema.inputs, Field) else inputs,
             "target": schema.target and _json_of(schema.target),
             "classes": None if schema.classes is None else list(schema.classes),
             "weight": schema.weight and _json_of(schema.weight),
             "shards": [shard.to_json() for shard in self.shards],
         }
-        return json.dumps({**said, "checksum": _checksum(said)}, sort_keys=True, separators=(",", ":"))
+        return seal(entry)
 
     @classmethod
     def from_json(cls, text: bytes, name: str) -> "Manifest":
         """The manifest that `to_json` wrote.
 
         Args:
-            text: What manifest.json holds.
-            name: What to call the store in errors.
+            text: The content of manifest.json.
+            name: The name of the store in errors.
 
         Raises:
             DamagedStoreError: It was not written by `to_json`, or has changed since.
             StoreError: It is of another version.
         """
         try:
-            said = json.loads(text)
-            if said.pop("checksum") != _checksum(said) or said["format"] != FORMAT:
-                raise ValueError("its checksum is wrong")
-            if said["version"] != VERSION:
+            entry = unseal(text)
+            if entry["format"] != FORMAT:
+                raise ValueError("its format is another one")
+            if entry["version"] != VERSION:
                 raise StoreError(
-                    f"{name}: the store is of version {said['version']!r}; this is version {VERSION}.",
+                    f"{name}: the store is of version {entry['version']!r}; this is version {VERSION}.",
                     "Pack it again, or use the version of brimful that it was packed with.",
                 )
-            return cls._checked(said)
+            return cls._checked(entry)
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError) as error:
             reason = f"{type(error).__name__}: {error}"
             raise DamagedStoreError(
-                f"{name}: {MANIFEST} is damaged, or no manifest ({reason}).",
+                f"{name}: {MANIFEST} is damaged, or is no manifest ({reason}).",
                 "Pack the source again: that repairs the store.",
             ) from error
 
     @classmethod
-    def _checked(cls, said: dict[str, Any]) -> "Manifest":
-        """The manifest, if what it says is possible: its checksum could have been made by anybody."""
-        classes = said["classes"]
+    def _checked(cls, entry: dict[str, Any]) -> "Manifest":
+        """The manifest, if it is possible: anybody could have made its checksum."""
+        classes = entry["classes"]
         if classes is not None:
-            kinds = {type(each) for each in classes}
-            if kinds not in ({int}, {str}) or len(set(classes)) < len(classes):
-                raise ValueError("its classes are none")
+            types = {type(each) for each in classes}
+            if types not in ({int}, {str}) or len(set(classes)) < len(classes):
+                raise ValueError("its classes are neither integers nor strings, or not distinct")
             classes = tuple(classes)
-        several = isinstance(said["inputs"], list)
-        inputs = _fields(said["inputs"] if several else said["inputs"]["x"], INPUT_DTYPES)
-        target = _fields(said["target"], DTYPES) if said["target"] else None
-        weight = _field(said["weight"], DTYPES) if said["weight"] else None
+        several = isinstance(entry["inputs"], list)
+        inputs = _fields(entry["inputs"] if several else entry["inputs"]["x"], INPUT_DTYPES)
+        target = _fields(entry["target"], DTYPES) if entry["target"] else None
+        weight = _field(entry["weight"], DTYPES) if entry["weight"] else None
         schema = Schema(inputs, target, classes, weight)
         if not 0 < schema.nbytes <= LARGEST_SAMPLE:
             raise ValueError(f"a sample of {schema.nbytes} bytes")
-        sizes = _natural(said["chunk_bytes"]), _natural(said["shard_bytes"])
+        sizes = _natural(entry["chunk_bytes"]), _natural(entry["shard_bytes"])
         if not 0 < sizes[0] <= sizes[1] <= 2**40 or sizes[0] > LARGEST_SAMPLE:
             raise ValueError(f"chunks and shards of {sizes} bytes")
-        shards = tuple(Shard.from_json(each, schema) for each in said["shards"])
-        split_seed, samples, skipped = (_natural(said[name]) for name in ("split_seed", "samples", "skipped"))
+        shards = tuple(Shard.from_json(each, schema) for each in entry["shards"])
+        split_seed, samples, skipped = (
+            _natural(entry[name]) for name in ("split_seed", "samples", "skipped")
+        )
         manifest = cls(Layout(schema, *sizes), split_seed, samples, skipped, shards)
         manifest._check_bounds()
         return manifest
 
     def _check_bounds(self) -> None:
-        """Refuse a store whose parts cannot be where they are said to be."""
+        """Refuse a store whose shards cannot be as the manifest describes them."""
         per_shard = self.layout.rows_per_shard
         if self.samples < 1 or len(self.shards) != -(-self.samples // per_shard):
             raise ValueError(f"{len(self.shards)} shards for {self.samples} samples")
@@ -268,7 +247,7 @@ class Manifest:
             self._check_chunks(shard)
 
     def _check_chunks(self, shard: Shard) -> None:
-        """Refuse a shard whose chunks cannot be where they are said to be."""
+        """Refuse a shard whose chunks cannot be where the manifest puts them."""
         per_chunk, end = self.layout.rows_per_chunk, 0
         if len(shard.chunks) != -(-shard.rows // per_chunk):
             raise ValueError(f"{shard.rows} rows in {len(shard.chunks)} chunks of {shard.file}")
@@ -292,21 +271,20 @@ def _json_of(part: Fields) -> Any:
     return to_json(part)
 
 
-def _fields(said: Any, dtypes: set[str]) -> Fields:
-    """One field, or several by name."""
-    if not isinstance(said, list):
-        return _field(said, dtypes)
-    fields = {each["name"]: _field(each, dtypes) for each in said}
-    if not 0 < len(fields) == len(said) or not all(map(NAME.fullmatch, fields)):
+def _fields(entry: Any, dtypes: set[str]) -> Fields:
+    if not isinstance(entry, list):
+        return _field(entry, dtypes)
+    fields = {each["name"]: _field(each, dtypes) for each in entry}
+    if not 0 < len(fields) == len(entry) or not all(map(NAME.fullmatch, fields)):
         raise ValueError(f"fields named {list(fields)}")
     return fields
 
 
-def _field(said: Any, dtypes: set[str]) -> Field:
-    shape = tuple(map(_natural, said["shape"]))
-    if said["dtype"] not in dtypes or 0 in shape or len(shape) > MOST_AXES:
-        raise ValueError(f"a field of {said}")
-    return Field(shape, said["dtype"])
+def _field(entry: Any, dtypes: set[str]) -> Field:
+    shape = tuple(map(_natural, entry["shape"]))
+    if entry["dtype"] not in dtypes or 0 in shape or len(shape) > MOST_AXES:
+        raise ValueError(f"a field of {entry}")
+    return Field(shape, entry["dtype"])
 
 
 def _natural(n: Any) -> int:
@@ -321,5 +299,18 @@ def _digest(text: Any) -> str:
     return text
 
 
-def _checksum(said: dict[str, Any]) -> str:
-    return xxh3_128_hexdigest(json.dumps(said, sort_keys=True, separators=(",", ":")).encode())
+def seal(entry: dict[str, Any]) -> str:
+    """An entry as JSON, with its checksum in it."""
+    return json.dumps({**entry, "checksum": _checksum(entry)}, sort_keys=True, separators=(",", ":"))
+
+
+def unseal(text: bytes) -> dict[str, Any]:
+    """The entry that `seal` wrote, if its checksum is right; other text raises what `json` and dicts do."""
+    entry: dict[str, Any] = json.loads(text)
+    if entry.pop("checksum") != _checksum(entry):
+        raise ValueError("its checksum is wrong")
+    return entry
+
+
+def _checksum(entry: dict[str, Any]) -> str:
+    return xxh3_128_hexdigest(json.dumps(entry, sort_keys=True, separators=(",", ":")).encode())

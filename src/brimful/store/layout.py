@@ -1,7 +1,7 @@
 """Layout: how samples are divided into chunks and shards, and where the columns of a chunk are.
 
-Nothing is taken from the bytes that the manifest does not say: not their number, their sizes, nor where they
-are. So wrong bytes can be wrong values, which the checksums show, and nothing worse.
+The number, the sizes and the places of all columns follow from the manifest, and nothing of that from the
+bytes of a chunk. So wrong bytes are wrong values at most, which the checksums show.
 """
 
 import json
@@ -33,8 +33,8 @@ class Layout:
 
     Attributes:
         schema: What a sample has.
-        chunk_bytes: What a chunk should take at the most, as delivered.
-        shard_bytes: What a shard should.
+        chunk_bytes: Bytes of a chunk as delivered, at the most.
+        shard_bytes: Bytes of a shard as delivered, at the most.
     """
 
     schema: Schema
@@ -62,15 +62,15 @@ class Layout:
         return (*codecs, *map(RawCodec, self.schema.fields[len(codecs) :]))
 
     def row_bytes(self, codecs: Sequence[Codec]) -> int:
-        """Bytes that the data of a row take in a chunk, without padding."""
+        """Bytes of a row's data in a chunk, without padding."""
         return sum(codec.kept.nbytes for codec in self.every_codec(codecs))
 
     def data_bytes(self, rows: int, codecs: Sequence[Codec]) -> int:
-        """Bytes that the data of so many rows take in a chunk."""
+        """Bytes of the data of a chunk of so many rows."""
         return sum(padded(rows * codec.kept.nbytes) for codec in self.every_codec(codecs))
 
     def columns(self, data: bytes | memoryview, n: int, codecs: Sequence[Codec]) -> list[NDArray[np.uint8]]:
-        """The columns of a chunk of n rows as they are kept, each of shape `(n, bytes of a row)`: views."""
+        """Views of the columns of a chunk of n rows as they are kept, each of shape `(n, bytes of a row)`."""
         columns, at = [], 0
         for codec in self.every_codec(codecs):
             size = n * codec.kept.nbytes
@@ -81,18 +81,10 @@ class Layout:
     def decode(
         self, data: bytes | memoryview, n: int, codecs: Sequence[Codec], rows: NDArray[np.int64]
     ) -> Samples:
-        """Some rows of a chunk as samples, freshly owned.
-
-        Args:
-            data: The bytes of its data.
-            n: How many rows it has.
-            codecs: How each input is kept.
-            rows: Which of them.
-        """
+        """Some rows of the data of a chunk of n rows as samples, in arrays of their own."""
         arrays = [np.empty((len(rows), *field.shape), field.dtype) for field in self.schema.fields]
-        for codec, column, out in zip(
-            self.every_codec(codecs), self.columns(data, n, codecs), arrays, strict=True
-        ):
+        columns = self.columns(data, n, codecs)
+        for codec, column, out in zip(self.every_codec(codecs), columns, arrays, strict=True):
             codec.decode(column, rows, out)
         return Samples(*self.schema.structured(arrays))
 
@@ -105,15 +97,7 @@ class Layout:
 
 
 def decode_keys(keys: bytes | memoryview, n: int) -> pa.StringArray:
-    """The keys of a chunk.
-
-    Args:
-        keys: The bytes of its keys.
-        n: How many there are.
-
-    Raises:
-        ValueError: These are no keys.
-    """
+    """The n keys of a chunk from their bytes; ValueError or ArrowInvalid if these are no keys."""
     offsets = np.frombuffer(keys, np.dtype("<i4"), n + 1)
     start = padded(offsets.nbytes)
     if offsets[0] != 0 or (np.diff(offsets) < 0).any() or padded(int(offsets[-1])) != len(keys) - start:
@@ -125,12 +109,11 @@ def decode_keys(keys: bytes | memoryview, n: int) -> pa.StringArray:
 
 
 def _names(name: str, part: Fields | None) -> list[str]:
-    """Names of the columns for inputs, targets or weights."""
     return [f"{name}.{each}" for each in part] if isinstance(part, dict) else [name] if part else []
 
 
 def _input_field(name: str, codec: Codec) -> pa.Field:
-    """The Arrow field of an input, always a list; its metadata hold what is delivered."""
+    """The Arrow field of an input, always a list; its metadata describe what is delivered."""
     described = {"shape": json.dumps(codec.field.shape), "dtype": codec.field.dtype, "rule": codec.name}
     return _arrow_field(name, Field((codec.kept.size,), codec.kept.dtype)).with_metadata(described)
 

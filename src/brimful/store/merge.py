@@ -1,4 +1,4 @@
-"""MergedReader: the samples to be packed, each from the store as it was, from piles, or from the source."""
+"""MergedReader: the samples to be packed, each from the old store, from piles or from the source."""
 
 from collections.abc import Sequence
 from itertools import chain, repeat
@@ -19,12 +19,12 @@ class MergedReader:
     """Reads samples that are to be packed, in several threads at once.
 
     Args:
-        comparison: Which samples the store as it was holds as they are.
+        comparison: Which samples the old store holds as they are.
         prints: The fingerprints that are known, NO_PRINT where a file is still to be read.
-        piles: Samples of the source that were read already, in the order of the disk; None for none.
+        piles: Samples of the source that have been read in the order of the disk; None if none have.
 
     Attributes:
-        prints: The fingerprints of their files, as they were when they were read.
+        prints: The fingerprints of the files when they were read.
     """
 
     def __init__(self, comparison: Comparison, prints: NDArray[np.int64], piles: ExternalSort | None) -> None:
@@ -38,20 +38,13 @@ class MergedReader:
 
     @property
     def changes(self) -> Changes | None:
-        """How the source differs from the store as it was, once all was read; None where there was none."""
+        """How the source differs from the old store, once all samples are read; None without an old store."""
         comparison = self._comparison
         if comparison.store is None:
             return None
         added = int(np.count_nonzero(comparison.store_rows < 0))
         removed = len(comparison.store) - (len(self._rows) - added)
-        edited, relabelled = (
-            int(np.count_nonzero(flags)) for flags in (self._is_edited, self._is_relabelled)
-        )
-        return Changes(added, removed, edited, relabelled)
-
-    def look_again(self, at: NDArray[np.int64]) -> None:
-        """Take the fingerprints of some files as they are now, without reading them."""
-        self.prints[at] = self._source.fingerprints(self._rows[at])
+        return Changes(added, removed, int(self._is_edited.sum()), int(self._is_relabelled.sum()))
 
     def read(self, at: NDArray[np.int64]) -> Samples:
         """Read the samples at some positions in the order of the store."""
@@ -64,7 +57,7 @@ class MergedReader:
         return samples
 
     def _read_source(self, at: NDArray[np.int64], *, targets: bool = True) -> Samples:
-        """Read samples from the source, or from piles of them, and note the fingerprints of their files."""
+        """Read samples from the source, or its piles, and note the fingerprints of their files."""
         prints = np.full((len(at), len(FINGERPRINT)), NO_PRINT)
         if self._piles:
             samples = self._piles.read(at, prints)
@@ -76,7 +69,7 @@ class MergedReader:
         return samples
 
     def _stored(self, at: NDArray[np.int64]) -> Samples | None:
-        """What the store as it was has at some positions; None if there is nothing, or it is damaged."""
+        """The samples of the old store at some positions; None if there are none, or they are damaged."""
         store = self._comparison.store
         if store is None or not at.size:
             return None
@@ -86,7 +79,7 @@ class MergedReader:
             return None
 
     def _merged(self, at: NDArray[np.int64], known: NDArray[np.bool_], old: Samples) -> Samples:
-        """What is known from the store, the rest from the source, and all labels from there."""
+        """Known samples from the old store, the rest from the source, and all targets from the source."""
         own = self._source.has_own_targets  # then they are in the store, and are read with the inputs
         merged = [np.empty((len(at), *x.shape[1:]), x.dtype) for x in (old.arrays if own else old.inputs)]
         parts = [(known, old)]
@@ -101,7 +94,6 @@ class MergedReader:
     def _note_changes(
         self, at: NDArray[np.int64], old: Samples, samples: Samples, known: NDArray[np.bool_]
     ) -> None:
-        """Note what differs from the store."""
         if self._comparison.check_content:
             self._is_edited[at] = _any_differ(samples.inputs, old.inputs, known)
         was = (*map(self._renumbered, flatten(old.y)), *flatten(old.w))
@@ -109,7 +101,7 @@ class MergedReader:
         self._is_relabelled[at] = _any_differ(now, was, known)
 
     def _renumbered(self, targets: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Old targets as numbers of the classes as they are now."""
+        """Old targets as numbers of the present classes."""
         store = self._comparison.store
         old, new = store and store.schema.classes, self._source.schema.classes
         if not old or not new or isinstance(old[0], int) or old == new:
@@ -121,7 +113,7 @@ class MergedReader:
 def _any_differ(
     now: Sequence[NDArray[Any]], was: Sequence[NDArray[Any]], known: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Of which known samples any of some arrays is not the same bits as before."""
+    """For each known sample whether any array has other bits than before."""
     differ = np.zeros(np.count_nonzero(known), bool)
     for one, other in zip(now, was, strict=True):
         differ |= (_bits(one[known]) != _bits(other)).any(axis=1)

@@ -1,16 +1,16 @@
 """Packing: a source -> a store. Stopped anywhere, the old store stays; begun again, it goes on.
 
-    find_previous  what lies in the place of the store
+    find_previous  the old store, if there is one
     Comparison     which samples it holds as they are, which shards can stay
     MergedReader   each sample from there, from piles in the order of the disk, or from the source
     ShardWriter    the shards, one after the other
-    Journal        which of them are done, for the run that goes on where this one is stopped
+    Journal        which of them are done, so that packing that is stopped can go on
     Manifest       renamed into place at the end: the moment at which the store becomes the new one
 
-A shard that is done is noted with a checksum of all that it was made from: keys, fingerprints of the files as
-they were read, targets and weights. When a run that was stopped is begun again, the shards for which all this
-is still so, and whose own checksum is right, are not made again. After the manifest, what it does not name is
-removed.
+A shard that is done is noted with a checksum of all that it was made from: keys, fingerprints of the files
+when they were read, targets and weights. When packing that was stopped goes on, the shards for which all of
+this is unchanged, and whose own checksum is right, are not made again. After the manifest is written, the
+files that it does not name are removed.
 """
 
 import json
@@ -18,7 +18,7 @@ import os
 import time
 import uuid
 from collections.abc import Container, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -37,7 +37,7 @@ from brimful.errors import (
     StoreError,
     WriteError,
 )
-from brimful.keys import PIECE
+from brimful.keys import KEYS_PER_PIECE
 from brimful.memory import format_bytes
 from brimful.options import PackOptions
 from brimful.prefetch import Prefetch, ReadBudget, divide
@@ -57,8 +57,8 @@ from brimful.store.changes import (
     unchanged_prints,
 )
 from brimful.store.estimate import PackEstimate, free_bytes
-from brimful.store.format import LARGEST_SAMPLE, MANIFEST, PARTIAL_NAME, SOURCE, Manifest, Shard
-from brimful.store.journal import OWN, Journal, has_piles, remove_others, remove_partial
+from brimful.store.format import LARGEST_SAMPLE, MANIFEST, PARTIAL_NAME, PILE_NAME, SOURCE, Manifest, Shard
+from brimful.store.journal import OWN, Journal, remove_others, remove_partial
 from brimful.store.layout import Layout
 from brimful.store.merge import MergedReader
 from brimful.store.provenance import encode_provenance
@@ -79,9 +79,9 @@ class Packed:
         manifest: What it holds.
         source_bytes: Bytes of the files that the samples came from; 0 where there are none.
         seconds: How long it took.
-        resumed: Samples in shards that an earlier run had finished, and that could stay.
-        changes: How the source differed from what the store held before; None where there was none. Of
-            shards that an earlier run had finished, labels and content are not compared again.
+        resumed: Samples in shards that an earlier attempt had finished, and that could stay.
+        changes: How the source differed from the old store; None where there was none. For shards that an
+            earlier attempt had finished, labels and content are not compared again.
     """
 
     name: str
@@ -103,16 +103,16 @@ def pack(
 
     Args:
         source: The source.
-        rows: Which of its rows.
-        place: The store to make, or to bring up to date: a path, or a storage.
-        options: How.
-        estimate: What it will take: nothing is written where there is no room for it, and files are read in
-            the order of the disk where that pays.
+        rows: The rows to pack.
+        place: The store to make, or to update: a path, or a storage.
+        options: How to pack.
+        estimate: What it will take: nothing is written if there is no room for it, and files are read in the
+            order of the disk if that pays.
 
     Raises:
         SourceError: Samples cannot be used; all were read, and the message counts them.
         StoreError: There is something else at the place, or another process packs it.
-        WriteError: The store cannot be written; what was finished stays for the next run.
+        WriteError: The store cannot be written; what was finished stays for the next attempt.
         MemoryBudgetError: `memory` is too small.
     """
     if source.schema.nbytes > LARGEST_SAMPLE:
@@ -121,10 +121,16 @@ def pack(
         )
     storage = locate(place)
     _check_place(place, storage, source.root)
-    run = _Packing(source, rows, storage, options, estimate)
+    packing = _Packing(source, rows, storage, options, estimate)
     try:
-        with _locked(storage):
-            return run.run()
+        with ExitStack() as locked:
+            try:
+                locked.enter_context(storage.lock())
+            except BlockingIOError as error:
+                raise StoreBusyError(
+                    f"{storage.name}: another process is packing this store.", "Wait for it, or stop it."
+                ) from error
+            return packing.pack()
     except SourceError as error:
         found = audit(source, np.sort(rows), options.progress)
         if not found.problems:  # it was there for a moment only
@@ -132,21 +138,8 @@ def pack(
         raise found.refusal() from error
 
 
-@contextmanager
-def _locked(storage: Storage) -> Iterator[None]:
-    """Hold a store for this process."""
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(storage.lock())
-        except BlockingIOError as error:
-            raise StoreBusyError(
-                f"{storage.name}: another process is packing this store.", "Wait for it, or stop it."
-            ) from error
-        yield
-
-
 def _check_place(place: Place, storage: Storage, root: Path | None) -> None:
-    """Refuse to write a store where there is something else, or into the source."""
+    """Refuse to write a store over something else, or into the source."""
     try:
         if isinstance(place, (str, os.PathLike)):
             _check_path(Path(place), root)
@@ -163,7 +156,7 @@ def _check_place(place: Place, storage: Storage, root: Path | None) -> None:
 
 
 def _check_path(path: Path, root: Path | None) -> None:
-    """Refuse a path in the folder of the source, or where no folder can be."""
+    """Refuse a path in the folder of the source, or at which no folder can be made."""
     if root is not None and path.resolve().is_relative_to(root.resolve()):
         raise ArgumentError(
             f"{path}: the store would lie in the folder of the source, which is never written to.",
@@ -176,7 +169,7 @@ def _check_path(path: Path, root: Path | None) -> None:
 
 
 def _refuse_other_content(storage: Storage) -> None:
-    """Refuse a place that holds something else than a store, or what packing has left of one."""
+    """Refuse a place that holds anything but a store, or the beginning of one."""
     try:
         names = storage.list()
     except FileNotFoundError:
@@ -185,7 +178,7 @@ def _refuse_other_content(storage: Storage) -> None:
     if not strangers or any(pattern.fullmatch(name) for name in names for pattern in OWN):
         return
     try:
-        read_manifest(storage)  # a store all of whose shards are lost
+        read_manifest(storage)  # succeeds for a store whose shards are all lost
     except StoreError as error:
         raise OtherStoreError(
             f"{storage.name}: the folder is no store and not empty: there is {strangers[0]!r}.",
@@ -194,15 +187,7 @@ def _refuse_other_content(storage: Storage) -> None:
 
 
 class _Packing:
-    """One run of packing.
-
-    Args:
-        source: The source.
-        rows: Which of its rows.
-        storage: Where the store is to be.
-        options: How.
-        estimate: What it will take.
-    """
+    """Packing under way. The arguments are those of `pack`."""
 
     def __init__(
         self,
@@ -224,8 +209,7 @@ class _Packing:
         self._resumed = 0
         self._is_piled = False
 
-    def run(self) -> Packed:
-        """Pack."""
+    def pack(self) -> Packed:
         self._divide()
         options = self._options
         intact, damaged = find_previous(
@@ -253,11 +237,11 @@ class _Packing:
         return self._packed(manifest, reader)
 
     def _divide(self) -> None:
-        """Find what the memory allows; with piles if files are to be read in the order of the disk."""
+        """Find what the memory allows, with piles if files will be read in the order of the disk."""
         options, estimate, nbytes = self._options, self._estimate, self._source.working_bytes
         chunk = min(self._layout.rows_per_chunk, len(self._rows)) * self._layout.schema.nbytes
         left = options.memory - CHUNKS_HELD * chunk
-        is_piled = options.in_disk_order or has_piles(self._storage.list())
+        is_piled = options.in_disk_order or any(map(PILE_NAME.fullmatch, self._storage.list()))
         is_piled = is_piled or bool(estimate and estimate.in_disk_order(free_bytes(self._storage)))
         if is_piled and (budget := divide(left - held_bytes(options.memory), nbytes, BLOCK_ROWS)):
             self._budget, self._pile_memory = budget, options.memory
@@ -276,7 +260,7 @@ class _Packing:
     ) -> tuple[NDArray[np.int64], dict[int, Shard]]:
         """The fingerprints that are known, and the shards that need not be written again.
 
-        These are all but damaged ones, if nothing has changed.
+        If nothing has changed, these are all but the damaged ones.
         """
         store = comparison.store if comparison.is_unchanged else damaged
         if store is None or store.manifest.layout != self._layout or self._options.check_content:
@@ -287,13 +271,12 @@ class _Packing:
         return prints, shards_that_stay(store, self._source, self._rows, prints, self._options.progress)
 
     def _packed(self, manifest: Manifest, reader: MergedReader) -> Packed:
-        """What there is to report."""
         source_bytes = int(reader.prints[:, 0].clip(min=0).sum())
         seconds = time.perf_counter() - self._clock
         return Packed(self._storage.name, manifest, source_bytes, seconds, self._resumed, reader.changes)
 
     def _divided(self) -> Iterator[tuple[int, NDArray[np.int64]]]:
-        """Each shard's number, and the positions of its samples."""
+        """The number of each shard, and the positions of its samples."""
         size = self._layout.rows_per_shard
         for number, start in enumerate(range(0, len(self._rows), size)):
             yield number, np.arange(start, min(start + size, len(self._rows)))
@@ -301,7 +284,7 @@ class _Packing:
     def _pile_up(
         self, comparison: Comparison, journal: Journal, stays: Container[int]
     ) -> ExternalSort | None:
-        """Read the samples of shards that no earlier run has finished into piles, if there is memory."""
+        """Read the samples of shards that no earlier attempt has finished into piles, if there is memory."""
         budget, unread = self._budget, comparison.unread
         if not self._pile_memory or (order := self._source.disk_order(self._rows[unread])) is None:
             return None
@@ -330,16 +313,15 @@ class _Packing:
         return piles
 
     def _stay(self, shard: Shard, at: NDArray[np.int64]) -> Shard:
-        """A shard that stays as it is."""
         self._resumed += len(at)
         self._report_packed(int(at[-1]) + 1)
         return shard
 
     def _shard(self, number: int, at: NDArray[np.int64], reader: MergedReader, journal: Journal) -> Shard:
-        """A shard: that of an earlier run, if it would be the same again, or else a new one."""
+        """The shard of an earlier attempt, if it would be the same again, or else a new one."""
         shard = None
         if (earlier := journal.origin(number)) is not None:
-            reader.look_again(at)
+            reader.prints[at] = self._source.fingerprints(self._rows[at])  # their present ones
             shard = journal.recall(number) if self._digest(at, reader.prints) == earlier else None
         if shard:
             self._stay(shard, at)
@@ -381,7 +363,7 @@ class _Packing:
                 yield keys, Samples(*self._layout.schema.structured(columns))
 
     def _identity(self) -> str:
-        """What is packed and how, of which a shard depends on more than its own samples."""
+        """A checksum of what a shard depends on besides its own samples."""
         identity = {
             "layout": repr(self._layout),
             "split_seed": self._options.split_seed,
@@ -393,34 +375,31 @@ class _Packing:
         return xxh3_128_hexdigest(json.dumps(identity, sort_keys=True).encode())
 
     def _digest(self, at: NDArray[np.int64], prints: NDArray[np.int64]) -> str:
-        """A checksum of what the samples of a shard come from; without proof of that, one like no other."""
+        """A checksum of what the samples of a shard are made from; a unique one if that cannot be proved."""
         if not self._source.is_fingerprinted or not is_settled(prints[at], self._began).all():
             return uuid.uuid4().hex
         digest = xxh3_128()
-        for start in range(0, len(at), PIECE):
-            rows = self._rows[at[start : start + PIECE]]
-            digest.update("\0".join(self._source.keys(rows)).encode())
-            for values in (prints[at[start : start + PIECE]], *self._source.targets(rows)):
+        for start in range(0, len(at), KEYS_PER_PIECE):
+            some = at[start : start + KEYS_PER_PIECE]
+            digest.update("\0".join(self._source.keys(self._rows[some])).encode())
+            for values in (prints[some], *self._source.targets(self._rows[some])):
                 digest.update(b"" if values is None else np.ascontiguousarray(values).data)
         return digest.hexdigest()
 
     def _commit(self, manifest: Manifest, reader: MergedReader) -> None:
-        """Make the store the new one, remove what is not of it, and keep what was seen for the next audit."""
+        """Make the new store visible, remove other files, and keep what was seen for the next audit."""
         content = encode_provenance(reader.prints, manifest, self._source, self._rows, self._began)
         write_file(self._storage, SOURCE, content)
         write_file(self._storage, MANIFEST, manifest.to_json().encode())
         remove_others(self._storage, manifest)
         if not self._resumed and np.array_equal(self._rows, np.arange(len(self._source))):
-            seconds = time.perf_counter() - self._clock
-            packing = {
-                "bytes": manifest.store_bytes / len(self._rows),
-                "seconds": seconds / len(self._rows),
-            }
+            seconds, n = time.perf_counter() - self._clock, len(self._rows)
+            packing = {"bytes": manifest.store_bytes / n, "seconds": seconds / n}
             seen = replace(self._seen, prints=reader.prints, packing=packing)
             AuditCache(self._source).keep(seen, self._began)
 
     def _report_packed(self, count: int) -> None:
-        """Report samples in the store; where they were piled up first, that was half of the work."""
+        """Report samples in the store; if they were piled up first, that was half of the work."""
         self._report((len(self._rows) + count) // 2 if self._is_piled else count)
 
     def _report(self, count: int) -> None:

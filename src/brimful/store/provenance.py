@@ -1,9 +1,9 @@
 """Provenance: the fingerprints of the files that a store was packed from.
 
 `source.arrow` holds them: an Arrow IPC file with a row for each sample in row order, of the columns size,
-mtime_ns, ctime_ns and inode (int64, -1 where that would prove nothing). The metadata of its schema have
-checksums of the manifest that it belongs to, of what the source was, of targets and weights, and of the
-columns. It may be missing or damaged: then packing again reads everything.
+mtime_ns, ctime_ns and inode (int64, -1 where they would prove nothing). The metadata of its schema have
+checksums of the manifest that it belongs to, of the identity of the source, of targets and weights, and of
+the columns. If it is missing or damaged, packing again reads everything.
 """
 
 import numpy as np
@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from xxhash import xxh3_128, xxh3_128_hexdigest
 
-from brimful.keys import PIECE
+from brimful.keys import KEYS_PER_PIECE
 from brimful.samples import FINGERPRINT
 from brimful.schema import flatten
 from brimful.sources.index import Index
@@ -20,8 +20,8 @@ from brimful.storage.base import read_file
 from brimful.store.format import SOURCE, Manifest
 from brimful.store.reader import StoreReader
 
-PRINTS = pa.schema([(name, pa.int64()) for name in FINGERPRINT])
-LARGEST = 2**16  # bytes of source.arrow that are no fingerprints
+COLUMNS = pa.schema([(name, pa.int64()) for name in FINGERPRINT])
+LARGEST_REST = 2**16  # bytes of source.arrow besides the fingerprints
 
 
 def encode_provenance(
@@ -29,13 +29,8 @@ def encode_provenance(
 ) -> bytes:
     """The content of source.arrow.
 
-    Args:
-        prints: The fingerprint of each file as it was read, in row order.
-        manifest: The manifest that it belongs to.
-        source: The source.
-        rows: Rows of the source, in row order of the store.
-        began: `time.time()` before the first file was opened; files changed moments before, or since, are
-            read again the next time.
+    `prints` are the fingerprints of the files when they were read, `began` is `time.time()` before the first
+    was opened: a file that changed moments before, or since, is read again the next time.
     """
     sure = np.where(is_settled(prints, began)[:, np.newaxis], prints, NO_PRINT)
     metadata = {
@@ -55,12 +50,12 @@ def encode_provenance(
 def read_provenance(store: StoreReader, source: Index) -> tuple[NDArray[np.int64] | None, str]:
     """The fingerprints that a store keeps, and the checksum of targets and weights.
 
-    The fingerprints are None if there are none, or if they are not those of this store and of this source.
+    The fingerprints are None if there are none, or if they are of another store or another source.
     """
     try:
-        content = read_file(store.storage, SOURCE, LARGEST + 64 * len(store))
+        content = read_file(store.storage, SOURCE, LARGEST_REST + 64 * len(store))
         table = pa.ipc.open_file(pa.py_buffer(content)).read_all()
-        if table.schema != PRINTS or any(column.null_count for column in table.columns):
+        if table.schema != COLUMNS or any(column.null_count for column in table.columns):
             return None, ""
         prints = np.stack([table[name].to_numpy() for name in FINGERPRINT], axis=1)
         metadata = {name.decode(): text.decode() for name, text in table.schema.metadata.items()}
@@ -79,8 +74,8 @@ def read_provenance(store: StoreReader, source: Index) -> tuple[NDArray[np.int64
 def targets_digest(source: Index, rows: NDArray[np.int64]) -> str:
     """A checksum of targets and weights of some rows."""
     digest = xxh3_128()
-    for start in range(0, len(rows), PIECE):
-        for part in source.targets(rows[start : start + PIECE]):
+    for start in range(0, len(rows), KEYS_PER_PIECE):
+        for part in source.targets(rows[start : start + KEYS_PER_PIECE]):
             for values in flatten(part):
                 digest.update(np.ascontiguousarray(values).data)
     return digest.hexdigest()

@@ -1,9 +1,7 @@
 """StoreReader: the samples of a store by row, every byte checked when it is read. A Reader."""
 
-import threading
 from bisect import bisect_left
-from collections import OrderedDict
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +15,7 @@ from brimful.schema import Schema
 from brimful.storage.base import Storage, read_file
 from brimful.storage.locate import Place, locate
 from brimful.store.chunk_reader import REPAIR, ChunkReader, reading
-from brimful.store.format import LARGEST_MANIFEST, MANIFEST, PILE_NAME, PROGRESS_NAME, Manifest
+from brimful.store.format import LARGEST_MANIFEST, MANIFEST, UNFINISHED_NAME, Manifest
 
 CACHE_BYTES = 64 * 2**20
 
@@ -27,7 +25,7 @@ class StoreReader:
 
     Args:
         place: The store: a path, or a storage.
-        cache_bytes: What of it may be kept in memory, as stored: at least one chunk is.
+        cache_bytes: Bytes of chunks, as stored, that may be kept in memory; one chunk always is.
         check_sizes: Whether to refuse a store of which a shard is missing or cut.
 
     Raises:
@@ -41,18 +39,13 @@ class StoreReader:
         self.storage = locate(place)
         self.manifest = read_manifest(self.storage)
         self.chunks = ChunkReader(self.storage, self.manifest)
-        self._cache_bytes = cache_bytes
-        self._cache: OrderedDict[int, bytearray] = OrderedDict()
-        self._lock = threading.Lock()
+        self._largest_chunk = self.chunks.largest(lambda chunk: chunk.nbytes)
+        self._content = lru_cache(max(1, cache_bytes // self._largest_chunk))(self.chunks.content)
         if check_sizes:
             self.check_sizes()
 
     def check_sizes(self) -> None:
-        """Refuse a store of which a shard is missing or cut.
-
-        Raises:
-            DamagedStoreError: One is.
-        """
+        """Raise DamagedStoreError if a shard is missing or cut."""
         for shard in self.manifest.shards:
             self.chunks.check_size(shard)
 
@@ -84,12 +77,12 @@ class StoreReader:
 
     @cached_property
     def digest(self) -> str:
-        """A checksum of the manifest: that of the store, but for where it came from."""
+        """A checksum of the manifest, and so of everything in the store but its provenance."""
         return xxh3_128_hexdigest(self.manifest.to_json().encode())
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory that keys and hashes take, once they were asked for."""
+        """Bytes of memory that keys and hashes take, once they are loaded."""
         held = vars(self)
         return sum(int(held[name].nbytes) for name in ("all_keys", "hashes") if name in held)
 
@@ -128,7 +121,7 @@ class StoreReader:
         for chunk in np.unique(of_chunk).tolist():
             at = np.flatnonzero(of_chunk == chunk)
             shard, place = self.chunks.place(chunk)
-            data = memoryview(self._chunk(chunk))[place.head + place.keys :]
+            data = memoryview(self._content(chunk))[place.head + place.keys :]
             n, within = self.chunks.rows_of(chunk), rows[at] - chunk * per_chunk
             for values, some in zip(out, layout.decode(data, n, shard.codecs, within).arrays, strict=True):
                 values[at] = some
@@ -136,30 +129,11 @@ class StoreReader:
 
     def working_bytes(self, n: int) -> int:
         """The samples twice while they are picked and decoded, and a chunk."""
-        largest = max(chunk.nbytes for shard in self.manifest.shards for chunk in shard.chunks)
-        return 2 * n * self.schema.nbytes + largest
-
-    def _chunk(self, number: int) -> bytearray:
-        """The bytes of a chunk, checked; those looked at last are kept."""
-        with self._lock:
-            if number in self._cache:
-                self._cache.move_to_end(number)
-                return self._cache[number]
-        content = self.chunks.content(number)
-        with self._lock:
-            self._cache[number] = content
-            while len(self._cache) > 1 and sum(map(len, self._cache.values())) > self._cache_bytes:
-                self._cache.popitem(last=False)
-        return content
+        return 2 * n * self.schema.nbytes + self._largest_chunk
 
 
 def read_manifest(storage: Storage) -> Manifest:
-    """Read and check the manifest of a store.
-
-    Raises:
-        StoreNotFoundError: There is no store.
-        DamagedStoreError: It is damaged.
-    """
+    """Read and check the manifest of a store; StoreNotFoundError or DamagedStoreError if that fails."""
     name = storage.name
     try:
         names = storage.list()
@@ -169,9 +143,9 @@ def read_manifest(storage: Storage) -> Manifest:
     except OSError as error:
         raise DamagedStoreError(f"{name}: the store cannot be read: {error.strerror}.", REPAIR) from error
     if MANIFEST not in names:
-        if any(PROGRESS_NAME.fullmatch(each) or PILE_NAME.fullmatch(each) for each in names):
+        if any(map(UNFINISHED_NAME.fullmatch, names)):
             hint = "Pack it again: that goes on where it stopped."
-            raise StoreNotFoundError(f"{name}: this store was not finished.", hint)
+            raise StoreNotFoundError(f"{name}: packing this store was not finished.", hint)
         raise StoreNotFoundError(
             f"{name}: this is no store: it has no {MANIFEST}.", "Give the folder *.brim."
         )

@@ -1,14 +1,14 @@
-"""ExternalSort: samples read in the order of the disk, kept in piles until it is their turn in the store.
+"""ExternalSort: samples read in the order of the disk, and kept in piles until their turn in the store comes.
 
 On a disk that seeks, reading millions of small files in the order of the store takes two seeks each. So they
 are read in the order of their inodes, as many as there is memory for, sorted into the order of the store, and
-written as a pile; the next ones make the next pile. Then the store is made of what each pile has for the
+written as a pile; the next ones make the next pile. Then the store is made from what each pile has for the
 samples that are next: an external merge sort (Knuth: The Art of Computer Programming 3, 5.4).
 
-A pile is an Arrow IPC file `pile-<n>.arrow` with a record batch for each segment, which is so many samples of
-the store: position, fingerprint, and the inputs as bytes, and in the batch's metadata their checksum. It gets
-its name once it is whole, and a run that goes on takes over what earlier ones have piled up, but for files
-that have changed since.
+A pile is an Arrow IPC file `pile-<n>.arrow` with a record batch for each segment, a fixed number of samples
+of the store: position, fingerprint, and the inputs as bytes, and in the batch's metadata their checksum. It
+gets its name once it is complete. When packing that was stopped goes on, it uses the piles that are there,
+except for files that have changed since.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from xxhash import xxh3_64
 
 from brimful.errors import DamagedStoreError
-from brimful.keys import PIECE
+from brimful.keys import KEYS_PER_PIECE
 from brimful.prefetch import Prefetch
 from brimful.samples import FINGERPRINT, Progress, Samples
 from brimful.sources.index import Index
@@ -43,8 +43,8 @@ class PiledSamples(NamedTuple):
     """Some samples in a pile.
 
     Attributes:
-        at: Their positions in the store, int64, shape `(n,)`.
-        prints: The fingerprints of their files as they were read, int64, shape `(n, 4)`.
+        at: Their positions in the store, shape `(n,)`.
+        prints: The fingerprints of their files when they were read, shape `(n, 4)`.
         inputs: Their inputs.
     """
 
@@ -54,28 +54,20 @@ class PiledSamples(NamedTuple):
 
     @property
     def digest(self) -> str:
-        """A checksum of it all."""
+        """A checksum of positions, fingerprints and inputs."""
         digest = xxh3_64()
         for array in (self.at, self.prints, *self.inputs):
             digest.update(np.ascontiguousarray(array).view(np.uint8).data)
         return digest.hexdigest()
 
     def take(self, which: NDArray[np.intp] | slice) -> "PiledSamples":
-        """Some of them."""
+        """A part of these samples."""
         return PiledSamples(self.at[which], self.prints[which], [x[which] for x in self.inputs])
 
     def put(self, which: slice | NDArray[np.intp], others: "PiledSamples") -> None:
-        """Put others in the place of some."""
+        """Replace a part of these samples."""
         for mine, its in zip((*self[:2], *self.inputs), (*others[:2], *others.inputs), strict=True):
             mine[which] = its
-
-
-class _Pile(NamedTuple):
-    """A pile: its file, the segment that each of its batches is of, whether an earlier run made it."""
-
-    file: str
-    segments: list[int]
-    is_earlier: bool = False
 
 
 class ExternalSort:
@@ -85,9 +77,9 @@ class ExternalSort:
         storage: The store that is being made.
         source: The source.
         rows: Rows of the source, in the order of the store.
-        identity: What is being packed, and how; piles of another run are removed.
+        identity: What is packed, and how; piles of another identity are removed.
         memory: What may be held in memory, in bytes; see `held_bytes`.
-        began: `time.time()` when this run of packing began.
+        began: `time.time()` when packing began.
     """
 
     def __init__(
@@ -106,9 +98,10 @@ class ExternalSort:
         self._identity = identity
         self._began = began
         self._size = max(1, memory // SHARE // row_bytes(source))  # samples per segment
-        self._most = max(1, memory // HELD_SEGMENTS // row_bytes(source))  # which earlier runs may have made
-        self._piles: list[_Pile] = []
-        self._is_taken_over = np.zeros(len(rows), bool)  # in piles of earlier runs, of unchanged files
+        self._most = max(1, memory // HELD_SEGMENTS // row_bytes(source))  # of earlier piles, too
+        self._piles: dict[str, list[int]] = {}  # by file, the segment of each of its batches
+        self._earlier: set[str] = set()  # those of an earlier attempt
+        self._is_taken_over = np.zeros(len(rows), bool)  # in earlier piles, of unchanged files
         self._following = 0  # the number of the next pile
         self._lock = threading.Lock()
         self._segments: OrderedDict[int, PiledSamples] = OrderedDict()
@@ -116,14 +109,9 @@ class ExternalSort:
     def fill(
         self, order: NDArray[np.int64], *, threads: int, depth: int, block_rows: int, progress: Progress
     ) -> None:
-        """Pile up samples, but for those that earlier runs have.
+        """Pile up the samples at some positions, in this order, except for those in earlier piles.
 
-        Args:
-            order: Positions in the store, in the order in which to read.
-            threads: How many read.
-            depth: Blocks that may be in memory.
-            block_rows: Samples that a thread reads at a time.
-            progress: Called with the number of samples that are piled up.
+        Threads read `block_rows` samples at a time; `depth` of these blocks may be in memory.
         """
         self._take_over()
         left = order[~self._is_taken_over[order]]
@@ -146,11 +134,9 @@ class ExternalSort:
             self._write(pile.take(slice(filled)))
 
     def read(self, at: NDArray[np.int64], prints: NDArray[np.int64]) -> Samples:
-        """The inputs of samples at some positions in the store; what is in no pile is read from the source.
+        """The inputs of samples at some positions, ascending; what is in no pile is read from the source.
 
-        Args:
-            at: Positions, ascending.
-            prints: Where to write the fingerprints of their files, as they were when they were read.
+        The fingerprints of their files when they were read are written to `prints`.
         """
         found = self._empty(len(at))
         for number in np.unique(at // self._size).tolist():
@@ -164,7 +150,7 @@ class ExternalSort:
         return Samples(x)
 
     def _empty(self, n: int) -> PiledSamples:
-        """Room for n samples, of which none is there."""
+        """Memory for n samples; -1 is the position of each until it is filled."""
         inputs = [np.empty((n, *field.shape), field.dtype) for field in self._source.schema.input_fields]
         return PiledSamples(np.full(n, -1), np.full((n, len(FINGERPRINT)), NO_PRINT), inputs)
 
@@ -185,16 +171,16 @@ class ExternalSort:
             with pa.ipc.new_file(pa.PythonFile(sink, "w"), self._schema) as writer:
                 for number in np.unique(segments).tolist():
                     some = pile.take(order[slice(*np.searchsorted(segments, (number, number + 1)))])
-                    said = {"segment": str(number), "checksum": some.digest, "began": repr(self._began)}
-                    writer.write_batch(self._to_arrow(some), custom_metadata=said)
+                    metadata = {"segment": str(number), "checksum": some.digest, "began": repr(self._began)}
+                    writer.write_batch(self._to_arrow(some), custom_metadata=metadata)
                     file.write(take(sink))
                     numbers.append(number)
             file.write(take(sink))
             file.commit(name)
-        self._piles.append(_Pile(name, numbers))
+        self._piles[name] = numbers
 
     def _segment(self, number: int) -> PiledSamples:
-        """What the piles have for a segment; -1 as position where there is nothing."""
+        """The samples of a segment that are in piles; the position of others is -1."""
         with self._lock:
             if number in self._segments:
                 self._segments.move_to_end(number)
@@ -203,18 +189,18 @@ class ExternalSort:
                 self._segments.popitem(last=False)
             start = number * self._size
             segment = self._empty(min(self._size, len(self._rows) - start))
-            for pile in self._piles:
-                if number in pile.segments:
+            for file, numbers in self._piles.items():
+                if number in numbers:
                     with contextlib.suppress(DamagedStoreError):
-                        _, _, some = next(self._batches(pile.file, pile.segments.index(number)))
-                        if pile.is_earlier:
+                        _, _, some = next(self._batches(file, numbers.index(number)))
+                        if file in self._earlier:
                             some = some.take(np.flatnonzero(self._is_taken_over[some.at]))
                         segment.put(some.at - start, some)
             self._segments[number] = segment
             return segment
 
     def _take_over(self) -> None:
-        """Find what earlier runs have piled up, of files that are as they were; other piles are removed."""
+        """Find the samples of unchanged files in earlier piles; remove the piles that are of no use."""
         files = sorted(filter(PILE_NAME.fullmatch, self._storage.list()))
         self._size = next(filter(None, map(self._size_of, files)), self._size)
         for file in files:
@@ -229,29 +215,29 @@ class ExternalSort:
             except DamagedStoreError:
                 self._storage.remove(file)
                 continue
-            self._piles.append(_Pile(file, numbers, is_earlier=True))
+            self._piles[file] = numbers
+            self._earlier.add(file)
             at = np.concatenate(positions)
-            as_they_were = self._as_they_were(at, np.concatenate(prints))
-            self._is_taken_over[at] = np.concatenate(settled) & as_they_were
+            self._is_taken_over[at] = np.concatenate(settled) & self._unchanged(at, np.concatenate(prints))
 
     def _size_of(self, file: str) -> int | None:
-        """Samples per segment of an earlier run's pile, which may have had other memory; None if useless."""
-        try:
-            said = pa.ipc.open_file(self._opened(file)).schema.metadata
-            size = int(said[b"segment_rows"])
-            return size if 0 < size <= self._most and said[b"identity"].decode() == self._identity else None
-        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException):
-            return None
+        """Samples per segment of an earlier pile, made with any memory; None if it cannot be used."""
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, pa.ArrowException):
+            metadata = pa.ipc.open_file(self._opened(file)).schema.metadata
+            size = int(metadata[b"segment_rows"])
+            if 0 < size <= self._most and metadata[b"identity"].decode() == self._identity:
+                return size
+        return None
 
     def _opened(self, file: str) -> pa.PythonFile:
         return pa.PythonFile(StoredFile(self._storage, file), "r")
 
-    def _as_they_were(self, at: NDArray[np.int64], prints: NDArray[np.int64]) -> NDArray[np.bool_]:
-        """Which files have the fingerprints that they had; asked in the order of the disk."""
+    def _unchanged(self, at: NDArray[np.int64], prints: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Which files still have some fingerprints; asked in the order of the disk."""
         same = np.zeros(len(at), bool)
         order = np.argsort(prints[:, FINGERPRINT.index("inode")])
-        for start in range(0, len(order), PIECE):
-            some = order[start : start + PIECE]
+        for start in range(0, len(order), KEYS_PER_PIECE):
+            some = order[start : start + KEYS_PER_PIECE]
             same[some] = (self._source.fingerprints(self._rows[at[some]]) == prints[some]).all(axis=1)
         return same
 
@@ -260,8 +246,8 @@ class ExternalSort:
         fields = self._source.schema.input_fields
         names = ["at", *FINGERPRINT, *(f"x{number}" for number in range(len(fields)))]
         types = [*[pa.int64()] * (1 + len(FINGERPRINT)), *(pa.binary(field.nbytes) for field in fields)]
-        said = {"identity": self._identity, "segment_rows": str(self._size)}
-        return pa.schema(list(zip(names, types, strict=True)), said)
+        metadata = {"identity": self._identity, "segment_rows": str(self._size)}
+        return pa.schema(list(zip(names, types, strict=True)), metadata)
 
     def _to_arrow(self, some: PiledSamples) -> pa.RecordBatch:
         integers = [pa.array(values) for values in (some.at, *some.prints.T)]
@@ -273,41 +259,40 @@ class ExternalSort:
         return pa.RecordBatch.from_arrays([*integers, *inputs], schema=schema)
 
     def _batches(self, file: str, only: int | None = None) -> Iterator[tuple[int, float, PiledSamples]]:
-        """The batches of a pile, or one of them: segment, when the run began, samples.
+        """The batches of a pile, or one of them: its segment, when its packing began, and its samples.
 
         Raises:
-            DamagedStoreError: It is damaged, or of another run.
+            DamagedStoreError: The pile is damaged, or of another identity.
         """
         try:
             pile = pa.ipc.open_file(self._opened(file))
             if not pile.schema.equals(self._schema, check_metadata=True):
-                raise DamagedStoreError(f"{self._storage.name}/{file}: this is a pile of another run.")
+                raise DamagedStoreError(f"{self._storage.name}/{file}: this is a pile of other samples.")
             for index in range(pile.num_record_batches) if only is None else [only]:
-                batch, said = pile.get_batch_with_custom_metadata(index)
+                batch, metadata = pile.get_batch_with_custom_metadata(index)
                 some = self._from_arrow(batch.columns)
-                number = int(said["segment"])
-                if some.digest != said["checksum"].decode() or (some.at // self._size != number).any():
+                number = int(metadata["segment"])
+                if some.digest != metadata["checksum"].decode() or (some.at // self._size != number).any():
                     raise DamagedStoreError(f"{self._storage.name}/{file}: a pile is damaged.")
-                yield number, float(said["began"]), some
+                yield number, float(metadata["began"]), some
         except (OSError, ValueError, KeyError, TypeError, AttributeError, pa.ArrowException) as error:
             raise DamagedStoreError(f"{self._storage.name}/{file}: a pile is damaged.") from error
 
     def _from_arrow(self, columns: Sequence[pa.Array]) -> PiledSamples:
         at, *prints = (column.to_numpy() for column in columns[: 1 + len(FINGERPRINT)])
+        rest, fields = columns[1 + len(FINGERPRINT) :], self._source.schema.input_fields
         inputs = [
             np.frombuffer(column.buffers()[1], field.dtype, len(at) * field.size).reshape(-1, *field.shape)
-            for column, field in zip(
-                columns[1 + len(FINGERPRINT) :], self._source.schema.input_fields, strict=True
-            )
+            for column, field in zip(rest, fields, strict=True)
         ]
         return PiledSamples(at, np.stack(prints, axis=1), inputs)
 
 
 def row_bytes(source: Index) -> int:
-    """Bytes that a sample takes in a pile."""
+    """Bytes of a sample in a pile."""
     return 8 * (1 + len(FINGERPRINT)) + sum(field.nbytes for field in source.schema.input_fields)
 
 
 def held_bytes(memory: int) -> int:
-    """Bytes of a budget of memory that piles need; the rest is for reading and for making the store."""
+    """Bytes of a memory budget that piles need; the rest is for reading and for making the store."""
     return memory // SHARE * HELD_SEGMENTS

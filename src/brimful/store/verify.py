@@ -1,4 +1,4 @@
-"""Verify: read every byte of a store, and report all that is not as it was when it was packed."""
+"""Verify: read every byte of a store, and report everything that has changed since it was packed."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,13 +15,13 @@ from brimful.store.reader import StoreReader
 
 @dataclass(frozen=True)
 class Damage:
-    """Something in a store that is not as it was.
+    """A damaged part of a store.
 
     Attributes:
-        file: Which file.
-        chunk: Which of the shard's chunks; None where it is not one of them.
-        rows: The first and the last row that it holds; None where it holds none.
-        hash_range: Between which hashes their keys lie, as 16 hexadecimal digits each; None likewise.
+        file: The file.
+        chunk: The number of the chunk in its shard; None where no single chunk is damaged.
+        rows: The first and the last row in it; None where it holds no rows.
+        hash_range: The range of the hashes of their keys, as 16 hexadecimal digits each; None likewise.
         keys: Their keys; None where these are damaged too.
         message: What is wrong.
     """
@@ -34,7 +34,7 @@ class Damage:
     message: str
 
     def as_dict(self) -> dict[str, Any]:
-        """Fit for JSON."""
+        """The same, fit for JSON."""
         return {
             "shard": self.file,
             "chunk": self.chunk,
@@ -50,9 +50,9 @@ class Verification:
     """What was found.
 
     Attributes:
-        samples: How many the store says it holds; 0 if its manifest is damaged.
-        chunks: How many chunks.
-        bad: All that is damaged.
+        samples: Samples in the store, according to its manifest; 0 if that is damaged.
+        chunks: Chunks in the store, likewise.
+        bad: Everything that is damaged.
     """
 
     samples: int
@@ -61,11 +61,11 @@ class Verification:
 
     @property
     def ok(self) -> bool:
-        """Whether every byte is as it was."""
+        """Whether every byte is intact."""
         return not self.bad
 
     def as_dict(self) -> dict[str, Any]:
-        """Fit for JSON."""
+        """The same, fit for JSON."""
         bad = [damage.as_dict() for damage in self.bad]
         return {"ok": self.ok, "samples": self.samples, "chunks": self.chunks, "bad": bad}
 
@@ -101,13 +101,7 @@ def verify(place: Place, progress: Progress | None = None) -> Verification:
 
 
 def damages(chunks: ChunkReader, shard: Shard, first: int) -> Iterator[Damage]:
-    """Read all of a shard, and report what is damaged.
-
-    Args:
-        chunks: The chunks of the store.
-        shard: The shard.
-        first: The number of its first chunk.
-    """
+    """Read all of a shard, whose first chunk has the number `first`, and report what is damaged."""
     last = first + len(shard.chunks) - 1
     try:
         chunks.check_size(shard)
@@ -126,7 +120,7 @@ def damages(chunks: ChunkReader, shard: Shard, first: int) -> Iterator[Damage]:
             place = number - first, chunks.rows_at(number), _hexadecimal(*hashes)
             yield Damage(shard.file, *place, error.keys, error.message)
     if not any_chunk and not is_intact(chunks.storage, shard):
-        message = "bytes between or behind the chunks are not as they were: other programs may not read it"
+        message = "bytes between or behind the chunks have changed: other programs may not be able to read it"
         yield Damage(shard.file, None, None, None, None, message)
 
 

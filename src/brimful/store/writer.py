@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
-from itertools import islice
+from itertools import dropwhile
 from typing import Any, Self
 
 import numpy as np
@@ -20,11 +20,10 @@ from brimful.store.codecs.registry import candidates
 from brimful.store.format import Chunk, Shard
 from brimful.store.layout import Layout, decode_keys, padded
 
-FEW = 1024  # values that a codec is tried on before it is on all
+FEW = 1024  # values on which a codec is tried first
 
 Codecs = tuple[Codec, ...]
-"""For each input how it is kept."""
-
+"""How each input is kept."""
 
 Rows = tuple[pa.StringArray, Samples]
 """Some samples in row order, their keys first."""
@@ -33,15 +32,10 @@ Rows = tuple[pa.StringArray, Samples]
 class ShardWriter:
     """Writes a shard, a chunk at a time, and gives it its name once it is whole.
 
-    The codec of an input is the first that holds for the first chunk. Should a later chunk not allow it, what
-    was written is read back and written again by the next codec that holds for all.
+    The codec of an input is the first that holds for the first chunk. If it does not hold for a later chunk,
+    the chunks before are read back and written again by the next codec that holds for all.
 
     Leaving the context without `finish` leaves nothing.
-
-    Args:
-        storage: Where the store is.
-        number: Which of its shards.
-        layout: How samples are divided.
     """
 
     def __init__(self, storage: Storage, number: int, layout: Layout) -> None:
@@ -99,25 +93,18 @@ class ShardWriter:
         """For each input the given codec if it holds, or the first one after it that does."""
         fields = self._layout.schema.input_fields
         known: Sequence[Codec | None] = codecs or [None] * len(fields)
-        return tuple(map(_holding_from, fields, rows[1].inputs, known))
+        return tuple(map(first_codec, fields, rows[1].inputs, known))
 
 
-def first_codec(field: Field, values: NDArray[Any]) -> Codec:
-    """The first codec that holds for all of some values of a field."""
-    return _holding_from(field, values, None)
-
-
-def _holding_from(field: Field, values: NDArray[Any], codec: Codec | None) -> Codec:
-    """The first codec that holds for some values, from a known one on."""
+def first_codec(field: Field, values: NDArray[Any], start: Codec | None = None) -> Codec:
+    """The first codec that holds for all of some values of a field, beginning with `start` if given."""
     few = values.reshape(-1, *field.shape)[: -(-FEW // field.size)]
-    left = candidates(field)
-    if codec is not None:
-        left = islice(left, list(candidates(field)).index(codec), None)
+    left = dropwhile(lambda each: start is not None and each != start, candidates(field))
     return next(each for each in left if each.encode(few) is not None and each.encode(values) is not None)
 
 
 def _encoded(rows: Rows, codecs: Codecs) -> list[NDArray[Any]] | None:
-    """What is kept of each input, or None if a codec does not hold."""
+    """The codes of each input, or None if a codec does not hold."""
     codes = []
     for values, codec in zip(rows[1].inputs, codecs, strict=True):
         some = codec.encode(values)
@@ -128,7 +115,7 @@ def _encoded(rows: Rows, codecs: Codecs) -> list[NDArray[Any]] | None:
 
 
 def take(sink: io.BytesIO) -> bytes:
-    """All that was written to a sink since it was last taken."""
+    """Everything written to a sink since the last call."""
     content = sink.getvalue()
     sink.seek(0)
     sink.truncate()
@@ -136,13 +123,7 @@ def take(sink: io.BytesIO) -> bytes:
 
 
 class _ShardFile:
-    """A shard that is being written, by one codec per input. Iterating gives back what was written.
-
-    Args:
-        file: Where to.
-        layout: How samples are divided.
-        codecs: How each input is kept.
-    """
+    """A shard that is being written, by one codec per input. Iterating gives back its chunks."""
 
     def __init__(self, file: Writer, layout: Layout, codecs: Codecs) -> None:
         self.codecs = codecs
@@ -188,7 +169,7 @@ class _ShardFile:
         return Shard(file, self._size, sum(self._counts), self.codecs, tuple(self._chunks))
 
     def _flush(self) -> memoryview:
-        """Write what the Arrow writer has given."""
+        """Write what the Arrow writer has produced."""
         content = memoryview(take(self._sink))
         self._file.write(content)
         self._digest.update(content)
@@ -196,6 +177,6 @@ class _ShardFile:
         return content
 
 
-def _column(values: NDArray[Any], kind: pa.DataType) -> pa.Array:
+def _column(values: NDArray[Any], dtype: pa.DataType) -> pa.Array:
     flat = pa.array(values.reshape(-1))
-    return pa.FixedSizeListArray.from_arrays(flat, type=kind) if pa.types.is_fixed_size_list(kind) else flat
+    return pa.FixedSizeListArray.from_arrays(flat, type=dtype) if pa.types.is_fixed_size_list(dtype) else flat

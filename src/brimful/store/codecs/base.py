@@ -1,7 +1,7 @@
 """Codec: how the values of one field are kept in a store and given back. The contract of every codec.
 
-What every codec promises: the same value on every machine with the same versions, bit for bit; and a plain
-Arrow type on the disk, so that other readers of Arrow still open the file.
+Every codec promises the same value on every machine with the same versions, bit for bit, and a plain Arrow
+type on the disk, so that other readers of Arrow can open the file.
 """
 
 import math
@@ -15,11 +15,11 @@ from brimful.schema import Field
 
 
 class Codec(Protocol):
-    """How the values of one field are kept. Equal codecs hash alike; it is safe in threads."""
+    """How the values of one field are kept. Equal codecs have equal hashes; methods are thread-safe."""
 
     @property
     def name(self) -> str:
-        """What the manifest and the metadata of a shard call it."""
+        """Its name in the manifest and in the metadata of a shard."""
 
     @property
     def field(self) -> Field:
@@ -27,7 +27,7 @@ class Codec(Protocol):
 
     @property
     def kept(self) -> Field:
-        """The shape and dtype of a row as it lies in a chunk, little-endian."""
+        """The shape and dtype of a row as it is kept in a chunk, little-endian."""
 
     @classmethod
     def for_field(cls, field: Field) -> Sequence[Self]:
@@ -35,10 +35,10 @@ class Codec(Protocol):
 
     @classmethod
     def parse(cls, name: str, field: Field) -> Self | None:
-        """The codec of this family that a name stands for; None if it is none of them."""
+        """The codec of this family that has a name; None if none of them has."""
 
     def encode(self, values: NDArray[Any]) -> NDArray[Any] | None:
-        """What is kept of some values.
+        """The codes that are kept for some values.
 
         Args:
             values: Of shape `(n, *field.shape)` and the field's dtype.
@@ -48,15 +48,15 @@ class Codec(Protocol):
         """
 
     def decode(self, column: NDArray[np.uint8], rows: NDArray[np.int64], out: NDArray[Any]) -> None:
-        """Give back the values of some rows, in the order given.
+        """Decode some rows, in the order given.
 
         Args:
-            column: Rows as they are kept, shape `(any, kept.nbytes)`: of a chunk, or of memory for many.
-            rows: Which of them, shape `(n,)`.
-            out: Where to, shape `(n, *field.shape)` and the field's dtype, C-contiguous.
+            column: Rows as they are kept, shape `(any, kept.nbytes)`, of one chunk or of memory for many.
+            rows: The rows of it to decode, shape `(n,)`.
+            out: The array to decode into, shape `(n, *field.shape)`, the field's dtype, C-contiguous.
         """
 
 
 def as_rows(array: NDArray[Any]) -> NDArray[np.uint8]:
-    """An array as bytes, a row for each sample; a view of it."""
+    """A view of an array as bytes, one row per sample."""
     return array.reshape(len(array), math.prod(array.shape[1:])).view(np.uint8)

@@ -1,9 +1,9 @@
 """NarrowCodec: float32 values kept as small integers, and given back bit for bit.
 
 A codec holds for an array if each of its values is `float32(code) / float32(divisor)` for a code of the
-codec's dtype. It is found by rounding `value * divisor`, and it is believed only where dividing gives back
-the same bits, for every value: negative zero, NaN and what has too many digits do not pass. Dividing is
-exact enough where multiplying by the reciprocal is not: that gives other bits for 126 of the 256 k/255.
+codec's dtype. Codes are found by rounding `value * divisor`, and are used only if dividing gives back the
+same bits for every value: negative zero, NaN and values with too many digits do not pass. Dividing is exact
+where multiplying by the reciprocal is not: that gives other bits for 126 of the 256 values k/255.
 """
 
 import threading
@@ -30,13 +30,7 @@ _scratch = threading.local()
 
 @dataclass(frozen=True)
 class NarrowCodec:
-    """Values are `code / divisor`.
-
-    Attributes:
-        field: The field, of dtype float32.
-        dtype: NumPy name of the integer dtype of the codes.
-        divisor: A positive integer.
-    """
+    """Keeps values of a float32 field as codes of an integer dtype: values are `code / divisor`."""
 
     field: Field
     dtype: str
@@ -63,7 +57,7 @@ class NarrowCodec:
         return next((codec for codec in cls.for_field(field) if codec.name == name), None)
 
     def encode(self, values: NDArray[Any]) -> NDArray[Any] | None:
-        """The codes of some values, or None if one of them would not come back."""
+        """The codes of some values, or None if not all of them would come back bit for bit."""
         codes = np.empty(values.shape, self.dtype)
         flat, flat_codes = values.reshape(-1), codes.reshape(-1)
         for start in range(0, flat.size, BLOCK):
@@ -87,7 +81,7 @@ class NarrowCodec:
         return values
 
     def decode(self, column: NDArray[np.uint8], rows: NDArray[np.int64], out: NDArray[Any]) -> None:
-        """Gather the codes of some rows and divide them, as many at a time as stay in the cache."""
+        """Gather the codes of some rows and divide them, as many at a time as fit the processor's cache."""
         step = max(1, DECODED_BYTES * len(rows) // max(1, out.nbytes))
         codes = _memory(min(step, len(rows)) * self.kept.nbytes).reshape(-1, self.kept.nbytes)
         for first in range(0, len(rows), step):
@@ -105,7 +99,7 @@ class NarrowCodec:
 
 
 def _memory(n: int) -> NDArray[np.uint8]:
-    """Memory that this thread uses again and again."""
+    """Memory that this thread reuses."""
     memory: NDArray[np.uint8] = getattr(_scratch, "memory", np.empty(0, np.uint8))
     if memory.size < n:
         memory = _scratch.memory = np.empty(n, np.uint8)

@@ -16,11 +16,7 @@ RAW = "raw"
 
 @dataclass(frozen=True)
 class RawCodec:
-    """Values are kept as they are.
-
-    Attributes:
-        field: The field.
-    """
+    """Keeps values as they are."""
 
     field: Field
     name = RAW
@@ -32,7 +28,7 @@ class RawCodec:
 
     @classmethod
     def for_field(cls, field: Field) -> Sequence[Self]:
-        """It holds for every field."""
+        """The codec, which holds for every field."""
         return (cls(field),)
 
     @classmethod

@@ -9,7 +9,7 @@ from brimful.store.codecs.narrow import NarrowCodec
 from brimful.store.codecs.raw import RawCodec
 
 FAMILIES: list[type[Codec]] = [NarrowCodec, RawCodec]
-"""Raw, which holds for everything, comes last."""
+"""Raw, which holds for every field, comes last."""
 
 
 def candidates(field: Field) -> Iterator[Codec]:
@@ -19,11 +19,7 @@ def candidates(field: Field) -> Iterator[Codec]:
 
 
 def codec_named(name: str, field: Field) -> Codec:
-    """The codec that a name stands for.
-
-    Raises:
-        ValueError: There is none.
-    """
+    """The codec that has a name; ValueError if there is none."""
     for family in FAMILIES:
         if codec := family.parse(name, field):
             return codec
@@ -32,7 +28,7 @@ def codec_named(name: str, field: Field) -> Codec:
 
 @contextmanager
 def registered(family: type[Codec]) -> Iterator[None]:
-    """Try a further family of codecs before all others, until the context is left."""
+    """Try another family of codecs before all others, until the context is left."""
     FAMILIES.insert(0, family)
     try:
         yield
