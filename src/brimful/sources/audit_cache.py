@@ -1,8 +1,8 @@
-"""AuditCache: what an earlier audit saw of files that have not changed since.
+"""AuditCache: keeps what an audit saw of files, for those that have not changed at the next audit.
 
-A file has not changed when its size, its times of modification and of change of state, and its inode are
-what they were. A file changed within moments of an audit is read again by the next: its times may be too
-coarse to show that it was written to once more.
+A file has not changed if its size, its times of modification and of change of state, and its inode are equal.
+A file that changed within moments of an audit is read again by the next one: its times may be too coarse to
+show another change.
 
 The cache is one file per source, in the user's cache folder: the 16 bytes of XXH3 over the rest, then an
 Arrow IPC file with a row for each sample in row order:
@@ -14,7 +14,7 @@ Arrow IPC file with a row for each sample in row order:
 
 and, as JSON in the metadata of its schema, what packing takes per sample.
 
-It may be deleted at any time. One that cannot be read is as good as none.
+The file may be deleted at any time, and one that cannot be read is ignored.
 """
 
 import contextlib
@@ -32,11 +32,12 @@ from xxhash import xxh3_128_digest, xxh3_128_hexdigest
 from brimful.samples import FINGERPRINT
 from brimful.sources.index import Index
 from brimful.sources.read_files import is_settled
+from brimful.sources.walk import is_utf8
 
 VERSION = "2"
 PACKING = b"packing"  # in the metadata of the file's schema
 DIGEST_BYTES = 16
-NOT_KEPT = ("unreadable",)  # may be otherwise the next time, though the file has not changed
+NOT_KEPT = ("unreadable",)  # a file may be readable the next time, though it has not changed
 SCHEMA = pa.schema(
     [
         ("hash", pa.uint64()),
@@ -54,11 +55,11 @@ class Observations:
     """What an audit saw of samples, one entry for each.
 
     Attributes:
-        prints: Fingerprints of their files as they were read, int64, -1 where there is no file.
+        prints: Fingerprints of the files as they were read, -1 for samples without a file.
         low: Least input value, NaN for a fault.
         high: Greatest input value, NaN for a fault.
         kinds: Kinds of faults, by position.
-        messages: Their messages, by position.
+        messages: Messages of faults, by position.
         packing: What packing takes per sample, `bytes` and `seconds`; empty if that is not known.
     """
 
@@ -77,11 +78,7 @@ class Observations:
 
 
 class AuditCache:
-    """The cache of one source.
-
-    Args:
-        reader: The source; one without fingerprints has no cache.
-    """
+    """The cache of one source."""
 
     def __init__(self, reader: Index) -> None:
         name = xxh3_128_hexdigest(f"{VERSION}\n{reader.identity}".encode(errors="surrogateescape"))
@@ -89,11 +86,7 @@ class AuditCache:
         self._path = user_cache_path("brimful") / "audits" / f"{name}.arrow"
 
     def recall(self, rows: NDArray[np.int64], seen: Observations) -> NDArray[np.bool_]:
-        """Fill in what is known of some rows, which ascend.
-
-        Returns:
-            Whether each of them was known.
-        """
+        """Fill in what is known of some rows, which ascend; returns whether each of them was known."""
         hashes = self._reader.hashes[rows]
         known = np.zeros(len(hashes), bool)
         table = self._load()
@@ -105,7 +98,7 @@ class AuditCache:
         prints = self._reader.fingerprints(rows)
         kept = np.stack([table[name].to_numpy() for name in FINGERPRINT], axis=1)
         known |= (there[at] == hashes) & (kept[at] == prints).all(axis=1)
-        known[1:] &= hashes[1:] != hashes[:-1]  # which of two keys with one hash it is shows in reading
+        known[1:] &= hashes[1:] != hashes[:-1]  # two keys with one hash have to be read
         known[:-1] &= hashes[1:] != hashes[:-1]
         found = np.flatnonzero(known)
         seen.prints[found] = prints[found]
@@ -118,21 +111,19 @@ class AuditCache:
         return known
 
     def keep(self, seen: Observations, began: float) -> None:
-        """Write down what was seen, for the next time. That it cannot be written is no error.
+        """Write what was seen of all rows, if the folder can be written.
 
-        Args:
-            seen: What was seen of all rows of the source.
-            began: `time.time()` before the first file was opened.
+        `began` is `time.time()` before the first file was opened. Sources without fingerprints are not kept.
         """
-        if not self._reader.is_fingerprinted or not all(map(_is_unicode, seen.messages.values())):
-            return  # the name of a folder that is no UTF-8 cannot be written down
+        if not self._reader.is_fingerprinted or not all(map(is_utf8, seen.messages.values())):
+            return  # a folder name that is not UTF-8 cannot be written to the table
         settled = is_settled(seen.prints, began)
         for at, kind in seen.kinds.items():
             settled[at] &= kind not in NOT_KEPT
         self._write(_to_table(self._reader.hashes, seen).filter(pa.array(settled)))
 
     def _write(self, table: pa.Table) -> None:
-        """Put a table in the place of the file, whole or not at all."""
+        """Replace the file by a table, whole or not at all."""
         partial = self._path.with_name(f"{self._path.name}.{uuid.uuid4().hex}")
         sink = pa.BufferOutputStream()
         with pa.ipc.new_file(sink, table.schema) as writer:
@@ -161,7 +152,7 @@ class AuditCache:
 
 
 def _to_table(hashes: NDArray[np.uint64], seen: Observations) -> pa.Table:
-    """What was seen of all rows, as the file has it."""
+    """What was seen of all rows, as columns of the file."""
     n = len(hashes)
     ranges = [pa.array(values, from_pandas=True) for values in (seen.low, seen.high)]
     faults = [
@@ -170,11 +161,3 @@ def _to_table(hashes: NDArray[np.uint64], seen: Observations) -> pa.Table:
     columns = zip([hashes, *seen.prints.T, *ranges, *faults], SCHEMA, strict=True)
     arrays = [pa.array(column).cast(field.type) for column, field in columns]
     return pa.Table.from_arrays(arrays, schema=SCHEMA.with_metadata({PACKING: json.dumps(seen.packing)}))
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
