@@ -164,7 +164,7 @@ def test_a_full_disk_is_an_error_that_says_so(images: Tree, tmp_path: Path) -> N
     program = f"ulimit -f 100; exec {sys.executable} -m brimful train {images.path} --run {run} --epochs 1"
     done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=False, timeout=300)  # noqa: S607
     assert done.returncode == 1, done.stderr
-    assert f"error: {run}: the run cannot be written there" in done.stderr
+    assert f"error: {run}: the run cannot be written" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (run / "model.keras").exists()
 
