@@ -70,16 +70,9 @@ class FeedOptions:
         cls, batch_size: SupportsIndex, *, seed: SupportsIndex = 0, memory: str | float = "1GB", **others: Any
     ) -> "FeedOptions":
         """The options as a user gives them, checked."""
-        options = cls(
-            check_int("batch_size", batch_size, 1),
-            check_int("seed", seed, 0, 2**32 - 1),
-            memory=parse_bytes(memory),
-            **others,
-        )
-        if options.last not in ("short", "drop", "pad"):
-            raise ArgumentError(
-                f"Expected `last` as 'short', 'drop' or 'pad'. Received: last={options.last!r}"
-            )
+        size, seed = check_int("batch_size", batch_size, 1), check_int("seed", seed, 0, 2**32 - 1)
+        options = cls(size, seed, memory=parse_bytes(memory), **others)
+        check_choice("last", options.last, ("short", "drop", "pad"))
         return options
 
 
@@ -106,7 +99,7 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
         ArgumentError: It is not.
     """
     if value not in choices:
-        listed = f"'{choices[0]}' or '{choices[1]}'" if len(choices) == 2 else f"one of {', '.join(choices)}"
+        listed = f"{', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}"
         raise ArgumentError(f"Expected `{name}` as {listed}. Received: {name}={value!r}")
     return value
 
@@ -140,13 +133,6 @@ class ScanOptions:
     def columns(self) -> tuple[str, ...]:
         """The columns of the label table that were asked for."""
         return tuple(name for name in (self.id, *self.target, self.weight) if name is not None)
-
-    def __post_init__(self) -> None:
-        check_choice("dtype", self.dtype, DTYPES)
-        if self.limit is not None:
-            check_int("limit", self.limit, 1)
-        if self.shape is not None:
-            check_shape("shape", self.shape)
 
     def refuse(self, names: Sequence[str], what: str) -> None:
         """Refuse options that mean nothing for what is scanned.

@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from brimful.collection import Collection
 from brimful.errors import SourceError
 from brimful.feed.rows import RowLoader
-from brimful.options import FeedOptions, PackOptions, ScanOptions, check_choice, check_int, check_shape
+from brimful.options import (
+    DTYPES,
+    FeedOptions,
+    PackOptions,
+    ScanOptions,
+    check_choice,
+    check_int,
+    check_shape,
+)
 from brimful.samples import Fault, Finding, Progress
 from brimful.sources.audit import Audit, audit, glance
 from brimful.sources.base import Format
@@ -73,21 +81,17 @@ def scan(
     options = ScanOptions(
         labels=labels,
         shape=None if shape is None else check_shape("shape", shape),
-        dtype=dtype,
+        dtype=check_choice("dtype", dtype, DTYPES),
         limit=None if limit is None else check_int("limit", limit, 1),
-        id=_column(id),
+        id=None if id is None else str(id),
         target=tuple(map(str, targets)),
-        weight=_column(weight),
+        weight=None if weight is None else str(weight),
         regression=regression,
         progress=progress,
     )
-    skips = check_choice("on_bad", on_bad, ("raise", "skip")) == "skip"
+    check_choice("on_bad", on_bad, ("raise", "skip"))
     source = Source(index_of(path, options))
-    return usable(source, progress) if skips else source
-
-
-def _column(name: str | int | None) -> str | None:
-    return None if name is None else str(name)
+    return usable(source, progress) if on_bad == "skip" else source
 
 
 def usable(source: "Source", progress: Progress | None = None) -> "Source":

@@ -57,7 +57,7 @@ class Screen:
         self.console.print(table)
 
     def findings(self, findings: Iterable[Finding], *, examples: bool = False) -> None:
-        """Print what was noticed about a source; with `examples`, all of them and the hint, on a line each."""
+        """Print findings about a source, with all their examples and hints if asked to."""
         for finding in findings:
             what, style = ("problem", "red") if finding.is_problem else ("warning", "yellow")
             if not examples:

@@ -14,7 +14,8 @@ from brimful.errors import LabelError, SourceError
 from brimful.prefetch import Prefetch, reading_threads
 from brimful.samples import EXAMPLES, FINGERPRINT, Fault, Finding, Progress
 from brimful.schema import Schema, to_json
-from brimful.sources.audit_cache import AuditCache, Observations
+from brimful.sources import audit_cache
+from brimful.sources.audit_cache import Observations
 from brimful.sources.index import Index
 
 BLOCK_ROWS = 256  # few, since a block with a fault is read again in parts
@@ -135,15 +136,14 @@ def audit(
     """
     began, clock = time.time(), time.perf_counter()
     seen = Observations.none(len(rows))
-    cache = AuditCache(reader) if cached else None
-    known = cache.recall(rows, seen) if cache else np.zeros(len(rows), bool)
+    known = audit_cache.recall(reader, rows, seen) if cached else np.zeros(len(rows), bool)
     for done in _read_all(reader, rows, np.flatnonzero(~known), seen):
         if progress:
             progress(done)
     if not seen.packing:
         seen.packing.update(estimate())
-    if cache and len(rows) == len(reader) and not known.all():
-        cache.keep(seen, began)
+    if cached and len(rows) == len(reader) and not known.all():
+        audit_cache.keep(reader, seen, began)
     return _summary(reader, rows, seen, time.perf_counter() - clock)
 
 

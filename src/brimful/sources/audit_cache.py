@@ -1,4 +1,4 @@
-"""AuditCache: keeps what an audit saw of files, for those that have not changed at the next audit.
+"""Audit cache: keeps what an audit saw of files, for those that have not changed at the next audit.
 
 A file has not changed if its size, its times of modification and of change of state, and its inode are equal.
 A file that changed within moments of an audit is read again by the next one: its times may be too coarse to
@@ -21,6 +21,7 @@ import contextlib
 import json
 import uuid
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -77,78 +78,78 @@ class Observations:
         return cls(prints, np.full(n, np.nan), np.full(n, np.nan), {}, {})
 
 
-class AuditCache:
-    """The cache of one source."""
-
-    def __init__(self, reader: Index) -> None:
-        name = xxh3_128_hexdigest(f"{VERSION}\n{reader.identity}".encode(errors="surrogateescape"))
-        self._reader = reader
-        self._path = user_cache_path("brimful") / "audits" / f"{name}.arrow"
-
-    def recall(self, rows: NDArray[np.int64], seen: Observations) -> NDArray[np.bool_]:
-        """Fill in what is known of some rows, which ascend; returns whether each of them was known."""
-        hashes = self._reader.hashes[rows]
-        known = np.zeros(len(hashes), bool)
-        table = self._load()
-        if table is None or not len(table):
-            return known
-        seen.packing.update(json.loads(table.schema.metadata[PACKING]))
-        there = table["hash"].to_numpy()
-        at = np.searchsorted(there, hashes).clip(max=len(there) - 1)
-        prints = self._reader.fingerprints(rows)
-        kept = np.stack([table[name].to_numpy() for name in FINGERPRINT], axis=1)
-        known |= (there[at] == hashes) & (kept[at] == prints).all(axis=1)
-        known[1:] &= hashes[1:] != hashes[:-1]  # two keys with one hash have to be read
-        known[:-1] &= hashes[1:] != hashes[:-1]
-        found = np.flatnonzero(known)
-        seen.prints[found] = prints[found]
-        part = table.take(pa.array(at[found]))
-        seen.low[found] = part["low"].fill_null(np.nan).to_numpy()
-        seen.high[found] = part["high"].fill_null(np.nan).to_numpy()
-        for faulty in np.flatnonzero(pc.is_valid(part["kind"]).to_numpy()).tolist():
-            seen.kinds[int(found[faulty])] = part["kind"][faulty].as_py()
-            seen.messages[int(found[faulty])] = part["message"][faulty].as_py()
+def recall(reader: Index, rows: NDArray[np.int64], seen: Observations) -> NDArray[np.bool_]:
+    """Fill in what is known of some rows, which ascend; returns whether each of them was known."""
+    hashes = reader.hashes[rows]
+    known = np.zeros(len(hashes), bool)
+    table = _load(_path(reader))
+    if table is None or not len(table):
         return known
+    seen.packing.update(json.loads(table.schema.metadata[PACKING]))
+    there = table["hash"].to_numpy()
+    at = np.searchsorted(there, hashes).clip(max=len(there) - 1)
+    prints = reader.fingerprints(rows)
+    kept = np.stack([table[name].to_numpy() for name in FINGERPRINT], axis=1)
+    known |= (there[at] == hashes) & (kept[at] == prints).all(axis=1)
+    known[1:] &= hashes[1:] != hashes[:-1]  # two keys with one hash have to be read
+    known[:-1] &= hashes[1:] != hashes[:-1]
+    found = np.flatnonzero(known)
+    seen.prints[found] = prints[found]
+    part = table.take(pa.array(at[found]))
+    seen.low[found] = part["low"].fill_null(np.nan).to_numpy()
+    seen.high[found] = part["high"].fill_null(np.nan).to_numpy()
+    for faulty in np.flatnonzero(pc.is_valid(part["kind"]).to_numpy()).tolist():
+        seen.kinds[int(found[faulty])] = part["kind"][faulty].as_py()
+        seen.messages[int(found[faulty])] = part["message"][faulty].as_py()
+    return known
 
-    def keep(self, seen: Observations, began: float) -> None:
-        """Write what was seen of all rows, if the folder can be written.
 
-        `began` is `time.time()` before the first file was opened. Sources without fingerprints are not kept.
-        """
-        if not self._reader.is_fingerprinted or not all(map(is_utf8, seen.messages.values())):
-            return  # a folder name that is not UTF-8 cannot be written to the table
-        settled = is_settled(seen.prints, began)
-        for at, kind in seen.kinds.items():
-            settled[at] &= kind not in NOT_KEPT
-        self._write(_to_table(self._reader.hashes, seen).filter(pa.array(settled)))
+def keep(reader: Index, seen: Observations, began: float) -> None:
+    """Write what was seen of all rows, if the folder can be written.
 
-    def _write(self, table: pa.Table) -> None:
-        """Replace the file by a table, whole or not at all."""
-        partial = self._path.with_name(f"{self._path.name}.{uuid.uuid4().hex}")
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
-        content = sink.getvalue()
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:
-                file.write(xxh3_128_digest(content))
-                file.write(content)
-            partial.replace(self._path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                partial.unlink()
+    `began` is `time.time()` before the first file was opened. Sources without fingerprints are not kept.
+    """
+    if not reader.is_fingerprinted or not all(map(is_utf8, seen.messages.values())):
+        return  # a folder name that is not UTF-8 cannot be written to the table
+    settled = is_settled(seen.prints, began)
+    for at, kind in seen.kinds.items():
+        settled[at] &= kind not in NOT_KEPT
+    _write(_path(reader), _to_table(reader.hashes, seen).filter(pa.array(settled)))
 
-    def _load(self) -> pa.Table | None:
-        try:
-            content = self._path.read_bytes()
-        except OSError:
-            return None
-        digest, rest = content[:DIGEST_BYTES], memoryview(content)[DIGEST_BYTES:]
-        if digest != xxh3_128_digest(rest):
-            return None
-        table = pa.ipc.open_file(pa.py_buffer(rest)).read_all()
-        return table if table.schema.equals(SCHEMA) else None
+
+def _write(path: Path, table: pa.Table) -> None:
+    """Replace the file by a table, whole or not at all."""
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    content = sink.getvalue()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(xxh3_128_digest(content))
+            file.write(content)
+        partial.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+
+
+def _load(path: Path) -> pa.Table | None:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, rest = content[:DIGEST_BYTES], memoryview(content)[DIGEST_BYTES:]
+    if digest != xxh3_128_digest(rest):
+        return None
+    table = pa.ipc.open_file(pa.py_buffer(rest)).read_all()
+    return table if table.schema.equals(SCHEMA) else None
+
+
+def _path(reader: Index) -> Path:
+    name = xxh3_128_hexdigest(f"{VERSION}\n{reader.identity}".encode(errors="surrogateescape"))
+    return user_cache_path("brimful") / "audits" / f"{name}.arrow"
 
 
 def _to_table(hashes: NDArray[np.uint64], seen: Observations) -> pa.Table:

@@ -49,7 +49,12 @@ class RowOrder:
         hashes = _hashes(keys, numbers, 0)
         order = row_order(hashes, lambda: keys(numbers))
         rows = cls(hashes[order], numbers[order])
-        rows._refuse_equal(keys)
+        for row in np.flatnonzero(rows.hashes[1:] == rows.hashes[:-1]).tolist():
+            first, second = keys(rows.at(np.array([row, row + 1]))).to_pylist()
+            if first == second:
+                raise SourceError(
+                    f"Two samples have the same key: {first!r}.", "Keys name samples: make them unique."
+                )
         return rows
 
     def __len__(self) -> int:
@@ -67,14 +72,6 @@ class RowOrder:
     def nbytes(self) -> int:
         """Bytes of memory held."""
         return self.hashes.nbytes + (0 if self.numbers is None else self.numbers.nbytes)
-
-    def _refuse_equal(self, keys: Callable[[NDArray[np.int64]], pa.LargeStringArray]) -> None:
-        for row in np.flatnonzero(self.hashes[1:] == self.hashes[:-1]).tolist():
-            first, second = keys(self.at(np.array([row, row + 1]))).to_pylist()
-            if first == second:
-                raise SourceError(
-                    f"Two samples have the same key: {first!r}.", "Keys name samples: make them unique."
-                )
 
 
 class Index:

@@ -8,7 +8,7 @@ from importlib.metadata import version
 from typing import Any, Literal
 
 from brimful.errors import ArgumentError, LabelError
-from brimful.options import check_int
+from brimful.options import check_choice, check_int
 from brimful.samples import Fault
 from brimful.schema import Schema, flatten
 from brimful.training.backend import keras
@@ -57,8 +57,7 @@ def train(
         SourceError: A sample cannot be read, or is unlike the others.
     """
     epochs = check_int("epochs", epochs, 1)
-    if method not in ("fit", "train_on_batch"):
-        raise ArgumentError(f"Expected `method` as 'fit' or 'train_on_batch'. Received: method={method!r}")
+    check_choice("method", method, ("fit", "train_on_batch"))
     if batches.feed.include_keys:
         raise ArgumentError("Expected batches without `include_keys`, because keys cannot be trained on.")
     check_trainable(batches.feed.reader.name, batches.schema)
