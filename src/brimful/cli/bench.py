@@ -7,6 +7,7 @@ import click
 
 from brimful.cli.backend import start_keras
 from brimful.cli.console import Screen, screen_options
+from brimful.cli.options import memory_option
 from brimful.dataset import open as open_store
 from brimful.feed.benchmark import ROUNDS, Speed
 from brimful.memory import format_bytes
@@ -29,9 +30,7 @@ LIMITS = {
 @click.command("bench")
 @click.argument("store", metavar="STORE")
 @click.option("--batch-size", type=click.IntRange(1), default=512, show_default=True)
-@click.option(
-    "--memory", default="1GB", show_default=True, metavar="SIZE", help="What feeding may hold in memory."
-)
+@memory_option("Memory for feeding.")
 @click.option(
     "--model", metavar="NAME", help="Measure also a model: lenet, lenet-wide or package.module:function."
 )

@@ -28,7 +28,7 @@ from brimful.samples import Progress as Counter
 
 @dataclass
 class Screen:
-    """The output of a command: one JSON document at the end if `as_json`; only errors for people if `quiet`."""
+    """The output of a command: a JSON document at the end if `as_json`; only errors for people if `quiet`."""
 
     as_json: bool = False
     quiet: bool = False

@@ -1,5 +1,6 @@
 """Options: the options that describe the data, the same for every command that reads raw data."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,11 @@ on_bad_option = click.option(
     show_default=True,
     help="Bad samples are an error, or all samples are read first and the bad ones are left out.",
 )
+
+
+def memory_option(purpose: str) -> Callable[[Any], Any]:
+    """The option `--memory`, with its purpose as help."""
+    return click.option("--memory", default="1GB", show_default=True, metavar="SIZE", help=purpose)
 
 
 def data_options(command: Any) -> Any:

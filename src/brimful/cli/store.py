@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from brimful.cli.console import Screen, screen_options
-from brimful.cli.options import data_options, on_bad_option, say_source, scan_data
+from brimful.cli.options import data_options, memory_option, on_bad_option, say_source, scan_data
 from brimful.dataset import Dataset
 from brimful.dataset import open as open_store
 from brimful.options import PackOptions
@@ -30,7 +30,7 @@ KEYS_SHOWN = 5
     show_default=True,
     help="Seed of the hash that orders the samples and decides the split.",
 )
-@click.option("--memory", default="1GB", show_default=True, help="What may be held in memory.")
+@memory_option("Memory for packing.")
 @on_bad_option
 @click.option("--overwrite", is_flag=True, help="Replace a store that holds other data.")
 @click.option("--check-content", is_flag=True, help="Read also files that seem unchanged.")

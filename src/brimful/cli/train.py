@@ -14,6 +14,7 @@ from brimful.cli.options import (
     DATA_OPTIONS,
     data_options,
     is_store,
+    memory_option,
     on_bad_option,
     refuse_for_store,
     say_source,
@@ -94,12 +95,7 @@ class TrainingOptions:
     show_default=True,
     help="Seed of shuffle, weights and dropout.",
 )
-@click.option(
-    "--memory",
-    default="1GB",
-    show_default=True,
-    help="What each of training and test data may hold in memory.",
-)
+@memory_option("Memory for feeding, for training data and test data each.")
 @click.option("--method", type=click.Choice(["fit", "train_on_batch"]), default="fit", show_default=True)
 @click.option(
     "--store",

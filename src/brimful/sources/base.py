@@ -91,7 +91,7 @@ class Format(Protocol):
 
 
 class BaseFormat:
-    """Defaults for a format without files, findings and a natural order."""
+    """Defaults: no folder, no findings, no fingerprints and no natural order."""
 
     name: str
     schema: Schema

@@ -24,9 +24,7 @@ NO_NUMBERS = np.empty(0, np.int64)
 class RowOrder:
     """Which samples of a format are rows, and in which order: ascending by (`xxh3_64(key)`, key bytes).
 
-    Attributes:
-        hashes: The hash of every row's key, ascending.
-        numbers: The format's number of every row; None if the format numbers its samples in row order.
+    `numbers` is None if the format numbers its samples in row order.
     """
 
     hashes: NDArray[np.uint64]

@@ -33,7 +33,13 @@ def chosen_backend() -> Iterator[None]:
     if "keras" in sys.modules or "KERAS_BACKEND" in os.environ or _is_installed(_configured()):
         yield
         return
-    os.environ["KERAS_BACKEND"] = _fastest()
+    fastest = next(filter(_is_installed, BACKENDS), None)
+    if fastest is None:
+        raise DependencyError(
+            "Keras needs TensorFlow, JAX or PyTorch, and none of them is installed.",
+            "pip install 'brimful[tensorflow]' (or [jax], or [torch]).",
+        )
+    os.environ["KERAS_BACKEND"] = fastest
     try:
         yield
     finally:
@@ -48,16 +54,6 @@ def _configured() -> str | None:
     except (OSError, ValueError, AttributeError):
         return None
     return name if isinstance(name, str) else None
-
-
-def _fastest() -> str:
-    for backend in BACKENDS:
-        if _is_installed(backend):
-            return backend
-    raise DependencyError(
-        "Keras needs TensorFlow, JAX or PyTorch, and none of them is installed.",
-        "pip install 'brimful[tensorflow]' (or [jax], or [torch]).",
-    )
 
 
 def _is_installed(backend: str | None) -> bool:

@@ -102,12 +102,10 @@ class Batches:
         return self.feed.samples_per_epoch % self.feed.batch_size or None
 
     def get_numpy_iterator(self) -> Iterable[Batch]:
-        """Batches as they are."""
+        """Batches as they are; JAX, too, takes NumPy arrays, and may keep them."""
         return self._pass_for_keras()
 
-    def get_jax_iterator(self) -> Iterable[Batch]:
-        """Batches as they are: JAX takes NumPy arrays, and may keep them."""
-        return self._pass_for_keras()
+    get_jax_iterator = get_numpy_iterator
 
     def get_torch_dataloader(self) -> Iterable[Any]:
         """Batches as tensors. Not a DataLoader: making one draws from torch's random numbers."""

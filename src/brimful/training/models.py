@@ -112,10 +112,9 @@ def compile_for(model: Any, schema: Schema) -> None:
     if isinstance(target, dict):
         losses = {"int64": "sparse_categorical_crossentropy", "float32": "mean_squared_error"}
         model.compile(optimizer="adam", loss=map_structure(target, lambda field: losses[field.dtype]))
-    elif target and target.dtype == "int64":
-        model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    elif target and schema.classes:
-        model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+    elif target and (schema.classes or target.dtype == "int64"):
+        sparse = "sparse_" if target.dtype == "int64" else ""
+        model.compile(optimizer="adam", loss=f"{sparse}categorical_crossentropy", metrics=["accuracy"])
     else:
         model.compile(optimizer="adam", loss="mean_squared_error")
 

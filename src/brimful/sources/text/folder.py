@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from brimful.errors import ArgumentError, MalformedFileError, ReadError, SourceError, SourceNotFoundError
 from brimful.options import FOLDERS, ScanOptions
-from brimful.samples import FINGERPRINT, INFERRED_FROM, Finding, Samples
+from brimful.samples import FINGERPRINT, INFERRED_FROM, Samples
 from brimful.schema import Field, Schema
 from brimful.sources.audit import findings_in
+from brimful.sources.base import BaseFormat
 from brimful.sources.index import Index, RowOrder
 from brimful.sources.label_table import FILE_NAMES, LabelTable, find_tables, read_table
 from brimful.sources.labels import Labels, from_folders, has_folder_classes, join_table
@@ -30,7 +31,7 @@ PARSED_TOGETHER = 128  # files per native call, during which the kernel reads th
 MARKS = {b" ": "blanks", b"\t": "tabs", b",": "commas", b";": "semicolons"}
 
 
-class TextFolder:
+class TextFolder(BaseFormat):
     """A folder of text files, one per sample, numbered in row order.
 
     The numbers of a file are delivered in the shape and dtype of `inputs`; `mean_file_bytes` is the mean size
@@ -38,47 +39,20 @@ class TextFolder:
     """
 
     def __init__(self, listing: Listing, dialect: Dialect, inputs: Field, mean_file_bytes: int) -> None:
-        self.schema = Schema(inputs)
-        self.mean_file_bytes = mean_file_bytes
         self._listing = listing
         self._dialect = dialect
         self._inputs = inputs
-
-    @property
-    def root(self) -> Path:
-        """The folder."""
-        return self._listing.root
-
-    @property
-    def name(self) -> str:
-        """The folder."""
-        return str(self._listing.root)
-
-    @property
-    def identity(self) -> str:
-        """The folder, and how its files are parsed."""
-        root = self._listing.root
-        return f"{root.absolute()} {root} {self._dialect.identity} {self._inputs.dtype}"
-
-    @property
-    def facts(self) -> tuple[str, ...]:
-        """How the files were understood, and which other files the folder holds."""
-        dialect = self._dialect
+        self._mean_file_bytes = mean_file_bytes
+        self.schema = Schema(inputs)
+        self.root = root = listing.root
+        self.name = str(root)
+        self.identity = f"{root.absolute()} {root} {dialect.identity} {inputs.dtype}"
+        self.findings = listing.findings
+        self.nbytes = int(listing.paths.nbytes)  # the hashes are those of the index
         grid = f"{dialect.rows} x {dialect.columns} numbers between {MARKS[dialect.delimiter]}"
-        text = f"{self.mean_file_bytes * len(self) / 1e6:,.1f} MB of text"
-        left_out = self._listing.left_out
-        others = [f"left out: {counted(left_out)}"] if left_out else []
-        return (f"{len(self):,} files of {grid}, {text}", *others)
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What has the name of a sample file, and is none."""
-        return self._listing.findings
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that the paths take in memory; the hashes are those of the index."""
-        return int(self._listing.paths.nbytes)
+        text = f"{mean_file_bytes * len(listing) / 1e6:,.1f} MB of text"
+        others = [f"left out: {counted(listing.left_out)}"] if listing.left_out else []
+        self.facts = (f"{len(listing):,} files of {grid}, {text}", *others)
 
     def __len__(self) -> int:
         return len(self._listing)
@@ -122,7 +96,7 @@ class TextFolder:
     def _text_bytes(self, n: int) -> int:
         """Bytes of text that are parsed at a time, of n files: many small ones, or a very large one."""
         together = min(n, PARSED_TOGETHER)
-        return max(together * self.mean_file_bytes * 5 // 4, self._dialect.largest_file)
+        return max(together * self._mean_file_bytes * 5 // 4, self._dialect.largest_file)
 
     def _parse(self, paths: list[str], texts: FileContents) -> NDArray[Any]:
         try:
