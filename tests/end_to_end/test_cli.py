@@ -215,7 +215,7 @@ def test_demo_tells_the_story(tmp_path: Path) -> None:
         "demo", "--samples", "2000", "--epochs", "1", "--json", "--method", "train_on_batch", cwd=tmp_path
     )
     assert json.loads(again.stdout)["run"] != document["run"]
-    assert "is there from an earlier demo" in again.stderr
+    assert "exists from an earlier demo" in again.stderr
 
 
 def test_the_tree_is_what_savetxt_writes(tmp_path: Path) -> None:
