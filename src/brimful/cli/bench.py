@@ -32,10 +32,10 @@ LIMITS = {
 @click.option("--batch-size", type=click.IntRange(1), default=512, show_default=True)
 @memory_option("Memory for feeding.")
 @click.option(
-    "--model", metavar="NAME", help="Measure also a model: lenet, lenet-wide or package.module:function."
+    "--model", metavar="NAME", help="Also measure a model: lenet, lenet-wide or package.module:function."
 )
 @click.option(
-    "--seconds", type=click.FloatRange(0.1), default=10.0, show_default=True, help="How long, about."
+    "--seconds", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Time to measure."
 )
 @screen_options
 def bench(

@@ -109,8 +109,8 @@ def screen_options(command: Any) -> Any:
             callback=_set_debug,
             help="Show the traceback of an error.",
         ),
-        click.option("--quiet", is_flag=True, help="Nothing on stderr but errors."),
-        click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
+        click.option("--quiet", is_flag=True, help="Print only errors on stderr."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
     ):
         command = option(command)
     return command

@@ -18,7 +18,7 @@ from brimful.training.events import EpochReport
 
 @click.command()
 @click.option(
-    "--workdir", default="brimful-demo", show_default=True, metavar="DIR", help="Where its files go."
+    "--workdir", default="brimful-demo", show_default=True, metavar="DIR", help="Folder for its files."
 )
 @click.option(
     "--mnist",
@@ -33,7 +33,7 @@ from brimful.training.events import EpochReport
     default=42_000,
     show_default=True,
     metavar="N",
-    help="How many files.",
+    help="Number of files.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--model", type=click.Choice(list(STORY)), default="lenet", show_default=True)

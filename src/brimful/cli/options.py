@@ -46,7 +46,7 @@ def data_options(command: Any) -> Any:
     """Give a command DATA and the options that describe it: DATA_OPTIONS."""
     for add in (
         click.option(
-            "--limit", type=click.IntRange(min=1), metavar="N", help="Draw N samples, to try first."
+            "--limit", type=click.IntRange(min=1), metavar="N", help="Draw N samples for a first try."
         ),
         click.option(
             "--shape",

@@ -33,12 +33,12 @@ KEYS_SHOWN = 5
 @memory_option("Memory for packing.")
 @on_bad_option
 @click.option("--overwrite", is_flag=True, help="Replace a store that holds other data.")
-@click.option("--check-content", is_flag=True, help="Read also files that seem unchanged.")
+@click.option("--check-content", is_flag=True, help="Also read files that seem unchanged.")
 @screen_options
 def pack_command(data: str, store: Path, as_json: bool, **options: Any) -> None:
     """Pack DATA into STORE, or bring STORE up to date.
 
-    If it is interrupted, the old store stays, and the same command goes on.
+    If packing is interrupted, the old store stays, and the same command goes on.
     """
     screen = Screen(as_json, options.pop("quiet"))
     packing = {name: options.pop(name) for name in ("split_seed", "memory", "overwrite", "check_content")}

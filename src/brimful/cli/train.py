@@ -118,8 +118,8 @@ def train(
 ) -> None:
     """Train a model on DATA, a folder with one text file per sample, or a store.
 
-    A folder is first packed into DATA.brim beside it, unless it has been packed and not changed since. With
-    --limit, which is for a first try, it is packed only if a --store is named.
+    A folder is first packed into DATA.brim beside it, unless it was packed before and has not changed since.
+    With --limit, which is for a first try, it is packed only if a --store is named.
     """
     screen = Screen(as_json, quiet)
     scan_options = {name: options.pop(name) for name in DATA_OPTIONS}

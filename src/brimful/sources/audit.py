@@ -88,7 +88,10 @@ class Audit:
             "seconds": self.seconds,
             "complete": self.complete,
             **{
-                name: [{"kind": f.kind, "count": f.count, "examples": list(f.examples)} for f in findings]
+                name: [
+                    {"kind": each.kind, "count": each.count, "examples": list(each.examples)}
+                    for each in findings
+                ]
                 for name, findings in (("problems", self.problems), ("warnings", self.warnings))
             },
         }

@@ -3,7 +3,7 @@
 config.json   the arguments and the environment of the training
 log.jsonl     a line for every epoch
 model.keras   the model after the last epoch that ended
-skipped.csv   key, kind, message of every sample that was left out because it is bad; only if there are such
+skipped.csv   key, kind, message of every bad sample that was left out, if there are any
 """
 
 import csv
