@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from brimful.errors import BrimfulError
 from brimful.keys import hash_keys
-from brimful.sources.label_table import LabelColumns, read_table
+from brimful.options import ScanOptions
+from brimful.sources.label_table import read_table
 from brimful.sources.labels import Labels, join_table
 from brimful.sources.listing import Listing
 from brimful.sources.text.contents import FileContents
@@ -100,7 +101,7 @@ def table_case(draw: random.Random, path: Path, listing: Listing) -> None:
     text = mutated(draw, ("\n".join(header + lines) + draw.choice(("", "\n"))).encode())
     path.write_bytes(text)
     try:
-        labels = join_table(read_table(path, LabelColumns()), listing)
+        labels = join_table(read_table(path, ScanOptions()), listing)
     except BrimfulError:
         return
     if b'"' not in text and b"\r" not in text:

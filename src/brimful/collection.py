@@ -1,4 +1,4 @@
-"""Collection: samples with keys, that can be split, selected and fed. What sources and data sets share."""
+"""Collection: samples with keys that can be split, selected and fed; the base of Source and Dataset."""
 
 import re
 from abc import ABC, abstractmethod
@@ -22,13 +22,13 @@ from brimful.schema import Schema
 from brimful.training.batches import Batches
 
 Group = str | Callable[[str], str]
-"""What the group of a key is: a regular expression whose match is the group, or a function."""
+"""How to find the group of a key: a regular expression whose match is the group, or a function."""
 
-PIECE = 65_536  # keys held as Python strings at a time
+KEYS_TOGETHER = 65_536  # keys held as Python strings at a time
 
 
 class Collection(ABC):
-    """Samples with keys: what a source, a packed data set and their parts have in common.
+    """Samples with keys: a source, a packed data set, or a part of one.
 
     `len(samples)` is their number, `samples[i]` one of them: `(x, y)`, `(x,)` without labels,
     `(x, y, w)` with weights. Samples are in ascending order of a hash of their key, the same on
@@ -37,7 +37,7 @@ class Collection(ABC):
     Args:
         reader: Access to the samples.
         view: The rows that belong to this part; None for all.
-        within: For each (group, split seed) that this part was split by, the hashes it was left with.
+        within: For each (group, split seed) of an earlier split, the interval of hashes of this part.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Collection(ABC):
 
     @property
     def name(self) -> str:
-        """What a person calls these samples: the folder, as a rule."""
+        """The name shown to users, usually the folder."""
         return self._reader.name
 
     @property
@@ -88,29 +88,28 @@ class Collection(ABC):
         group: Group | None = None,
         split_seed: int | None = None,
     ) -> tuple[Self, ...]:
-        """Split by a hash of the key: no sample changes sides when others come or go.
+        """Split by a hash of the key: no sample changes sides when others are added or removed.
 
         The fractions are met approximately. Parts can be split again; fractions are then of the part.
 
         Args:
             test: Fraction for the test side.
             validation: Fraction for the validation side, 0 for no such side.
-            group: What belongs together, so that none of it is on two sides: a regular expression to
-                search for in the key (what its first group matches, or all of it), or a function of
-                the key.
-            split_seed: Seed of the hash; by default 0 for a source, and what a store was packed with.
+            group: The group of a key, so that no group is on two sides: a regular expression to search for
+                in the key (the match of its first group, or the whole match), or a function of the key.
+            split_seed: Seed of the hash; by default 0 for a source, and that of the store for packed data.
 
         Returns:
             Train and test, or train, validation and test.
 
         Raises:
-            ArgumentError: The fractions make no sense, or one side would be empty.
+            ArgumentError: The fractions are wrong, or one side would be empty.
         """
         own = self._reader.split_seed
         seed = own if split_seed is None else check_int("split_seed", split_seed, 0, 2**64 - 1)
         within = self._within.get((group, seed), WHOLE)
         intervals = cut(within, test=float(test), validation=float(validation))
-        if group is None and seed == own:  # rows are in this order, so that a side is a range of them
+        if group is None and seed == own:  # rows are in the order of this hash, so that a side is a range
             views = [self._view.between(*map(self._reader.row_from, part)) for part in intervals]
         else:
             hashes = self._hashes(group, seed)
@@ -124,7 +123,7 @@ class Collection(ABC):
             raise ArgumentError(
                 f"A side of the split would be empty: {len(self):,} samples would be split into {sides} "
                 f"(test={test}, validation={validation}, group={group!r}).",
-                "Take another fraction, more data, or a `group` that tells more samples apart.",
+                "Take another fraction, more data, or a `group` that distinguishes more samples.",
             )
         return tuple(parts)
 
@@ -132,7 +131,7 @@ class Collection(ABC):
         """The part with these keys.
 
         Raises:
-            UnknownKeyError: There is no sample with one of them.
+            UnknownKeyError: No sample has one of them.
         """
         reader = self._reader
         wanted = list(dict.fromkeys(keys))
@@ -161,24 +160,24 @@ class Collection(ABC):
         include_keys: bool = False,
         transform: Transform | None = None,
     ) -> Batches:
-        """Batches to train on: `model.fit(batches)`, or `for x, y in batches`, an epoch a pass.
+        """Batches to train on: `model.fit(batches)`, or `for x, y in batches`, one epoch per pass.
 
         Args:
-            batch_size: Samples a batch.
+            batch_size: Samples per batch.
             seed: Seed of the shuffle, 0 to 2**32 - 1.
-            shuffle: Whether each epoch has an order of its own: a uniform permutation of all samples; where
-                a store does not fit in `memory`, one of its chunks, and of the rows in windows of them.
-            memory: What may be held in memory to feed them, in bytes or like "64MB", "1GB" (10**9).
+            shuffle: Whether each epoch has an order of its own: a uniform permutation of all samples; for a
+                store that does not fit in `memory`, one of its chunks, and of the rows in windows of them.
+            memory: Memory for feeding, in bytes or like "64MB", "1GB" (10**9).
             last: The samples left over at the end of an epoch are a `"short"` batch, or are dropped
-                (`"drop"`), or the batch is filled with zeros of weight 0 (`"pad"`): all batches are of
+                (`"drop"`), or the batch is filled with zeros of weight 0 (`"pad"`): then all batches are of
                 one size, and have weights.
-            one_hot: Whether `y` is a row of a 1 among 0s, float32 of shape `(batch, num_classes)`.
-            class_weight: How much a sample of each class counts, by class, 1 for those not named; or
-                `"balanced"`: all classes count the same in all. Batches then have weights.
+            one_hot: Whether labels are one-hot, float32 of shape `(batch, num_classes)`.
+            class_weight: Weight of the samples of each class, by class, 1 for those not named; or
+                `"balanced"`: all classes have the same total weight. Batches then have weights.
             include_keys: Whether a batch ends with the list of its keys (then it is not for Keras).
-            transform: What is done to each batch, `transform(batch, generator) -> batch`: a tuple
+            transform: A function for each batch, `transform(batch, generator) -> batch`: a tuple
                 `(x, y[, w])` of NumPy arrays, and a `numpy.random.Generator` that depends on seed, epoch
-                and position alone. Called in several threads at once; for raw files in that of the loop.
+                and position alone. Called in several threads at once, for raw files in that of the loop.
 
         Returns:
             The batches.
@@ -204,10 +203,10 @@ class Collection(ABC):
 
     @abstractmethod
     def _loader(self, options: FeedOptions) -> Loader:
-        """What reads these samples, batch by batch."""
+        """The loader that reads these samples batch by batch."""
 
     def _class_counts(self, batch_size: int, memory: str | float) -> dict[Any, int]:
-        """How many samples there are of each class; reads all of them, unless the labels are at hand."""
+        """How many samples are of each class; reads all samples unless the labels are in memory."""
         classes = self.schema.classes
         if classes is None:
             raise ArgumentError("Expected class_weight='balanced' with classes as target. Received: none")
@@ -222,22 +221,16 @@ class Collection(ABC):
         """The hash that decides the side of each sample."""
         if group is None:
             return hash_keys(self.keys, seed)
-        group_of = group if callable(group) else _regex_group(group)
-        return hash_keys((_named(group_of(key), key) for key in self.keys), seed)
+        return hash_keys(_groups(self.keys, group if callable(group) else _regex_group(group)), seed)
 
     def _inside(self, hashes: NDArray[np.uint64], interval: Interval) -> View:
-        """The part whose hashes lie in the interval."""
+        """The part whose hashes are in the interval."""
         first, last = np.uint64(interval[0]), np.uint64(interval[1] - 1)
         return self._view.part(np.flatnonzero((hashes >= first) & (hashes <= last)))
 
 
 class Keys(Sequence[str]):
-    """The keys of a source or a part of it, made when asked for.
-
-    Args:
-        reader: Where the keys are.
-        view: The rows of the part.
-    """
+    """The keys of a collection, read when asked for."""
 
     def __init__(self, reader: Reader, view: View) -> None:
         self._reader = reader
@@ -258,8 +251,8 @@ class Keys(Sequence[str]):
         return self._reader.keys(self._view.at(np.array([index % len(self)])))[0]
 
     def __iter__(self) -> Iterator[str]:
-        for start in range(0, len(self), PIECE):
-            yield from self[start : start + PIECE]
+        for start in range(0, len(self), KEYS_TOGETHER):
+            yield from self[start : start + KEYS_TOGETHER]
 
 
 def _arrow(keys: Sequence[str]) -> pa.LargeStringArray:
@@ -279,14 +272,16 @@ def _regex_group(pattern: str) -> Callable[[str], str]:
         if match is None:
             raise ArgumentError(
                 f"The `group` {pattern!r} is not found in the key {key!r}.",
-                "Every key must belong to a group: write an expression that fits them all.",
+                "Every key must belong to a group: write an expression that matches all keys.",
             )
         return match[1] if match.lastindex else match[0]
 
     return group_of
 
 
-def _named(group: object, key: str) -> str:
-    if not isinstance(group, str):
-        raise ArgumentError(f"Expected `group` to give a string. Received: {group!r} for the key {key!r}")
-    return group
+def _groups(keys: Iterable[str], group_of: Callable[[str], str]) -> Iterator[str]:
+    for key in keys:
+        group = group_of(key)
+        if not isinstance(group, str):
+            raise ArgumentError(f"Expected `group` to give a string. Received: {group!r} for the key {key!r}")
+        yield group

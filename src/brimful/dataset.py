@@ -1,4 +1,4 @@
-"""Dataset: packed samples, and how they are packed and opened."""
+"""Dataset: packed samples, and the functions that pack and open them."""
 
 from pathlib import Path
 
@@ -16,34 +16,30 @@ from brimful.store.verify import Verification, verify
 
 
 class Dataset(Collection):
-    """Packed samples, or a part of them.
-
-    `len(data)` is the number of samples, `data[i]` one of them, as of a source. Every byte is checked
-    against its checksum whenever it is read.
-    """
+    """Packed samples, or a part of them. Every byte is checked against its checksum when it is read."""
 
     _reader: StoreReader
 
     @property
     def path(self) -> Path:
-        """The store."""
+        """The folder of the store."""
         return Path(self._reader.name)
 
     @property
     def manifest(self) -> Manifest:
-        """What the store holds, and where."""
+        """The manifest: what the store holds, and where."""
         return self._reader.manifest
 
     @property
     def left_out(self) -> int:
-        """How many samples of the source were left out when it was packed, because they are bad."""
+        """How many bad samples of the source were left out of the store."""
         return self.manifest.skipped
 
     def verify(self, progress: Progress | None = None) -> Verification:
-        """Read the whole store, also where this is a part of it, and report all that is damaged.
+        """Read the whole store, even if this is a part of it, and report all that is damaged.
 
         Args:
-            progress: Called with the number of samples looked at so far.
+            progress: Called with the number of samples checked so far.
         """
         return verify(self._reader.storage, progress)
 
@@ -55,12 +51,12 @@ class Dataset(Collection):
         seconds: float = 10.0,
         progress: Progress | None = None,
     ) -> Speed:
-        """Measure what its batches deliver on this machine, against samples in memory.
+        """Measure how fast batches are delivered on this machine, compared with samples in memory.
 
         Args:
-            batch_size: Samples a batch.
-            memory: What the batches may hold, in bytes or like "1GB".
-            seconds: How long to measure, about; reading first what fits in memory comes on top.
+            batch_size: Samples per batch.
+            memory: Memory for feeding, in bytes or like "1GB".
+            seconds: About how long to measure, after reading what fits in memory.
             progress: Called with the number of rounds done, of `brimful.feed.benchmark.ROUNDS`.
         """
         options = FeedOptions.of(batch_size, memory=memory)
@@ -82,17 +78,17 @@ def pack(
 ) -> Dataset:
     """Pack a source, or a part of one, into a store.
 
-    The store at `path` is brought up to date if there is one: only files that are new or changed are
-    read, and every sample stays on its side of the split. Stopped at any moment, the old store stays as it
-    is; the same call goes on from what was finished.
+    An existing store at `path` is brought up to date: only files that are new or changed are read, and every
+    sample stays on its side of the split. If packing is stopped, the old store stays as it is, and the same
+    call goes on from what was finished.
 
     Args:
-        source: What `scan` gave, or a part of it.
-        path: The folder of the store, by custom `NAME.brim`; or a storage.
+        source: A source from `scan`, or a part of one.
+        path: The folder of the store, by convention `NAME.brim`; or a storage.
         split_seed: Seed of the hash that orders the rows and decides the split.
-        memory: What may be held in memory for it, in bytes or like "64MB", "1GB" (10**9).
-        overwrite: Replace a store that holds other data.
-        check_content: Read also files that seem unchanged by their size, times and inode.
+        memory: Memory for packing, in bytes or like "64MB", "1GB" (10**9).
+        overwrite: Whether to replace a store that holds other data.
+        check_content: Whether to read also files that, by size, times and inode, seem unchanged.
         progress: Called with the number of samples packed so far.
 
     Returns:
@@ -101,7 +97,7 @@ def pack(
     Raises:
         SourceError: Samples cannot be used; all of them were read and counted.
         StoreError: There is something else at `path`, or another process is packing it.
-        WriteError: It cannot be written, for want of room for example.
+        WriteError: The store cannot be written, for example because the disk is full.
         MemoryBudgetError: `memory` is too small.
     """
     if not isinstance(source, Source):
@@ -121,10 +117,10 @@ def open(path: Place) -> Dataset:  # noqa: A001 (what it does)
     """Open a store.
 
     Args:
-        path: Its folder; or a storage.
+        path: The folder of the store; or a storage.
 
     Raises:
-        StoreNotFoundError: There is none.
-        DamagedStoreError: Its manifest is damaged, or a shard is missing or cut.
+        StoreNotFoundError: There is no store.
+        DamagedStoreError: The manifest is damaged, or a shard is missing or truncated.
     """
     return Dataset(StoreReader(path))

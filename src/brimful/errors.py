@@ -2,9 +2,9 @@
 
     BrimfulError
      ├── ArgumentError          (ValueError)         an argument is wrong
-     ├── DependencyError        (ImportError)        a library that is needed is not there, or not as expected
+     ├── DependencyError        (ImportError)        a library is missing, or not as expected
      ├── MemoryBudgetError      (ValueError)         `memory` is too small for what it must hold
-     ├── PassEndedError         (RuntimeError)       a loop goes on that another one has ended
+     ├── PassEndedError         (RuntimeError)       a loop goes on after another one has ended it
      ├── RunExistsError         (FileExistsError)    a run folder would be written over
      ├── StateError             (ValueError)         a saved position belongs to other data or another order
      ├── StoreError                                  the packed data
@@ -13,23 +13,23 @@
      │    ├── OtherStoreError     (FileExistsError)    it holds other data
      │    └── DamagedStoreError   (ValueError)         bytes are not what they were
      ├── UnknownKeyError        (KeyError)           no sample has this key
-     ├── WriteError             (OSError)            what is made cannot be written
+     ├── WriteError             (OSError)            a file or folder cannot be written
      └── SourceError                                 the raw data
           ├── SourceNotFoundError (FileNotFoundError)  nothing is there
           ├── ReadError           (OSError)            a file cannot be read
           ├── LabelError          (ValueError)         the labels are wrong, or missing
-          └── MalformedFileError  (ValueError)         a sample is not what the others are
+          └── MalformedFileError  (ValueError)         a sample is unlike the others
 
 A message says what is wrong and where; `hint` says what to do about it.
 """
 
 
 class BrimfulError(Exception):
-    """What every error of brimful is.
+    """The base of all errors of brimful.
 
     Args:
         message: What is wrong, and where, in whole sentences.
-        hint: What to do about it; empty where there is nothing to add.
+        hint: What to do about it, or an empty string.
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
@@ -46,7 +46,7 @@ class ArgumentError(BrimfulError, ValueError):
 
 
 class DependencyError(BrimfulError, ImportError):
-    """A library that is needed is not there, or is not as expected."""
+    """A library is missing, or not as expected."""
 
 
 class MemoryBudgetError(BrimfulError, ValueError):
@@ -66,7 +66,7 @@ class StateError(BrimfulError, ValueError):
 
 
 class StoreError(BrimfulError):
-    """The packed data are not usable as they are."""
+    """The packed data cannot be used as they are."""
 
 
 class StoreNotFoundError(StoreError, FileNotFoundError):
@@ -78,7 +78,7 @@ class StoreBusyError(StoreError, BlockingIOError):
 
 
 class OtherStoreError(StoreError, FileExistsError):
-    """A store or folder would be written over that holds other data."""
+    """A store or folder with other data would be written over."""
 
 
 class DamagedStoreError(StoreError, ValueError):
@@ -87,7 +87,7 @@ class DamagedStoreError(StoreError, ValueError):
     Args:
         message: As for every error.
         hint: What to do about it.
-        keys: Keys of the samples whose data are damaged; None where the keys are damaged too, or not known.
+        keys: Keys of the samples whose data are damaged; None if the keys are damaged too, or not known.
     """
 
     def __init__(self, message: str, hint: str = "", keys: list[str] | None = None) -> None:
@@ -100,14 +100,14 @@ class UnknownKeyError(BrimfulError, KeyError):
 
 
 class WriteError(BrimfulError, OSError):
-    """What is made cannot be written: no room, no permission."""
+    """A file or folder cannot be written: no room, no permission."""
 
 
 class SourceError(BrimfulError):
-    """The raw data are not usable as they are.
+    """The raw data cannot be used as they are.
 
     Attributes:
-        kind: The word for it that `brimful scan --json` uses.
+        kind: The word for it in the output of `brimful scan --json`.
     """
 
     kind = "unreadable"
@@ -128,13 +128,13 @@ class LabelError(SourceError, ValueError):
 
 
 class MalformedFileError(SourceError, ValueError):
-    """A sample is not what the schema says.
+    """A sample does not fit the schema.
 
     Args:
-        message: As for every error; begins with `file:line:column` where that is known, both
+        message: As for every error; begins with `file:line:column` if that is known, both
             counted from 1, the column in values.
         hint: What to do about it.
-        kind: What is wrong, one of `malformed`, `non_finite`, `wrong_shape`, `empty`.
+        kind: The fault, one of `malformed`, `non_finite`, `wrong_shape`, `empty`.
     """
 
     def __init__(self, message: str, hint: str = "", kind: str = "malformed") -> None:

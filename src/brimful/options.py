@@ -1,4 +1,4 @@
-"""Options: what a user has asked for, checked once at the door and passed on as one record."""
+"""Options: the arguments of a user, checked once and passed on as one record."""
 
 import os
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from brimful.memory import parse_bytes
 from brimful.samples import Progress
 
 DTYPES = ("float16", "float32", "float64")
-FOLDERS = "folders"  # as `labels`: the name of the folder that a file lies in
+FOLDERS = "folders"  # as `labels`: the name of the folder that holds a file
 
 Last = Literal["short", "drop", "pad"]
 """What becomes of the samples left over at the end of an epoch."""
@@ -24,18 +24,13 @@ Transform = Callable[[tuple[Any, ...], np.random.Generator], tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class PackOptions:
-    """How to pack.
+    """How to pack: the arguments of `brimful.pack`, `memory` in bytes, and how it is done.
 
     Attributes:
-        split_seed: Seed of the hash that orders the rows.
-        memory: What may be held in memory for it, in bytes.
-        overwrite: Whether to replace a store of other data.
-        check_content: Whether to read files that seem to be unchanged, too.
-        in_disk_order: Whether to read files in the order of the disk also where that is not known to pay:
-            into piles beside the store, where `memory` allows it. The store is the same.
-        chunk_bytes: What a chunk should take at the most, as delivered.
-        shard_bytes: What a shard should.
-        progress: Called with the number of samples packed so far.
+        in_disk_order: Whether to read files in the order of the disk even if that is not known to pay:
+            into piles beside the store, if `memory` allows it. The store is the same.
+        chunk_bytes: Most bytes that a chunk should take, as delivered.
+        shard_bytes: Most bytes that a shard should take, as delivered.
     """
 
     split_seed: int = 0
@@ -51,31 +46,14 @@ class PackOptions:
     def of(
         cls, *, split_seed: SupportsIndex = 0, memory: str | float = "1GB", **others: Any
     ) -> "PackOptions":
-        """The options as a user gives them.
-
-        Raises:
-            ArgumentError: One is wrong.
-        """
+        """The options as a user gives them, checked."""
         seed = check_int("split_seed", split_seed, 0, 2**64 - 1)
         return cls(split_seed=seed, memory=parse_bytes(memory), **others)
 
 
 @dataclass(frozen=True)
 class FeedOptions:
-    """How to feed.
-
-    Attributes:
-        batch_size: Samples per batch.
-        seed: Seed of the order.
-        shuffle: False for row order in every epoch.
-        memory: What the feed may hold, in bytes.
-        last: What becomes of the samples left over at the end: a `"short"` batch, or `"drop"`, or `"pad"`: a
-            batch filled with samples of weight 0.
-        one_hot: Whether targets are rows of a 1 among 0s, float32 of shape `(n, num_classes)`.
-        class_weight: How much a sample of each class counts, by class.
-        include_keys: Whether a batch ends with the list of its keys.
-        transform: What is done to each batch, in threads.
-    """
+    """How to feed: the arguments of `Collection.batches`; `memory` is in bytes."""
 
     batch_size: int
     seed: int = 0
@@ -91,35 +69,18 @@ class FeedOptions:
     def of(
         cls, batch_size: SupportsIndex, *, seed: SupportsIndex = 0, memory: str | float = "1GB", **others: Any
     ) -> "FeedOptions":
-        """The options as a user gives them.
-
-        Raises:
-            ArgumentError: One is wrong.
-        """
-        options = cls(
-            check_int("batch_size", batch_size, 1),
-            check_int("seed", seed, 0, 2**32 - 1),
-            memory=parse_bytes(memory),
-            **others,
-        )
-        if options.last not in ("short", "drop", "pad"):
-            raise ArgumentError(
-                f"Expected `last` as 'short', 'drop' or 'pad'. Received: last={options.last!r}"
-            )
+        """The options as a user gives them, checked."""
+        size, seed = check_int("batch_size", batch_size, 1), check_int("seed", seed, 0, 2**32 - 1)
+        options = cls(size, seed, memory=parse_bytes(memory), **others)
+        check_choice("last", options.last, ("short", "drop", "pad"))
         return options
 
 
 def check_int(name: str, value: SupportsIndex, low: int, high: int | None = None) -> int:
-    """Take an argument that must be an integer, of Python or of NumPy.
-
-    Args:
-        name: The argument's name, for the error.
-        value: What was given.
-        low: The least it may be.
-        high: The most it may be; None for no limit.
+    """Check that an argument is an integer, of Python or NumPy, from `low` to `high`, both included.
 
     Raises:
-        ArgumentError: It is no integer, or out of its range.
+        ArgumentError: It is not.
     """
     span = f"of at least {low}" if high is None else f"from {low} to {high}"
     try:
@@ -132,31 +93,22 @@ def check_int(name: str, value: SupportsIndex, low: int, high: int | None = None
 
 
 def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
-    """Take an argument that must be one of a few words.
-
-    Args:
-        name: The argument's name, for the error.
-        value: What was given.
-        choices: What it may be.
+    """Check that an argument is one of a few words.
 
     Raises:
-        ArgumentError: It is none of them.
+        ArgumentError: It is not.
     """
     if value not in choices:
-        listed = f"'{choices[0]}' or '{choices[1]}'" if len(choices) == 2 else f"one of {', '.join(choices)}"
+        listed = f"{', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}"
         raise ArgumentError(f"Expected `{name}` as {listed}. Received: {name}={value!r}")
     return value
 
 
 def check_shape(name: str, shape: Sequence[int]) -> tuple[int, ...]:
-    """Take an argument that must be a shape: a sequence of positive integers.
-
-    Args:
-        name: The argument's name, for the error.
-        shape: What was given.
+    """Check that an argument is a shape: a sequence of positive integers.
 
     Raises:
-        ArgumentError: It is none.
+        ArgumentError: It is not.
     """
     if isinstance(shape, str) or not isinstance(shape, Sequence) or not shape:
         raise ArgumentError(f"Expected `{name}` as a sequence of integers. Received: {name}={shape!r}")
@@ -165,19 +117,7 @@ def check_shape(name: str, shape: Sequence[int]) -> tuple[int, ...]:
 
 @dataclass(frozen=True, kw_only=True)
 class ScanOptions:
-    """How to look at raw data, checked once, where a user calls `scan`.
-
-    Attributes:
-        labels: The label table, FOLDERS, or None to look for what there is.
-        shape: Shape to give to each sample; None for the shape that it has.
-        dtype: NumPy name of the float dtype to deliver inputs in, one of DTYPES.
-        limit: How many samples to draw, None for all.
-        id: Column of the label table that names the samples, None to find it.
-        target: Columns to predict; empty to find the one.
-        weight: Column of sample weights, None to find it.
-        regression: Whether targets are regression values, also where all are integers.
-        progress: Called with the number of samples found so far.
-    """
+    """How to scan: the arguments of `brimful.scan`, columns as strings."""
 
     labels: str | os.PathLike[str] | None = None
     shape: tuple[int, ...] | None = None
@@ -187,21 +127,15 @@ class ScanOptions:
     target: tuple[str, ...] = ()
     weight: str | None = None
     regression: bool = False
-    progress: Callable[[int], None] | None = None
+    progress: Progress | None = None
 
-    def __post_init__(self) -> None:
-        check_choice("dtype", self.dtype, DTYPES)
-        if self.limit is not None:
-            check_int("limit", self.limit, 1)
-        if self.shape is not None:
-            check_shape("shape", self.shape)
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the label table that were asked for."""
+        return tuple(name for name in (self.id, *self.target, self.weight) if name is not None)
 
     def refuse(self, names: Sequence[str], what: str) -> None:
-        """Refuse options that mean nothing for a format.
-
-        Args:
-            names: The options.
-            what: What it is that is scanned, for the error.
+        """Refuse options that mean nothing for what is scanned.
 
         Raises:
             ArgumentError: One of them was given.

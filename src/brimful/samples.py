@@ -1,4 +1,4 @@
-"""Samples, and the words of every floor around them: Fault, Finding, Progress, Reader."""
+"""Samples, and the types around them that all layers share: Fault, Finding, Progress, Reader."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from numpy.typing import NDArray
 
 from brimful.schema import Schema, flatten
 
-INFERRED_FROM = 256  # samples, the first in row order: a uniform draw
+INFERRED_FROM = 256  # samples, the first in row order, which are a uniform draw
 EXAMPLES = 10  # of each kind of finding
 FINGERPRINT = ("size", "mtime_ns", "ctime_ns", "inode")
-"""What shows whether a sample has changed: its bytes where it lies, the times and the inode of its file."""
+"""What shows whether a sample has changed: its size in the source, the times and the inode of its file."""
 
 Progress = Callable[[int], None]
 """Called with the number of samples found so far."""
 
 
 class Fault(NamedTuple):
-    """A sample that cannot be used: its key, the kind of what is wrong, and a message with the place."""
+    """A sample that cannot be used: its key, the kind of fault, and a message with the place."""
 
     key: str
     kind: str
@@ -27,7 +27,7 @@ class Fault(NamedTuple):
 
 
 class Samples(NamedTuple):
-    """Some samples, as a batch of them is delivered.
+    """Some samples, as they are delivered in a batch.
 
     `x` of shape `(n, *inputs.shape)`, `y` of shape `(n, *target.shape)` or None, weights `w` of shape
     `(n,)` or None. Several inputs or targets are a dict of arrays by name.
@@ -49,7 +49,7 @@ class Samples(NamedTuple):
 
     @property
     def batch(self) -> tuple[Any, ...]:
-        """Those of x, y, w that are there."""
+        """The tuple of x, y, w without those that are None."""
         return tuple(part for part in self if part is not None)
 
     @property
@@ -66,8 +66,8 @@ class Finding:
     """Something about a source that its user should know.
 
     Attributes:
-        kind: What it is, one of the words that `brimful scan --json` uses.
-        count: How many samples, or lines of the label table.
+        kind: The kind of finding, one of the words in the output of `brimful scan --json`.
+        count: Number of samples, or of lines of the label table.
         examples: The first few.
         is_problem: Whether training on the source as it is would be wrong.
         hint: What to do about it.
@@ -97,7 +97,7 @@ class Reader(Protocol):
 
     @property
     def name(self) -> str:
-        """What a person calls the samples."""
+        """The name shown to users."""
 
     @property
     def schema(self) -> Schema:
@@ -112,7 +112,7 @@ class Reader(Protocol):
         """`xxh3_64(key, split_seed)` of every row, ascending, shape `(len(self),)`."""
 
     def row_from(self, value: int) -> int:
-        """The first row whose hash is at least a value of 0 to 2**64; `len(self)` if there is none."""
+        """The first row whose hash is at least a value of 0 to 2**64, or `len(self)`."""
 
     @property
     def skipped(self) -> tuple[Fault, ...]:
@@ -127,8 +127,8 @@ class Reader(Protocol):
         """Read some samples, in the order given, as freshly owned arrays.
 
         Raises:
-            BrimfulError: One of them cannot be read, or is not what the schema says.
+            BrimfulError: A sample cannot be read, or does not fit the schema.
         """
 
     def working_bytes(self, n: int) -> int:
-        """Bytes of memory that reading n rows takes at the most, the result included."""
+        """Most bytes of memory that reading n rows takes, the result included."""

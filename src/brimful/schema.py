@@ -1,4 +1,4 @@
-"""What one sample looks like: shapes, dtypes, classes."""
+"""Schema: shapes, dtypes and classes of one sample."""
 
 import math
 import re
@@ -10,7 +10,7 @@ import numpy as np
 
 Part = TypeVar("Part")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
-"""What one of several inputs or targets may be called."""
+"""A valid name of one of several inputs or targets."""
 
 
 @dataclass(frozen=True)
@@ -27,17 +27,17 @@ class Field:
 
     @property
     def size(self) -> int:
-        """Values a sample."""
+        """Values per sample."""
         return math.prod(self.shape)
 
     @property
     def nbytes(self) -> int:
-        """Bytes a sample, as delivered."""
+        """Bytes per sample, as delivered."""
         return self.size * np.dtype(self.dtype).itemsize
 
 
 def flatten(whole: Part | dict[str, Part] | None) -> tuple[Part, ...]:
-    """What there is of something that is one, several by name, or none, in order."""
+    """The parts, in order, of something that is one part, a dict of parts by name, or None."""
     return () if whole is None else tuple(whole.values()) if isinstance(whole, dict) else (whole,)
 
 
@@ -46,7 +46,7 @@ Fields = Field | dict[str, Field]
 
 
 def map_structure(whole: Any, what: Callable[[Any], Any]) -> Any:
-    """Something of what is one, of several by name, or of none."""
+    """Apply a function to one part, or to each of a dict of parts by name; None stays None."""
     if isinstance(whole, dict):
         return {name: what(part) for name, part in whole.items()}
     return None if whole is None else what(whole)
@@ -57,11 +57,11 @@ class Schema:
     """What every sample of a source has.
 
     Attributes:
-        inputs: What the model sees; by name where it has several inputs.
-        target: What it is to predict, by name where it has several outputs; None where there are no labels.
+        inputs: The inputs of the model, by name if there are several.
+        target: What to predict, by name if there are several outputs; None without labels.
         classes: The labels that occur, ascending. Integers are delivered as they are, strings as
-            their position here. None where the target is not a class, or not known beforehand.
-        weight: How much a sample counts in the loss; None where all count the same.
+            their position here. None if the target is not a class, or classes are not known beforehand.
+        weight: The weight of a sample in the loss; None if all weights are equal.
     """
 
     inputs: Fields
@@ -71,7 +71,7 @@ class Schema:
 
     @property
     def fields(self) -> tuple[Field, ...]:
-        """What a batch holds, in this order: inputs, targets, weight, as far as there are such."""
+        """All fields of a batch, in this order: inputs, targets, weight."""
         return (*flatten(self.inputs), *flatten(self.target), *flatten(self.weight))
 
     @property
@@ -80,11 +80,7 @@ class Schema:
         return flatten(self.inputs)
 
     def structured(self, arrays: Iterable[Any]) -> tuple[Any, Any, Any]:
-        """Put something for each of `fields` together as x, y, w: one, several by name, or None.
-
-        Args:
-            arrays: What there is for each field.
-        """
+        """Arrange one array for each of `fields` as x, y, w: each an array, a dict by name, or None."""
         left = iter(arrays)
         x, y, w = (
             {name: next(left) for name in whole} if isinstance(whole, dict) else whole and next(left)
@@ -94,14 +90,14 @@ class Schema:
 
     @property
     def described(self) -> str:
-        """Shapes and dtypes of the inputs, for a person."""
+        """Shapes and dtypes of the inputs, in words."""
         if isinstance(self.inputs, dict):
             return ", ".join(f"{name} {field.shape} {field.dtype}" for name, field in self.inputs.items())
         return f"{self.inputs.shape} {self.inputs.dtype}"
 
     @property
     def num_classes(self) -> int | None:
-        """Outputs that a classifier needs: integer labels count from 0 to the largest."""
+        """The outputs that a classifier needs; integer labels count from 0 to the largest."""
         if not self.classes:
             return None
         last = self.classes[-1]
@@ -109,12 +105,12 @@ class Schema:
 
     @property
     def nbytes(self) -> int:
-        """Bytes a sample, as delivered."""
+        """Bytes per sample, as delivered."""
         return sum(field.nbytes for field in self.fields)
 
 
 def to_json(part: Fields) -> dict[str, Any]:
-    """Shape and dtype, by name where there are several, fit for JSON."""
+    """Shape and dtype, by name for several fields, fit for JSON."""
     if isinstance(part, dict):
         return {
             "shape": {name: list(field.shape) for name, field in part.items()},

@@ -1,4 +1,4 @@
-"""Source: raw data as the user has it, and how it is scanned."""
+"""Source: raw data as the user has it, and the function that scans it."""
 
 import os
 from collections.abc import Sequence
@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from brimful.collection import Collection
 from brimful.errors import SourceError
 from brimful.feed.rows import RowLoader
-from brimful.options import FeedOptions, PackOptions, ScanOptions, check_choice, check_int, check_shape
+from brimful.options import (
+    DTYPES,
+    FeedOptions,
+    PackOptions,
+    ScanOptions,
+    check_choice,
+    check_int,
+    check_shape,
+)
 from brimful.samples import Fault, Finding, Progress
 from brimful.sources.audit import Audit, audit, glance
 from brimful.sources.base import Format
@@ -21,8 +29,6 @@ from brimful.storage.locate import Place, locate
 from brimful.store.changes import is_current
 from brimful.store.estimate import PackEstimate, estimate
 from brimful.store.pack import Packed, pack
-
-ON_BAD = ("raise", "skip")
 
 
 def scan(
@@ -39,71 +45,60 @@ def scan(
     regression: bool = False,
     progress: Progress | None = None,
 ) -> "Source":
-    """Look at raw data: list its samples, join their labels by key, infer what they are like.
+    """Scan raw data: list its samples, join their labels by key, infer their schema.
 
-    Nothing is written, and of a folder only 256 files are read.
+    Nothing is written, and only 256 files of a folder are read.
 
     Args:
         path: A folder with one text file per sample; any object with `len` and `[i] -> (x, y)`; or a
             format of your own (`brimful.sources.base.Format`).
-        labels: The label table; or `"folders"` for the name of the folder that a file lies in. By
-            default `target.csv`, `labels.csv` or the like in the folder; where there is none,
-            the folders' names if there are several.
-        shape: Shape to give to each sample, like `(28, 28, 1)`. By default as the files have it.
-        dtype: What `x` is delivered in, "float16", "float32" or "float64".
-        on_bad: `"raise"`: a bad sample is an error when it is met. `"skip"`: every sample is read
+        labels: The label table; or `"folders"`: the label of a file is the name of its folder. By default
+            `target.csv`, `labels.csv` or the like in the folder; without such a table, the folders' names
+            if there are several.
+        shape: Shape to give to each sample, like `(28, 28, 1)`. By default that of the files.
+        dtype: The dtype of `x`, "float16", "float32" or "float64".
+        on_bad: `"raise"`: a bad sample is an error when it is read. `"skip"`: every sample is read
             now, and those that cannot be used are left out and listed in `skipped`.
-        limit: Draw this many samples, to try first. The same ones every time.
+        limit: Draw this many samples for a first try, always the same ones.
         id: Column of the table that names the samples. Columns are named by the table's header, or
             counted from 1. By default the one called id, file or the like, or the first.
         target: Column to predict, or several, which must be numbers. By default the one called label,
             target or the like, or the only one left.
         weight: Column of sample weights; by default the one called weight, if there is one.
-        regression: Whether targets are regression values, delivered as float32. By default they
-            are where they are written with fractions, or are several columns; integers are classes.
-        progress: Called with the number of files listed so far; with `on_bad="skip"` then with that
+        regression: Whether targets are regression values, delivered as float32. By default targets written
+            with fractions, and several columns, are; integers are classes.
+        progress: Called with the number of files listed so far, and with `on_bad="skip"` then with the number
             of samples read so far.
 
     Returns:
         The source.
 
     Raises:
-        SourceError: There are no samples there, or no labels that fit, or they have no common shape.
+        SourceError: There are no samples, or no labels that fit, or the samples have no common shape.
         ArgumentError: An argument is wrong.
     """
     targets = () if target is None else (target,) if isinstance(target, (str, int)) else target
     options = ScanOptions(
         labels=labels,
         shape=None if shape is None else check_shape("shape", shape),
-        dtype=dtype,
+        dtype=check_choice("dtype", dtype, DTYPES),
         limit=None if limit is None else check_int("limit", limit, 1),
-        id=_column(id),
+        id=None if id is None else str(id),
         target=tuple(map(str, targets)),
-        weight=_column(weight),
+        weight=None if weight is None else str(weight),
         regression=regression,
         progress=progress,
     )
-    skips = check_choice("on_bad", on_bad, ON_BAD) == "skip"
+    check_choice("on_bad", on_bad, ("raise", "skip"))
     source = Source(index_of(path, options))
-    return usable(source, progress) if skips else source
-
-
-def _column(name: str | int | None) -> str | None:
-    return None if name is None else str(name)
+    return usable(source, progress) if on_bad == "skip" else source
 
 
 def usable(source: "Source", progress: Progress | None = None) -> "Source":
-    """Read every sample, and leave out those that cannot be used: what `on_bad="skip"` does.
-
-    Args:
-        source: A source, not a part of one.
-        progress: Called with the number of samples read so far.
-
-    Returns:
-        The source without them; `skipped` lists them.
+    """A whole source without the samples that cannot be used, as with `on_bad="skip"`; reads every sample.
 
     Raises:
-        SourceError: All are bad.
+        SourceError: All samples are bad.
     """
     faults = source.audit(progress=progress).faults
     bad = {fault.key for fault in faults}
@@ -117,29 +112,24 @@ def usable(source: "Source", progress: Progress | None = None) -> "Source":
 
 
 class Source(Collection):
-    """Raw data as the user has it, or a part of it; never written to.
-
-    `len(source)` is the number of samples, `source[i]` one of them: `(x, y)`, `(x,)` without
-    labels, `(x, y, w)` with weights. Samples are in ascending order of a hash of their key, the same
-    on every machine.
-    """
+    """Raw data as the user has it, or a part of it; never written to. Made by `brimful.scan`."""
 
     _reader: Index
     _estimated: PackEstimate | None = None
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """What was decided when the source was scanned, a line each, for a person to check."""
+        """What the scan decided, one line per fact, for the user to check."""
         return self._reader.facts
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What was noticed when the source was scanned: problems, and warnings."""
+        """What the scan noticed: problems and warnings."""
         return glance(self._reader, self._rows()).findings
 
     @property
     def skipped(self) -> tuple[Fault, ...]:
-        """Samples that `on_bad="skip"` has left out: key, kind, message."""
+        """The samples that `on_bad="skip"` has left out: key, kind, message."""
         return self._reader.skipped
 
     @property
@@ -148,17 +138,17 @@ class Source(Collection):
         return len(self.skipped)
 
     def audit(self, *, quick: bool = False, cached: bool = True, progress: Progress | None = None) -> Audit:
-        """Read every sample, and report all that is wrong: what is missing, orphaned, malformed.
+        """Read every sample, and report all that is wrong: missing and orphaned labels, malformed samples.
 
         Args:
-            quick: Read nothing more than the scan has.
-            cached: Whether files that have not changed since an earlier audit may be left unread, as their
-                size, times and inode show. What was seen of them lies in the user's cache folder.
+            quick: Whether to read no more than the scan has read.
+            cached: Whether to skip files that, by size, times and inode, have not changed since an earlier
+                audit. What it saw of them is kept in the user's cache folder.
             progress: Called with the number of samples read so far.
 
         Returns:
-            What was found; `print` shows it. Findings about labels and other files are those of the
-            whole source also where this is a part.
+            The findings, for `print` to show. Findings about labels and other files are those of the whole
+            source, even if this is a part.
         """
         rows = self._rows()
         if quick:
@@ -166,47 +156,36 @@ class Source(Collection):
         return audit(self._reader, rows, progress, cached=cached, estimate=self._estimate)
 
     def plan(self) -> PackEstimate | None:
-        """What packing it will take, by a few samples that are read to find out.
-
-        Returns:
-            The estimate; None if none of these samples can be used.
-        """
+        """Estimate what packing will take from a few samples; None if none of them can be used."""
         if self._estimated is None:
             self._estimated = estimate(self._reader, self._rows())
         return self._estimated
 
     def is_packed_in(self, path: Place) -> bool:
-        """Whether a store holds exactly these samples, as their files are now: sizes, times, inodes show.
-
-        Args:
-            path: Where the store is, or is not.
-        """
+        """Whether `path` is a store of exactly these samples, by size, times and inode of their files."""
         return is_current(self._reader, self._rows(), locate(path))
 
     def pack_into(self, path: Place, options: PackOptions = PackOptions()) -> Packed:  # noqa: B008 (frozen)
-        """Pack it, as `brimful.pack` does.
-
-        Returns:
-            What was done.
-        """
+        """Pack the source, as `brimful.pack` does, and report what was done."""
         if glance(self._reader, self._rows()).problems:
             raise self.audit(progress=options.progress).refusal()
         return pack(self._reader, self._rows(), path, options, self.plan())
 
     def _loader(self, options: FeedOptions) -> RowLoader:
-        seen = glance(self._reader, self._rows())
-        if seen.problems:
-            raise seen.refusal()
+        known = glance(self._reader, self._rows())
+        if known.problems:
+            raise known.refusal()
         return RowLoader(self._reader, self._view, options)
 
     def _estimate(self) -> dict[str, float]:
-        """What packing takes per sample."""
-        planned = self.plan()
-        n = len(self)
-        if planned is None:
+        """Bytes and seconds of packing per sample."""
+        whole, n = self.plan(), len(self)
+        if whole is None:
             return {}
-        seconds = planned.seconds_in_disk_order or planned.seconds
-        return {"bytes": planned.store_bytes / n, "seconds": seconds / n}
+        return {
+            "bytes": whole.store_bytes / n,
+            "seconds": (whole.seconds_in_disk_order or whole.seconds) / n,
+        }
 
     def _rows(self) -> NDArray[np.int64]:
         return self._view.at(np.arange(len(self)))

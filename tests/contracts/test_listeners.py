@@ -10,8 +10,7 @@ from rich.console import Console
 from brimful.cli.console import Screen
 from brimful.cli.progress import TrainingProgress
 from brimful.testing.listener import ListenerContract
-from brimful.training.events import EpochReport, Listener, Training
-from brimful.training.line_printer import LinePrinter
+from brimful.training.events import EpochReport, LinePrinter, Listener, Training
 from brimful.training.run import Run
 
 REPORT = EpochReport(1, 2.0, 0.5, 10, 10, {"loss": 0.5}, {"loss": 0.25})

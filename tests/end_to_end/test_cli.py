@@ -164,7 +164,7 @@ def test_a_full_disk_is_an_error_that_says_so(images: Tree, tmp_path: Path) -> N
     program = f"ulimit -f 100; exec {sys.executable} -m brimful train {images.path} --run {run} --epochs 1"
     done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=False, timeout=300)  # noqa: S607
     assert done.returncode == 1, done.stderr
-    assert f"error: {run}: the run cannot be written there" in done.stderr
+    assert f"error: {run}: the run cannot be written" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (run / "model.keras").exists()
 
@@ -215,7 +215,7 @@ def test_demo_tells_the_story(tmp_path: Path) -> None:
         "demo", "--samples", "2000", "--epochs", "1", "--json", "--method", "train_on_batch", cwd=tmp_path
     )
     assert json.loads(again.stdout)["run"] != document["run"]
-    assert "is there from an earlier demo" in again.stderr
+    assert "exists from an earlier demo" in again.stderr
 
 
 def test_the_tree_is_what_savetxt_writes(tmp_path: Path) -> None:

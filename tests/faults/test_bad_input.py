@@ -106,7 +106,7 @@ CASES = {
     "link loop": Case(lambda tree: (tree.path / "x.csv").symlink_to("x.csv"), "not_a_file", 1, r"x\.csv", -1),
     "file without label": Case(drop_label, "missing_label", 1, r"00003.csv"),
     "two labels": Case(add_label("3,7\n"), "conflicting_label", 1, r"target.csv:31 \(3\)"),
-    "word as label": Case(spoil_label, "malformed", 1, r"target.csv:3 \(3\): 'five' is no integer"),
+    "word as label": Case(spoil_label, "malformed", 1, r"target.csv:3 \(3\): 'five' is not an integer"),
 }
 
 

@@ -29,13 +29,13 @@ def read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Keys of the samples that audits read, as they do; times count as settled at once."""
     monkeypatch.setattr("brimful.sources.read_files.SETTLED", 0.0)
     seen: list[str] = []
-    look_at = auditing._look_at
+    look_at = auditing._observe
 
     def spy(reader: Any, rows: Any, looks: Any, at: Any) -> int:
         seen.extend(reader.keys(rows[at]))
         return look_at(reader, rows, looks, at)
 
-    monkeypatch.setattr(auditing, "_look_at", spy)
+    monkeypatch.setattr(auditing, "_observe", spy)
     return seen
 
 

@@ -10,7 +10,7 @@ import pytest
 
 import brimful as bf
 from brimful.training.backend import chosen_backend
-from brimful.training.keras_adapter import as_data_adapter
+from brimful.training.batches import as_data_adapter
 
 pytestmark = pytest.mark.keras
 

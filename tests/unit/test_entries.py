@@ -23,7 +23,7 @@ def _found(way: Way, *folders: Path) -> list[tuple[int, bytes, int]]:
         (folder, name, kind)
         for piece in pieces
         for folder, name, kind in zip(
-            piece.folders.tolist(), piece.names.to_pylist(), piece.kinds.tolist(), strict=True
+            piece.folders.tolist(), piece.names.to_pylist(), piece.types.tolist(), strict=True
         )
     )
 

@@ -32,7 +32,7 @@ def test_the_storys_table_is_joined_by_integer(tree: Tree) -> None:
     """Id 1 is 00001.csv, and the plan says so."""
     source = bf.scan(tree.path)
     assert labels_of(source) == tree.y
-    assert any("integer" in fact and "'1' meets 'train/00001.csv'" in fact for fact in source.facts)
+    assert any("integer" in fact and "'1' matches 'train/00001.csv'" in fact for fact in source.facts)
 
 
 @pytest.mark.parametrize(
@@ -127,7 +127,7 @@ def test_what_the_join_notices_is_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ("aa,1\nbb,2\n", "none of its 2 ids meets a sample"),
+        ("aa,1\nbb,2\n", "none of its 2 ids names a sample"),
         ("1\n2\n", "expected at least two columns"),
         ("1,2,3\n2,3,4\n", "which column is the target"),
         ("id,a,b\n1,2,3\n", "which column is the target. There are 'a', 'b'"),
@@ -172,7 +172,7 @@ def test_a_word_among_integer_labels_is_a_problem(tmp_path: Path) -> None:
     source = bf.scan(root)
     assert source.schema.classes == tuple(n for n in range(12) if n != 5)
     kinds = {finding.kind: finding.examples for finding in source.findings}
-    assert kinds["malformed"] == (f"{root / 'target.csv'}:6 (5): 'x' is no integer",)
+    assert kinds["malformed"] == (f"{root / 'target.csv'}:6 (5): 'x' is not an integer",)
     with pytest.raises(bf.SourceError):
         source.batches(4)
 
@@ -232,7 +232,7 @@ def test_integers_are_regression_where_that_is_said(tmp_path: Path) -> None:
     lines = [f"{number},{number % 60}" for number in range(99)]
     (root / "target.csv").write_text("\n".join([*lines, "99,30.5"]))
     (problem,) = bf.scan(root).findings
-    assert problem.examples[0].endswith("target.csv:100 (99): '30.5' is no integer")
+    assert problem.examples[0].endswith("target.csv:100 (99): '30.5' is not an integer")
     assert "regression=True" in problem.hint
     source = bf.scan(root, regression=True)
     assert not source.findings

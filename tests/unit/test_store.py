@@ -235,7 +235,7 @@ def test_the_audit_is_a_by_product(tree: Tree, tmp_path: Path, monkeypatch: pyte
     def look_at(*_: object) -> int:
         raise AssertionError("a sample is read again")
 
-    monkeypatch.setattr("brimful.sources.audit._look_at", look_at)
+    monkeypatch.setattr("brimful.sources.audit._observe", look_at)
     after = source.audit()
     for name in ("samples", "findings", "class_counts", "value_range", "source_bytes"):
         assert getattr(before, name) == getattr(after, name)

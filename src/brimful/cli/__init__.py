@@ -1,10 +1,10 @@
 """The command line: commands, plans, progress bars. Nothing below it imports rich or click.
 
-main       the group of commands, and what becomes of an error
-console    what a person sees: plan, bar, table; and the one JSON document
-progress   a listener: how a training goes
-options    the options that say what the data are
-backend    how the program starts Keras
+main       the group of commands, and the handling of errors
+console    output: text, bars and tables for people, one JSON document for programs
+progress   a listener: shows the progress of a training
+options    the options that describe the data
+backend    starts Keras
 scan       brimful scan
 store      brimful pack, info, verify
 train      brimful train

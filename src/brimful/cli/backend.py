@@ -1,7 +1,7 @@
-"""Backend: how the program starts Keras: quick, quiet, seeded, and able to import the user's model.
+"""Backend: starts Keras for the program: fast, quiet, seeded, and able to import the user's model.
 
-All of this changes the process: its environment, its module path, for a moment its stderr. A program may do
-that to itself, the library below does not.
+All of this changes the process: its environment, its module path, temporarily its stderr. A program may do
+that, but the library does not.
 """
 
 import os
@@ -19,14 +19,10 @@ GREETINGS = ("I0000", "WARNING: All log messages before absl", "To enable the fo
 
 
 def start_keras(model: str, seed: int) -> "BuildModel":
-    """Import keras and find the model, before anything that takes long: a wrong name is reported at once.
+    """Import keras and find the function that builds the model, before any long work.
 
-    Args:
-        model: A built-in network, or `package.module:function`; the module may lie in the working directory.
-        seed: Seed of weights and dropout.
-
-    Returns:
-        What builds the model.
+    The model is a built-in network, or `package.module:function` of a module in the working directory or
+    elsewhere.
 
     Raises:
         ArgumentError: There is no such model.
@@ -43,11 +39,11 @@ def start_keras(model: str, seed: int) -> "BuildModel":
 
 @contextmanager
 def starting_tensorflow() -> Iterator[None]:
-    """Make TensorFlow quick and quiet, unless the user has chosen otherwise.
+    """Make TensorFlow fast and quiet, unless the user has chosen otherwise.
 
     On a CPU without AVX-512, TensorFlow leaves oneDNN off: an epoch of LeNet took 20 s without it and
-    2.7 s with it (2 cores of an AMD EPYC with AVX2, TensorFlow 2.21). What it then prints about that,
-    in C++ and whatever the log level, is kept from the screen; anything else is not.
+    2.7 s with it (2 cores of an AMD EPYC with AVX2, TensorFlow 2.21). Its C++ code prints a message about
+    that at any log level, which is kept from the screen; everything else is shown.
     """
     os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
@@ -67,11 +63,7 @@ def starting_tensorflow() -> Iterator[None]:
 
 
 def seed_everything(seed: int) -> str:
-    """Seed weights and dropout, as `keras.utils.set_random_seed` does.
-
-    Returns:
-        The name of the backend that runs.
-    """
+    """Seed weights and dropout, as `keras.utils.set_random_seed` does; returns the name of the backend."""
     from brimful.training.backend import keras
 
     keras.utils.set_random_seed(seed)

@@ -1,4 +1,4 @@
-"""brimful bench: what a store delivers, what a model takes, and who waits for whom."""
+"""brimful bench: measures what a store delivers and what a model takes, and which of them waits."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -7,22 +7,22 @@ import click
 
 from brimful.cli.backend import start_keras
 from brimful.cli.console import Screen, screen_options
-from brimful.cli.train import TrainingPlan
-from brimful.dataset import Dataset
+from brimful.cli.options import memory_option
 from brimful.dataset import open as open_store
 from brimful.feed.benchmark import ROUNDS, Speed
 from brimful.memory import format_bytes
+from brimful.training.batches import Batches
 
 if TYPE_CHECKING:
     from brimful.training.benchmark import ModelSpeed
     from brimful.training.models import BuildModel
 
-WAIT = 0.02  # of a model's time: what is below is not worth a change
+WAIT = 0.02  # share of a model's time; less is not worth a change
 
 LIMITS = {
     "read": "the disk: put the store on a faster one",
-    "verify": "checking checksums: more cores would do it sooner",
-    "decode": "decoding: more cores would do it sooner",
+    "verify": "checking checksums: more cores would be faster",
+    "decode": "decoding: more cores would be faster",
     "queue": "handing batches over: make them larger, --batch-size",
 }
 
@@ -30,12 +30,12 @@ LIMITS = {
 @click.command("bench")
 @click.argument("store", metavar="STORE")
 @click.option("--batch-size", type=click.IntRange(1), default=512, show_default=True)
+@memory_option("Memory for feeding.")
 @click.option(
-    "--memory", default="1GB", show_default=True, metavar="SIZE", help="What feeding may hold in memory."
+    "--model", metavar="NAME", help="Also measure a model: lenet, lenet-wide or package.module:function."
 )
-@click.option("--model", metavar="NAME", help="lenet, lenet-wide or package.module:function: what it takes.")
 @click.option(
-    "--seconds", type=click.FloatRange(0.1), default=10.0, show_default=True, help="How long, about."
+    "--seconds", type=click.FloatRange(0.1), default=10.0, show_default=True, help="Time to measure."
 )
 @screen_options
 def bench(
@@ -48,8 +48,7 @@ def bench(
     """
     screen = Screen(as_json, quiet)
     data = open_store(store)
-    plan = TrainingPlan(run="", model=model or "", batch_size=batch_size, memory=memory)
-    build = start_keras(plan.model, plan.seed) if model else None
+    build = start_keras(model, seed=0) if model else None
     screen.say(repr(data), "bold")
     with screen.bar("measuring", ROUNDS) as bar:
         speed = data.speed(batch_size, memory=memory, seconds=seconds, progress=bar)
@@ -69,7 +68,7 @@ def bench(
     }
     verdict = f"A loop that only takes batches waits for {_limit(speed, speed.limit)}."
     if build:
-        fed = _of_model(data, plan, build, seconds, screen)
+        fed = _of_model(data.batches(batch_size, memory=memory), str(model), build, seconds, screen)
         document["model"] = {"name": model, **asdict(fed)}
         verdict = _verdict(speed, fed)
     screen.say(verdict, "bold")
@@ -77,7 +76,7 @@ def bench(
 
 
 def _say(screen: Screen, speed: Speed) -> None:
-    """The figures as a table."""
+    """Print the figures as a table."""
     rows = (
         ("from the store", f"{speed.rows_per_second:,.0f}", f"{speed.bytes_per_second / 1e6:,.0f}"),
         ("x[idx] from arrays in memory", f"{speed.memory_rows_per_second:,.0f}", ""),
@@ -89,40 +88,40 @@ def _say(screen: Screen, speed: Speed) -> None:
 
 
 def _of_model(
-    data: Dataset, plan: TrainingPlan, build: "BuildModel", seconds: float, screen: Screen
+    batches: Batches, name: str, build: "BuildModel", seconds: float, screen: Screen
 ) -> "ModelSpeed":
-    """Measure the model."""
+    """Measure the model, and print the figures as a table."""
     from brimful.training.benchmark import measure_model
     from brimful.training.loop import check_trainable
     from brimful.training.models import build_model, compile_for
 
-    check_trainable(data.name, data.schema)
-    model = build_model(build, data.schema)
-    compile_for(model, data.schema)
-    fed = measure_model(model, data.batches(plan.batch_size, memory=plan.memory), seconds)
+    check_trainable(batches.feed.reader.name, batches.schema)
+    model = build_model(build, batches.schema)
+    compile_for(model, batches.schema)
+    fed = measure_model(model, batches, seconds)
     rows = (
         ("trained on arrays in memory", f"{fed.rows_per_second:,.0f}"),
         ("trained from the store", f"{fed.fed_rows_per_second:,.0f}"),
         ("waiting for data", f"{fed.wait_share:.1%}"),
     )
-    screen.table(f"{plan.model}, {model.count_params():,} parameters", ("", "samples/s"), rows)
+    screen.table(f"{name}, {model.count_params():,} parameters", ("", "samples/s"), rows)
     return fed
 
 
 def _verdict(speed: Speed, fed: "ModelSpeed") -> str:
-    """Who waits for whom, and what to change."""
+    """Whether the data or the model waits, and what to change."""
     share = f"{fed.wait_share:.1%} of its time"
     if fed.wait_share < WAIT:
         times = speed.rows_per_second / fed.rows_per_second
         return (
             f"The data wait for the model, which waits for them {share}: the store delivers "
-            f"{times:,.1f} times what the model takes. Nothing to change here."
+            f"{times:,.1f} times what the model takes. There is nothing to change."
         )
     return f"The model waits for the data {share}, for {_limit(speed, fed.waited_for)}."
 
 
 def _limit(speed: Speed, stage: str) -> str:
-    """What a stage is, and what to change."""
+    """The name of a stage, and what to change."""
     if speed.is_resident:
         return LIMITS[stage]
     return f"{LIMITS[stage]}, or keep all of it in memory, --memory {format_bytes(speed.memory_for_all)}"

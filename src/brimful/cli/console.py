@@ -1,9 +1,9 @@
-"""Console: what a person sees on stderr, and the one JSON document on stdout."""
+"""Console: output for people on stderr, and one JSON document on stdout."""
 
 import json
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
     Task,
     TextColumn,
@@ -27,12 +28,7 @@ from brimful.samples import Progress as Counter
 
 @dataclass
 class Screen:
-    """Where output goes.
-
-    Attributes:
-        as_json: One JSON document on stdout at the end.
-        quiet: Nothing for people but errors.
-    """
+    """The output of a command: a JSON document at the end if `as_json`; only errors for people if `quiet`."""
 
     as_json: bool = False
     quiet: bool = False
@@ -61,7 +57,7 @@ class Screen:
         self.console.print(table)
 
     def findings(self, findings: Iterable[Finding], *, examples: bool = False) -> None:
-        """Print what was noticed about a source; with all examples, and what to do, on a line each."""
+        """Print findings about a source, with all their examples and hints if asked to."""
         for finding in findings:
             what, style = ("problem", "red") if finding.is_problem else ("warning", "yellow")
             if not examples:
@@ -75,42 +71,27 @@ class Screen:
             if finding.hint:
                 self.say(f"    hint: {finding.hint}")
 
-    @contextmanager
-    def counting(self, text: str) -> Iterator[Counter]:
-        """Show a count that grows, its end unknown."""
-        with Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description} {task.completed:,}"),
-            console=self.console,
-            transient=True,
-        ) as progress:
-            yield _counter(progress, progress.add_task(text, total=None))
+    def counting(self, text: str) -> AbstractContextManager[Counter]:
+        """Show a growing count whose end is unknown."""
+        return self._progress(
+            text, None, SpinnerColumn(), TextColumn("{task.description} {task.completed:,}")
+        )
 
-    @contextmanager
-    def bar(self, text: str, total: int) -> Iterator[Counter]:
+    def bar(self, text: str, total: int) -> AbstractContextManager[Counter]:
         """Show a bar with rate and time left."""
-        with Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            _RateColumn(),
-            TimeRemainingColumn(),
-            console=self.console,
-            transient=True,
-        ) as progress:
-            yield _counter(progress, progress.add_task(text, total=total))
+        description = TextColumn("{task.description}")
+        columns = (BarColumn(), MofNCompleteColumn(), _RateColumn(), TimeRemainingColumn())
+        return self._progress(text, total, description, *columns)
+
+    @contextmanager
+    def _progress(self, text: str, total: int | None, *columns: ProgressColumn) -> Iterator[Counter]:
+        with Progress(*columns, console=self.console, transient=True) as progress:
+            task = progress.add_task(text, total=total)
+            yield lambda count: progress.update(task, completed=count)
 
 
-def _counter(progress: Progress, task: Any) -> Counter:
-    """What shows how far a task is, called with the count."""
-    return lambda count: progress.update(task, completed=count)
-
-
-class _RateColumn(TextColumn):
-    """Samples per second."""
-
-    def __init__(self) -> None:
-        super().__init__("")
+class _RateColumn(ProgressColumn):
+    """A column of samples per second."""
 
     def render(self, task: Task) -> Text:
         """Samples per second so far."""
@@ -128,8 +109,8 @@ def screen_options(command: Any) -> Any:
             callback=_set_debug,
             help="Show the traceback of an error.",
         ),
-        click.option("--quiet", is_flag=True, help="Nothing on stderr but errors."),
-        click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout."),
+        click.option("--quiet", is_flag=True, help="Print only errors on stderr."),
+        click.option("--json", "as_json", is_flag=True, help="Print one JSON document on stdout."),
     ):
         command = option(command)
     return command

@@ -1,4 +1,4 @@
-"""brimful demo: the whole story on data of its own, from files to a trained and checked model."""
+"""brimful demo: writes data of its own, and trains and checks a model on them."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -9,16 +9,16 @@ from xxhash import xxh3_64_hexdigest
 from brimful.cli.backend import start_keras
 from brimful.cli.console import Screen, screen_options
 from brimful.cli.options import say_source
-from brimful.cli.train import TrainingPlan, packed, run_training, store_beside
+from brimful.cli.train import TrainingOptions, packed, store_beside, train_on
 from brimful.demo.digits import Images, embedded, mnist
-from brimful.demo.story import STORY, STORY_TOLD, WHY, StoryFigures, disk_bytes, write_tree
+from brimful.demo.story import INTRODUCTION, STORY, WHY, StoryFigures, disk_bytes, write_tree
 from brimful.source import scan
 from brimful.training.events import EpochReport
 
 
 @click.command()
 @click.option(
-    "--workdir", default="brimful-demo", show_default=True, metavar="DIR", help="Where its files go."
+    "--workdir", default="brimful-demo", show_default=True, metavar="DIR", help="Folder for its files."
 )
 @click.option(
     "--mnist",
@@ -33,7 +33,7 @@ from brimful.training.events import EpochReport
     default=42_000,
     show_default=True,
     metavar="N",
-    help="How many files.",
+    help="Number of files.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--model", type=click.Choice(list(STORY)), default="lenet", show_default=True)
@@ -51,7 +51,7 @@ def demo(
 ) -> None:
     """Write one text file per sample, thousands of them, and train on them from disk."""
     screen = Screen(as_json, quiet)
-    screen.say(STORY_TOLD)
+    screen.say(INTRODUCTION)
     screen.say("Making the images ..." if mnist_path is None else f"Reading {mnist_path} ...")
     images = mnist(mnist_path, samples) if mnist_path else embedded(samples)
     screen.say(f"The data: {images.origin}")
@@ -60,7 +60,7 @@ def demo(
         source = scan(folder, progress=count)
     say_source(screen, source)
     figures = STORY[model]
-    plan = TrainingPlan(
+    how = TrainingOptions(
         run=str(_free_run(Path(workdir) / "runs", model)),
         model=model,
         epochs=epochs,
@@ -68,21 +68,23 @@ def demo(
         group=images.group,
         method=method,
     )
-    build = start_keras(plan.model, plan.seed)
-    data = packed(source, store_beside(folder), plan, screen)
-    reports, document = run_training(data, plan, build, screen, source.skipped)
+    build = start_keras(how.model, how.seed)
+    data = packed(source, store_beside(folder), how, screen)
+    reports, document = train_on(data, how, build, screen, source.skipped)
     _compare(figures, reports[-1], document, screen)
-    screen.say(f"{WHY}" + ("" if mnist_path else " And its digits were MNIST's, these are scikit-learn's."))
-    screen.say(f"The files are in {folder}, packed in {data.path}, the model is in {plan.run}/model.keras.")
+    screen.say(
+        f"{WHY}" + ("" if mnist_path else " And its digits were those of MNIST, these are scikit-learn's.")
+    )
+    screen.say(f"The files are in {folder}, packed in {data.path}, the model is in {how.run}/model.keras.")
     screen.result({**document, "data": str(folder), "store": str(data.path), "origin": images.origin})
 
 
 def _tree(workdir: Path, images: Images, screen: Screen) -> Path:
-    """The story's tree of these images: written, or still there from an earlier demo."""
+    """The folder of these images, written unless an earlier demo has left it."""
     content = xxh3_64_hexdigest(images.pixels.tobytes() + images.labels.tobytes())
     folder = workdir / f"{'digits' if images.group else 'mnist'}-{len(images)}-{content[:8]}" / "data"
     if folder.exists():
-        screen.say(f"{folder} is there from an earlier demo.")
+        screen.say(f"{folder} exists from an earlier demo.")
         return folder
     screen.say(f"Writing {len(images):,} files, {disk_bytes(len(images)) / 1e6:,.0f} MB, into {folder}")
     with screen.bar("writing", len(images)) as progress:
@@ -96,7 +98,7 @@ def _free_run(folder: Path, model: str) -> Path:
 
 
 def _compare(story: StoryFigures, report: EpochReport, document: dict[str, Any], screen: Screen) -> None:
-    """The story's figures beside this run's."""
+    """Print the figures of the story beside those of this training."""
     samples, seen = document["training_samples"], report.distinct_samples
     rows = [
         ("training samples", f"{story.samples:,}", f"{samples:,}"),
@@ -110,4 +112,4 @@ def _compare(story: StoryFigures, report: EpochReport, document: dict[str, Any],
         ("last, partial batch", "dropped", "trained on"),
         ("waited for data", "not known", f"{report.wait_share:.1%} of the time"),
     ]
-    screen.table("The story and this run", ("", "the story, on MNIST", "this run"), rows)
+    screen.table("The story and this training", ("", "the story, on MNIST", "this training"), rows)

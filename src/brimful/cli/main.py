@@ -1,4 +1,4 @@
-"""Main: the group of commands, and what becomes of an error.
+"""Main: the group of commands, and the handling of errors.
 
 Exit codes: 0 done, 1 the data, store or run is bad, 2 the command line is wrong, 130 interrupted.
 """
@@ -37,14 +37,7 @@ for command in (demo, scan_command, pack_command, info_command, verify_command, 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command.
-
-    Args:
-        arguments: The command line without the program's name; by default the process's own.
-
-    Returns:
-        The exit code.
-    """
+    """Execute a command line, by default that of the process, and return the exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         with cli.make_context("brimful", list(arguments)) as context:

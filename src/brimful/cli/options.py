@@ -1,5 +1,6 @@
-"""Options: what the data are, in the same words for every command that reads them."""
+"""Options: the options that describe the data, the same for every command that reads raw data."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +28,25 @@ def _shape(_: click.Context, option: click.Parameter, value: str | None) -> tupl
 
 DATA_OPTIONS = ("labels", "id", "target", "weight", "regression", "shape", "limit")
 
+on_bad_option = click.option(
+    "--on-bad",
+    type=click.Choice(["raise", "skip"]),
+    default="raise",
+    show_default=True,
+    help="Bad samples are an error, or all samples are read first and the bad ones are left out.",
+)
+
+
+def memory_option(purpose: str) -> Callable[[Any], Any]:
+    """The option `--memory`, with its purpose as help."""
+    return click.option("--memory", default="1GB", show_default=True, metavar="SIZE", help=purpose)
+
 
 def data_options(command: Any) -> Any:
-    """Give a command DATA and the options that say what is in it: DATA_OPTIONS."""
+    """Give a command DATA and the options that describe it: DATA_OPTIONS."""
     for add in (
         click.option(
-            "--limit", type=click.IntRange(min=1), metavar="N", help="Draw N samples, to try first."
+            "--limit", type=click.IntRange(min=1), metavar="N", help="Draw N samples for a first try."
         ),
         click.option(
             "--shape",
@@ -55,7 +69,7 @@ def data_options(command: Any) -> Any:
         click.option(
             "--labels",
             metavar="FILE|folders",
-            help="Label table, or `folders`.  [default: found by itself]",
+            help="Label table, or `folders`.  [default: looked for in DATA]",
         ),
         click.argument("data"),
     ):
@@ -66,7 +80,7 @@ def data_options(command: Any) -> Any:
 def scan_data(
     screen: Screen, data: str, *, on_bad: str = "raise", target: str | None = None, **options: Any
 ) -> Source:
-    """Scan what the command line names, leave out what is bad if that is wanted, and show how far it is."""
+    """Scan what the command line names, leave out bad samples if asked to, and show the progress."""
     with screen.counting(f"listing {data}:") as listed:
         source = scan(data, target=target.split(",") if target else None, progress=listed, **options)
     if on_bad != "skip":
@@ -75,16 +89,17 @@ def scan_data(
         return usable(source, bar)
 
 
-def say_source(screen: Screen, source: Source) -> None:
-    """Say what was found."""
+def say_source(screen: Screen, source: Source, *, findings: bool = True) -> None:
+    """Print what was found."""
     screen.say(repr(source), "bold")
     for fact in source.facts:
         screen.say(f"  {fact}")
-    screen.findings(source.findings)
+    if findings:
+        screen.findings(source.findings)
 
 
 def is_store(path: Path) -> bool:
-    """Whether a path names a store and no raw data: it ends in .brim, or the folder has what a store has."""
+    """Whether a path names a store, not raw data: it ends in .brim, or holds a manifest and shards."""
     if path.suffix == ".brim":
         return True
     names = {entry.name for entry in path.iterdir()} if (path / MANIFEST).is_file() else set()
@@ -92,10 +107,10 @@ def is_store(path: Path) -> bool:
 
 
 def refuse_for_store(store: Path, options: dict[str, Any]) -> None:
-    """Refuse options that say how to read raw data, for a store.
+    """Refuse options for raw data if the data are a store.
 
     Raises:
-        ArgumentError: One was given.
+        ArgumentError: One of them was given.
     """
     for name, value in options.items():
         if value:

@@ -1,4 +1,4 @@
-"""TrainingProgress: a listener that shows a person how a training goes."""
+"""TrainingProgress: a listener that shows the progress of a training."""
 
 import time
 from typing import Any
@@ -6,19 +6,15 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from brimful.cli.console import Screen
-from brimful.training.events import EpochReport, Listener, Training
-from brimful.training.line_printer import LinePrinter
+from brimful.training.events import EpochReport, LinePrinter, Listener, Training
 
-LINE_EVERY = 10.0  # seconds between lines of progress where there is no terminal
+LINE_EVERY = 10.0  # seconds between lines of progress without a terminal
 
 
 class TrainingProgress(Listener):
-    """A live bar while an epoch runs, and a line once it has ended.
+    """Shows a live bar during an epoch, and a line after it.
 
-    Where there is no terminal, a line is printed every few seconds in place of the bar.
-
-    Args:
-        screen: Where.
+    Without a terminal, a line is printed every few seconds in place of the bar.
     """
 
     def __init__(self, screen: Screen) -> None:
@@ -31,7 +27,7 @@ class TrainingProgress(Listener):
         self._began = self._last_line = 0.0
 
     def on_train_begin(self, training: Training) -> None:
-        """Note how much there is to do."""
+        """Remember how much there is to do."""
         self._epochs, self._samples = training.epochs, training.samples
 
     def on_epoch_begin(self, epoch: int) -> None:
@@ -65,18 +61,18 @@ class TrainingProgress(Listener):
             self._screen.say(f"{self._heading}  {samples:,}/{self._samples:,}  {note}, {left:.0f} s left")
 
     def on_evaluation_begin(self) -> None:
-        """Note that the test data are next."""
+        """Show that the test data follow."""
         if self._progress:
             self._progress.update(self._task, note="evaluating on the test data")
 
     def on_epoch_end(self, report: EpochReport) -> None:
-        """Take the bar away and print what the epoch did."""
+        """Remove the bar and print what the epoch did."""
         self._close()
         if not self._screen.quiet:
             self._lines.on_epoch_end(report)
 
     def on_train_end(self, error: BaseException | None) -> None:
-        """Take the bar away, if the epoch did not end."""
+        """Remove the bar if the epoch did not end."""
         self._close()
 
     def _close(self) -> None:

@@ -1,11 +1,11 @@
-"""brimful scan: what is in a folder, and all that is wrong with it."""
+"""brimful scan: reports what a folder holds, and all that is wrong with it."""
 
 from typing import Any
 
 import click
 
 from brimful.cli.console import Screen, screen_options
-from brimful.cli.options import data_options, scan_data
+from brimful.cli.options import data_options, say_source, scan_data
 from brimful.sources.audit import Audit
 
 CLASSES_SHOWN = 20
@@ -15,7 +15,7 @@ PROBLEMS_FOUND = 1  # exit code
 @click.command("scan")
 @data_options
 @click.option("--quick", is_flag=True, help="Read only the first 256 samples.")
-@click.option("--no-cache", is_flag=True, help="Read again what has not changed since the last scan.")
+@click.option("--no-cache", is_flag=True, help="Read files again that have not changed since the last scan.")
 @screen_options
 def scan_command(data: str, quick: bool, no_cache: bool, as_json: bool, **options: Any) -> None:
     """Read all of DATA, a folder with one text file per sample, and report what is wrong with it.
@@ -24,9 +24,7 @@ def scan_command(data: str, quick: bool, no_cache: bool, as_json: bool, **option
     """
     screen = Screen(as_json, options.pop("quiet"))
     source = scan_data(screen, data, **options)
-    screen.say(repr(source), "bold")
-    for fact in source.facts:
-        screen.say(f"  {fact}")
+    say_source(screen, source, findings=False)
     if quick:
         audit = source.audit(quick=True)
     else:
@@ -39,7 +37,7 @@ def scan_command(data: str, quick: bool, no_cache: bool, as_json: bool, **option
 
 
 def _show(audit: Audit, screen: Screen) -> None:
-    """The audit as tables."""
+    """Print the audit as tables."""
     if audit.class_counts:
         counts = sorted(audit.class_counts.items(), key=lambda item: -item[1])
         rows = [(str(name), f"{n:,}", f"{n / audit.samples:.1%}") for name, n in counts[:CLASSES_SHOWN]]

@@ -1,4 +1,4 @@
-"""brimful pack, info, verify: a store made, described, checked."""
+"""brimful pack, info, verify: makes, describes, checks a store."""
 
 from pathlib import Path
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from brimful.cli.console import Screen, screen_options
-from brimful.cli.options import data_options, say_source, scan_data
+from brimful.cli.options import data_options, memory_option, on_bad_option, say_source, scan_data
 from brimful.dataset import Dataset
 from brimful.dataset import open as open_store
 from brimful.options import PackOptions
@@ -30,21 +30,15 @@ KEYS_SHOWN = 5
     show_default=True,
     help="Seed of the hash that orders the samples and decides the split.",
 )
-@click.option("--memory", default="1GB", show_default=True, help="What may be held in memory.")
-@click.option(
-    "--on-bad",
-    type=click.Choice(["raise", "skip"]),
-    default="raise",
-    show_default=True,
-    help="Bad samples are an error, or are left out.",
-)
+@memory_option("Memory for packing.")
+@on_bad_option
 @click.option("--overwrite", is_flag=True, help="Replace a store that holds other data.")
-@click.option("--check-content", is_flag=True, help="Read also files that seem unchanged.")
+@click.option("--check-content", is_flag=True, help="Also read files that seem unchanged.")
 @screen_options
 def pack_command(data: str, store: Path, as_json: bool, **options: Any) -> None:
     """Pack DATA into STORE, or bring STORE up to date.
 
-    Interrupted at any moment, the old store stays; the same command goes on.
+    If packing is interrupted, the old store stays, and the same command goes on.
     """
     screen = Screen(as_json, options.pop("quiet"))
     packing = {name: options.pop(name) for name in ("split_seed", "memory", "overwrite", "check_content")}
@@ -54,29 +48,28 @@ def pack_command(data: str, store: Path, as_json: bool, **options: Any) -> None:
 
 
 def pack_source(screen: Screen, source: Source, store: Path, **packing: Any) -> Packed:
-    """Say what packing will take, do it, and say what was done."""
-    if planned := source.plan():
+    """Print what packing will take, pack, and print what was done."""
+    if estimate := source.plan():
         free = free_bytes(store)
+        room = "no limit is known" if free is None else f"{free / 1e6:,.0f} MB are free"
         screen.say(
-            f"  to be packed into {store}: {planned.decoded_bytes / 1e6:,.1f} MB as delivered, about "
-            f"{planned.store_bytes / 1e6:,.1f} MB in the store ({_free(free)}), "
-            f"about {planned.seconds:,.1f} s"
+            f"  to be packed into {store}: {estimate.decoded_bytes / 1e6:,.1f} MB as delivered, about "
+            f"{estimate.store_bytes / 1e6:,.1f} MB in the store ({room}), "
+            f"about {estimate.seconds:,.1f} s"
         )
-        if planned.pile_bytes:
-            piles = f"with {planned.pile_bytes / 1e6:,.1f} MB of piles beside the store meanwhile"
-            verb = "is read" if planned.in_disk_order(free) else "would be read, were there room for them,"
+        if estimate.pile_bytes:
+            piles = f"with {estimate.pile_bytes / 1e6:,.1f} MB of piles beside the store meanwhile"
+            verb = (
+                "is read" if estimate.in_disk_order(free) else "would be read, if there were room for them,"
+            )
             screen.say(
-                f"  in the order of the disk {verb} in about {planned.seconds_in_disk_order:,.1f} s, {piles}"
+                f"  in the order of the disk {verb} in about {estimate.seconds_in_disk_order:,.1f} s, {piles}"
             )
     with screen.bar("packing", len(source)) as bar:
         packed = source.pack_into(store, PackOptions.of(progress=bar, **packing))
-    for line in _told(packed):
+    for line in _summary(packed):
         screen.say(f"  {line}")
     return packed
-
-
-def _free(free: int | None) -> str:
-    return "no limit is known" if free is None else f"{free / 1e6:,.0f} MB are free"
 
 
 @click.command("info")
@@ -97,7 +90,7 @@ def info_command(store: Path, as_json: bool, quiet: bool) -> None:
 def verify_command(store: Path, as_json: bool, quiet: bool) -> None:
     """Read every byte of STORE and check it.
 
-    Exits with 1 if anything is not as it was when it was packed.
+    Exits with 1 if anything has changed since it was packed.
     """
     screen = Screen(as_json, quiet)
     with screen.counting(f"checking {store}:") as checked:
@@ -116,13 +109,13 @@ def verify_command(store: Path, as_json: bool, quiet: bool) -> None:
         raise click.exceptions.Exit(DAMAGED)
 
 
-def _told(packed: Packed) -> list[str]:
+def _summary(packed: Packed) -> list[str]:
     """What packing has done, for people."""
     manifest = packed.manifest
     size = f"{manifest.samples:,} samples, {manifest.store_bytes / 1e6:,.1f} MB"
     lines = [f"{packed.name}: {size}, in {packed.seconds:,.1f} s"]
     if packed.resumed:
-        lines.append(f"{packed.resumed:,} of them were there already")
+        lines.append(f"{packed.resumed:,} of them were already packed")
     if packed.changes:
         changes = vars(packed.changes)
         counts = ", ".join(f"{count:,} {what}" for what, count in changes.items() if count)

@@ -1,4 +1,4 @@
-"""brimful train: from a folder, or a store, to a trained model."""
+"""brimful train: trains a model on a folder or a store."""
 
 import resource
 import sys
@@ -10,7 +10,16 @@ import click
 
 from brimful.cli.backend import seed_everything, start_keras
 from brimful.cli.console import Screen, screen_options
-from brimful.cli.options import DATA_OPTIONS, data_options, is_store, refuse_for_store, say_source, scan_data
+from brimful.cli.options import (
+    DATA_OPTIONS,
+    data_options,
+    is_store,
+    memory_option,
+    on_bad_option,
+    refuse_for_store,
+    say_source,
+    scan_data,
+)
 from brimful.cli.progress import TrainingProgress
 from brimful.cli.store import pack_source
 from brimful.collection import Collection
@@ -20,7 +29,6 @@ from brimful.errors import OtherStoreError, StoreError
 from brimful.memory import parse_bytes
 from brimful.samples import Fault
 from brimful.source import Source
-from brimful.training.batches import Batches
 from brimful.training.events import EpochReport
 from brimful.training.run import check_free
 
@@ -28,12 +36,12 @@ if TYPE_CHECKING:
     from brimful.training.models import BuildModel
 
 
-KEPT = ("model", "seed", "test", "group", "split_seed")  # of the plan, in the run's config.json
+KEPT = ("model", "seed", "test", "group", "split_seed")  # options in the run's config.json
 
 
 @dataclass(frozen=True)
-class TrainingPlan:
-    """What to train, on what and how: the options of the command."""
+class TrainingOptions:
+    """The options of the command that say how to train."""
 
     run: str
     model: str = "lenet"
@@ -55,13 +63,7 @@ class TrainingPlan:
     metavar="DIR",
     help="Folder for the model, its log and configuration; new or empty.",
 )
-@click.option(
-    "--on-bad",
-    type=click.Choice(["raise", "skip"]),
-    default="raise",
-    show_default=True,
-    help="A bad sample is an error, or all samples are read first and the bad ones are left out.",
-)
+@on_bad_option
 @click.option(
     "--model",
     default="lenet",
@@ -78,7 +80,9 @@ class TrainingPlan:
     show_default=True,
     help="Fraction to test on; 0 for none.",
 )
-@click.option("--group", metavar="REGEX", help="What in a key belongs together, on one side of the split.")
+@click.option(
+    "--group", metavar="REGEX", help="Part of the key; samples that share it are on one side of the split."
+)
 @click.option(
     "--split-seed",
     type=click.IntRange(0, 2**64 - 1),
@@ -91,12 +95,7 @@ class TrainingPlan:
     show_default=True,
     help="Seed of shuffle, weights and dropout.",
 )
-@click.option(
-    "--memory",
-    default="1GB",
-    show_default=True,
-    help="What each of training and test data may hold in memory.",
-)
+@memory_option("Memory for feeding, for training data and test data each.")
 @click.option("--method", type=click.Choice(["fit", "train_on_batch"]), default="fit", show_default=True)
 @click.option(
     "--store",
@@ -119,100 +118,103 @@ def train(
 ) -> None:
     """Train a model on DATA, a folder with one text file per sample, or a store.
 
-    A folder is packed first, into DATA.brim beside it, unless that was done before and nothing has changed
-    since. With --limit, which is for a first try, it is not packed, unless a --store is named.
+    A folder is first packed into DATA.brim beside it, unless it was packed before and has not changed since.
+    With --limit, which is for a first try, it is packed only if a --store is named.
     """
     screen = Screen(as_json, quiet)
-    data_said = {name: options.pop(name) for name in DATA_OPTIONS}
-    plan = TrainingPlan(**options)
-    parse_bytes(plan.memory)
-    check_free(Path(plan.run))
+    scan_options = {name: options.pop(name) for name in DATA_OPTIONS}
+    how = TrainingOptions(**options)
+    parse_bytes(how.memory)
+    check_free(Path(how.run))
     if is_packed := is_store(Path(data)):
-        skip = on_bad == "skip"
-        refuse_for_store(Path(data), {**data_said, "on_bad": skip, "store": store, "no_pack": no_pack})
-    build = start_keras(plan.model, plan.seed)
+        others = {"on_bad": on_bad == "skip", "store": store, "no_pack": no_pack}
+        refuse_for_store(Path(data), {**scan_options, **others})
+    build = start_keras(how.model, how.seed)
     skipped: tuple[Fault, ...] = ()
     if is_packed:
         samples: Source | Dataset = open_store(data)
         screen.say(repr(samples), "bold")
     else:
-        samples = source = scan_data(screen, data, on_bad=on_bad, **data_said)
+        samples = source = scan_data(screen, data, on_bad=on_bad, **scan_options)
         skipped = source.skipped
         say_source(screen, source)
-        if not no_pack and (store or not data_said["limit"]):
-            samples = packed(source, store or store_beside(data), plan, screen)
-    reports, document = run_training(samples, plan, build, screen, skipped)
+        if not no_pack and (store or not scan_options["limit"]):
+            samples = packed(source, store or store_beside(data), how, screen)
+    reports, document = train_on(samples, how, build, screen, skipped)
     screen.table(
-        f"{plan.run}",
+        how.run,
         ("epoch", "train accuracy", "test loss", "test accuracy", "samples", "distinct", "wait"),
-        [epoch_row(report) for report in reports],
+        [_epoch_row(report) for report in reports],
     )
-    screen.say(f"The model is in {plan.run}/model.keras.")
+    screen.say(f"The model is in {how.run}/model.keras.")
     screen.result(document)
 
 
 def store_beside(data: str | Path) -> Path:
-    """Where a folder of raw data is packed."""
+    """The path of the store into which a folder of raw data is packed."""
     folder = Path(data).resolve()
     return folder.with_name(f"{folder.name}.brim")
 
 
-def packed(source: Source, store: Path, plan: TrainingPlan, screen: Screen) -> Dataset:
-    """The store of a source: as it is if it fits, or else packed now."""
+def packed(source: Source, store: Path, how: TrainingOptions, screen: Screen) -> Dataset:
+    """The store of a source, packed now unless it is up to date."""
     from brimful.training.loop import check_trainable
 
-    check_trainable(source.name, source.schema)  # what cannot be is reported before hours of packing
-    _sides(source, plan)
+    check_trainable(source.name, source.schema)  # reported before hours of packing
+    _sides(source, how)
     if source.is_packed_in(store):
         screen.say(f"  packed in {store}, and not changed since")
         return open_store(store)
     try:
-        split_seed = open_store(store).manifest.split_seed  # packed with another one, all its rows would move
+        split_seed = open_store(store).manifest.split_seed  # with another one, all rows would move
     except StoreError:
-        split_seed = plan.split_seed or 0
+        split_seed = how.split_seed or 0
     try:
-        pack_source(screen, source, store, split_seed=split_seed, memory=plan.memory)
+        pack_source(screen, source, store, split_seed=split_seed, memory=how.memory)
     except OtherStoreError as error:
         hint = "Name another one: --store STORE; or train from the raw files: --no-pack."
         raise OtherStoreError(error.message, hint) from error
     return open_store(store)
 
 
-def run_training(
+def train_on(
     samples: Source | Dataset,
-    plan: TrainingPlan,
+    how: TrainingOptions,
     build: "BuildModel",
     screen: Screen,
     skipped: tuple[Fault, ...],
 ) -> tuple[list[EpochReport], dict[str, Any]]:
-    """Show the plan, train, and sum up.
+    """Print the plan, and train; returns a report for every epoch, and the document for `--json`.
 
-    Args:
-        samples: The data.
-        plan: What to do with them.
-        build: What makes the model.
-        screen: Where to show it.
-        skipped: Samples that were left out of them.
-
-    Returns:
-        A report for every epoch, and the document for `--json`.
+    `skipped` are the bad samples that were left out of the data.
     """
-    training, test = _sides(samples, plan)
-    _say_plan(training, test, plan, screen)
+    training, test = _sides(samples, how)
+    _say_plan(training, test, how, screen)
 
     from brimful.training.loop import check_trainable
+    from brimful.training.loop import train as train_model
     from brimful.training.models import build_model
 
-    batches = training.batches(plan.batch_size, seed=plan.seed, memory=plan.memory)
-    validation = test.batches(plan.batch_size, shuffle=False, memory=plan.memory) if test else None
+    batches = training.batches(how.batch_size, seed=how.seed, memory=how.memory)
+    validation = test.batches(how.batch_size, shuffle=False, memory=how.memory) if test else None
     check_trainable(samples.name, samples.schema)
     screen.say(f"  {batches.feed.loader.plan()}")
-    backend = seed_everything(plan.seed)
+    backend = seed_everything(how.seed)
     model = build_model(build, samples.schema)
-    screen.say(f"  model {plan.model}, {model.count_params():,} parameters, on {backend}")
-    reports = _train(model, batches, validation, plan, TrainingProgress(screen), skipped)
+    screen.say(f"  model {how.model}, {model.count_params():,} parameters, on {backend}")
+    reports = train_model(
+        model,
+        batches,
+        run=how.run,
+        epochs=how.epochs,
+        validation=validation,
+        method=how.method,
+        listeners=[TrainingProgress(screen)],
+        config={name: getattr(how, name) for name in KEPT},
+        skipped=skipped,
+    )
     return reports, {
-        "run": plan.run,
+        "run": how.run,
         "data": samples.name,
         "samples": len(samples),
         "training_samples": len(training),
@@ -226,30 +228,7 @@ def run_training(
     }
 
 
-def _train(
-    model: Any,
-    batches: Batches,
-    validation: Batches | None,
-    plan: TrainingPlan,
-    progress: TrainingProgress,
-    skipped: tuple[Fault, ...],
-) -> list[EpochReport]:
-    from brimful.training.loop import train as train_model
-
-    return train_model(
-        model,
-        batches,
-        run=plan.run,
-        epochs=plan.epochs,
-        validation=validation,
-        method=plan.method,
-        listeners=[progress],
-        config={name: getattr(plan, name) for name in KEPT},
-        skipped=skipped,
-    )
-
-
-def epoch_row(report: EpochReport) -> tuple[str, ...]:
+def _epoch_row(report: EpochReport) -> tuple[str, ...]:
     """The cells of an epoch in the table at the end."""
     test = report.test or {}
     return (
@@ -266,7 +245,7 @@ def epoch_row(report: EpochReport) -> tuple[str, ...]:
 def peak_rss_bytes() -> int:
     """The most memory that this process has had resident.
 
-    On Linux from /proc, for `ru_maxrss` there begins at what the parent had when it forked.
+    On Linux from /proc, since `ru_maxrss` begins there with the memory of the parent at the fork.
     """
     status = Path("/proc/self/status")
     if status.exists():
@@ -280,18 +259,18 @@ def _figure(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
-def _sides(samples: Collection, plan: TrainingPlan) -> tuple[Collection, Collection | None]:
-    if not plan.test:
+def _sides(samples: Collection, how: TrainingOptions) -> tuple[Collection, Collection | None]:
+    if not how.test:
         return samples, None
-    training, test = samples.split(test=plan.test, group=plan.group, split_seed=plan.split_seed)
+    training, test = samples.split(test=how.test, group=how.group, split_seed=how.split_seed)
     return training, test
 
 
-def _say_plan(training: Collection, test: Collection | None, plan: TrainingPlan, screen: Screen) -> None:
-    grouped = f", by group {plan.group}" if plan.group else ""
+def _say_plan(training: Collection, test: Collection | None, how: TrainingOptions, screen: Screen) -> None:
+    grouped = f", by group {how.group}" if how.group else ""
     share = (
         f", {len(test):,} to test on ({len(test) / (len(training) + len(test)):.1%}{grouped})" if test else ""
     )
-    epochs = f"{plan.epochs} epoch{'s' * (plan.epochs > 1)}"
+    epochs = f"{how.epochs} epoch{'s' * (how.epochs > 1)}"
     screen.say(f"  {len(training):,} to train on{share}")
-    screen.say(f"  {epochs} in batches of {plan.batch_size:,}, memory {plan.memory}")
+    screen.say(f"  {epochs} in batches of {how.batch_size:,}, memory {how.memory}")

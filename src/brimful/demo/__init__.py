@@ -1,1 +1,1 @@
-"""The demo: images for it, and the tree and figures of the story that brimful comes from."""
+"""The demo: its images, and the files and figures of the story behind brimful."""

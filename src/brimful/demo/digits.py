@@ -1,8 +1,8 @@
-"""Digits: images for the demo, 28 x 28 pixels from 0 to 255, each with its label and its file's stem.
+"""Digits: images for the demo, 28 x 28 pixels from 0 to 255, each with its label and the stem of its file.
 
-Embedded are scikit-learn's 1,797 handwritten digits of 8 x 8 pixels (Alpaydin and Kaynak: Optical
-Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998), enlarged and varied. MNIST
-is read from a file of the user's.
+The embedded images are scikit-learn's 1,797 handwritten digits of 8 x 8 pixels (Alpaydin and Kaynak: Optical
+Recognition of Handwritten Digits, UCI Machine Learning Repository, 1998), enlarged and varied. MNIST is read
+from a file that the user has.
 """
 
 import gzip
@@ -21,7 +21,7 @@ from brimful.errors import DependencyError, SourceError
 SIDE = 28
 PIXELS = SIDE * SIDE
 SEED = 0
-GROUP = r"digit\d+"  # what the variations of one digit have in common in their stems
+GROUP = r"digit\d+"  # the part of the stem that the variations of one digit share
 IDX_NAMES = {
     "train-images-idx3-ubyte": "train-labels-idx1-ubyte",
     "t10k-images-idx3-ubyte": "t10k-labels-idx1-ubyte",
@@ -35,9 +35,9 @@ class Images:
     Attributes:
         pixels: Shape (n, 28, 28), uint8.
         labels: Shape (n,), integers of 0 to 9.
-        stems: Names of the files to be, without suffix.
-        group: Regular expression for what belongs together in a stem; None where each is on its own.
-        origin: What they are, in a sentence.
+        stems: Names of the files without suffix.
+        group: Regular expression for the part of a stem that related images share; None without such.
+        origin: Where they come from, in a sentence.
     """
 
     pixels: NDArray[np.uint8]
@@ -79,17 +79,15 @@ def embedded(n: int) -> Images:
     origin = (
         f"scikit-learn's {len(small):,} handwritten digits of 8 x 8 pixels, enlarged to {SIDE} x {SIDE}"
         + (f" and varied by small shifts, turns and scalings to {n:,} images" if n > len(small) else "")
-        + ". They are not MNIST: its figures are not to be compared with theirs."
+        + ". They are not MNIST, and their figures cannot be compared with those of MNIST."
     )
     return Images(pixels, np.resize(classes, n).astype(np.int64), stems, GROUP, origin)
 
 
 def mnist(path: Path, n: int) -> Images:
-    """Read MNIST: `mnist.npz`, Kaggle's `train.csv`, or idx files; of more than n images, draw n.
+    """Read MNIST: `mnist.npz`, Kaggle's `train.csv`, or idx files, gzipped or not; draw at most n images.
 
-    Args:
-        path: The file, gzipped or not; for idx, the file with the images or the folder of all.
-        n: How many at the most.
+    For idx, the path is the file with the images, or the folder of all files.
     """
     try:
         pixels, labels = _read_mnist(path)
@@ -107,7 +105,7 @@ def mnist(path: Path, n: int) -> Images:
 
 
 def _placing(angle: float, scale: float, shift: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
-    """The affine map from a pixel of the large image to one of the small: 3 to 1, about the centres."""
+    """The affine map from pixels of the large image to those of the small one: 3 to 1, about the centres."""
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     matrix = turn / (3 * scale)
     return matrix, 3.5 - matrix @ ((SIDE - 1) / 2 + shift)

@@ -1,12 +1,12 @@
-"""Story: the tree that brimful's first user had on disk, and what their own loop reached on it.
+"""Story: the files that brimful's first user had on disk, and the figures that their own loop reached.
 
 data/target.csv               id,label, no header
-data/train/00001.csv ...      one image a file, pixels k/255 as np.savetxt writes them
+data/train/00001.csv ...      one image per file, pixels k/255 as np.savetxt writes them
 """
 
 import shutil
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from brimful.demo.digits import SIDE, Images
 from brimful.errors import WriteError
@@ -15,28 +15,24 @@ from brimful.samples import Progress
 WORDS = [b"%.18e" % (level / 255) for level in range(256)]  # np.savetxt's default format
 FILE_BYTES = SIDE * SIDE * (len(WORDS[0]) + 1)
 DISK_BLOCK = 4096
-STORY_TOLD = (
-    "The story: someone's data, one CSV file a sample, did not fit into memory. Their loop of np.loadtxt and "
-    "train_on_batch, tried on MNIST, was slow, and trained on 6 % of the samples without anyone noticing. "
-    "Here is the same again, with brimful."
+INTRODUCTION = (
+    "The story: someone's data, one CSV file per sample, did not fit into memory. Their loop of np.loadtxt "
+    "and train_on_batch, tried on MNIST, was slow, and trained on 6 % of the samples without anyone "
+    "noticing. "
+    "Here is the same task with brimful."
 )
 WHY = (
     "They differ because the story's loop sliced its files with i * n_batches in place of i * batch_size, "
-    "so that each batch began where the one before had hardly begun, and the rest was never read; "
-    "nothing told its author."
+    "so that each batch began soon after the start of the one before, and the rest was never read; "
+    "its author did not notice."
 )
 
 
-@dataclass(frozen=True)
-class StoryFigures:
+class StoryFigures(NamedTuple):
     """What the story's own program reached with a network on MNIST: 42,000 files, a tenth to test on.
 
-    Attributes:
-        batch_size: Its batch size.
-        epochs: Its epochs.
-        samples: Training samples there were.
-        distinct_samples: Of those, samples it ever saw (measured by running it again).
-        test_accuracy: As its author noted it down.
+    `distinct_samples` were ever seen of the training samples (measured by running the program again); the
+    accuracy is the one that its author noted.
     """
 
     batch_size: int
@@ -53,20 +49,15 @@ STORY = {
 
 
 def disk_bytes(n: int) -> int:
-    """Bytes that the tree of n images takes on disk."""
+    """Bytes that the files of n images take on disk."""
     return n * -(-FILE_BYTES // DISK_BLOCK) * DISK_BLOCK
 
 
 def write_tree(folder: Path, images: Images, progress: Progress) -> None:
-    """Write the tree; the folder is there only when it is whole.
-
-    Args:
-        folder: Where; must not exist.
-        images: What to write.
-        progress: Called with the number of files written so far.
+    """Write the files; the folder, which must not exist, appears only when it is complete.
 
     Raises:
-        WriteError: The disk has no room for it.
+        WriteError: The disk has too little room.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(folder.parent).free

@@ -1,12 +1,12 @@
 """Raw data -> samples: any format, read through one index of rows.
 
-base        Format: what a new kind of source has to write
+base        Format: what a new format has to implement
 text/       a format: a folder of text files; with the listing, the label table and the numbers in the text
 objects     a format: any object with `len` and `[i] -> (x, y)`
-detect      a path or an object -> the index of its samples, each format asked in turn
+detect      a path or an object -> the index of its samples: tries each format in turn
 index       Index: the rows of any format: hashes, order, labels, what was left out
 listing     a folder -> the paths of its sample files, in row order (walk, _getdents)
 labels      a label table, or the folders' names -> a label for every row, joined by key (label_table)
 read_files  paths -> bytes, read ahead
-audit       every sample read once, and all that is wrong with any of them (audit_cache)
+audit       reads every sample once and counts all that is wrong (audit_cache)
 """

@@ -1,8 +1,8 @@
-"""Entries: what lies in folders, names and kinds, thousands at a time.
+"""Entries: the entries of folders, names and types, thousands at a time.
 
-Python's `os.scandir` makes an object for each name. Linux gives them to `getdents64` as records one behind
-another (`man 2 getdents64`), of which NumPy and Arrow make arrays; where the C library has no such function,
-`os.scandir` it is.
+Python's `os.scandir` makes an object for each name. On Linux, `getdents64` gives records one after another
+(`man 2 getdents64`), which NumPy and Arrow turn into arrays; if the C library has no such function,
+`os.scandir` is used.
 """
 
 import ctypes
@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 
 from brimful.memory import POOL
 
-BUFFER = 1 << 18  # bytes of records that are looked at together
+BUFFER = 1 << 18  # bytes of records that are parsed together
 LARGEST_RECORD = 512  # bytes: 19 of head, a name of at most 255, a zero, padding to 8
-LENGTH, NAME = 16, 19  # where they are in a record; the byte before the name is its kind
+LENGTH, NAME = 16, 19  # offsets in a record; the byte before the name is the type
 SHORTEST_RECORD = 24
 DOT = ord(".")
-PIECE = 8_192  # entries of `os.scandir` at a time
-FOLDER, FILE, OTHER = 4, 8, 0  # DT_DIR, DT_REG; all else has to be asked for: links, pipes, unknown
+SCANNED_TOGETHER = 8_192  # entries of `os.scandir`
+FOLDER, FILE, OTHER = 4, 8, 0  # DT_DIR, DT_REG; links, pipes and unknown ones take a system call each
 
 _getdents64 = getattr(ctypes.CDLL(None, use_errno=True), "getdents64", None)
 if _getdents64 is not None:
@@ -36,16 +36,14 @@ class Entries(NamedTuple):
     """Some entries of folders; `.` and `..` are not among them.
 
     Attributes:
-        names: Their names, a pyarrow large_binary array.
-        initials: The first byte of each name, uint8.
-        kinds: FOLDER, FILE, or OTHER, which says nothing. Links are not followed. uint8.
-        folders: Which of the folders each lies in.
-        inodes: Their numbers in the file system, uint64.
+        initials: The first byte of each name.
+        types: FOLDER, FILE, or OTHER, which says nothing. Links are not followed.
+        folders: The position of the folder that holds each.
     """
 
     names: pa.LargeBinaryArray
     initials: NDArray[np.uint8]
-    kinds: NDArray[np.uint8]
+    types: NDArray[np.uint8]
     folders: NDArray[np.int64]
     inodes: NDArray[np.uint64]
 
@@ -53,11 +51,8 @@ class Entries(NamedTuple):
 def read_entries(folders: Sequence[bytes]) -> Iterator[Entries]:
     """List folders.
 
-    Args:
-        folders: Their paths.
-
     Raises:
-        OSError: One cannot be listed; its `filename` is the folder.
+        OSError: A folder cannot be listed; `filename` names it.
     """
     return by_scandir(folders) if _getdents64 is None else by_getdents(folders)
 
@@ -66,19 +61,19 @@ def by_scandir(folders: Sequence[bytes]) -> Iterator[Entries]:
     """List folders with `os.scandir`."""
     for number, folder in enumerate(folders):
         with os.scandir(folder) as entries:
-            while some := list(islice(entries, PIECE)):
-                kinds = np.fromiter(map(_kind, some), np.uint8, len(some))
+            while some := list(islice(entries, SCANNED_TOGETHER)):
+                types = np.fromiter(map(_type_of, some), np.uint8, len(some))
                 names = [entry.name for entry in some]
                 initials = np.fromiter((name[0] for name in names), np.uint8, len(names))
                 inodes = np.fromiter((entry.inode() for entry in some), np.uint64, len(some))
                 of = np.full(len(some), number)
-                yield Entries(pa.array(names, pa.large_binary()), initials, kinds, of, inodes)
+                yield Entries(pa.array(names, pa.large_binary()), initials, types, of, inodes)
 
 
 def by_getdents(folders: Sequence[bytes]) -> Iterator[Entries]:
     """List folders with `getdents64`."""
     buffer = np.empty(BUFFER, np.uint8)
-    filled, begins = 0, []  # where the records of a folder begin, and which folder that is
+    filled, begins = 0, []  # where the records of a folder begin, and its position
     for number, folder in enumerate(folders):
         begins.append((filled, number))
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -95,7 +90,7 @@ def by_getdents(folders: Sequence[bytes]) -> Iterator[Entries]:
 
 
 def _next_records(descriptor: int, buffer: NDArray[np.uint8], folder: bytes) -> int:
-    """Fill a buffer with the next records of an open folder; gives the bytes, 0 at the end."""
+    """Fill a buffer with the next records of an open folder; returns their bytes, 0 at the end."""
     count = int(_getdents64(descriptor, buffer.ctypes.data, buffer.size))  # type: ignore[misc]
     if count < 0:
         error = ctypes.get_errno()
@@ -104,7 +99,7 @@ def _next_records(descriptor: int, buffer: NDArray[np.uint8], folder: bytes) -> 
 
 
 def _entries(records: NDArray[np.uint8], begins: list[tuple[int, int]]) -> Entries:
-    """The entries in records of folders that begin at some bytes."""
+    """The entries in records; `begins` holds the first byte and the position of each folder."""
     starts = _starts(records)
     names, ends = starts[:-1] + NAME, _ends(records, starts)
     lengths = ends - names
@@ -114,20 +109,20 @@ def _entries(records: NDArray[np.uint8], begins: list[tuple[int, int]]) -> Entri
         pa.large_binary(), 2 * len(names), [None, pa.py_buffer(bounds), pa.py_buffer(records)]
     )
     wanted = np.flatnonzero(~is_dot)
-    kinds = records[names[wanted] - 1]
-    kinds[(kinds != FILE) & (kinds != FOLDER)] = OTHER
+    types = records[names[wanted] - 1]
+    types[(types != FILE) & (types != FOLDER)] = OTHER
     bytes_at, numbers = np.array(begins).T
     folders = numbers[np.searchsorted(bytes_at, names[wanted]) - 1]
     inodes = records.view(np.uint64)[starts[wanted] // 8]  # a record begins with it
     wanted_names = pc.take(pieces, pa.array(2 * wanted), memory_pool=POOL)
-    return Entries(wanted_names, records[names[wanted]], kinds, folders, inodes)
+    return Entries(wanted_names, records[names[wanted]], types, folders, inodes)
 
 
 def _starts(records: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Where records begin, and where the last one ends: each begins with its length, a multiple of 8.
 
-    A loop from one to the next is work for Python with every record. Here each word is taken for the begin of
-    a record, NumPy finds which one is eight further, and the loop goes from eight to eight.
+    A plain loop would run Python code for every record. Here NumPy takes each word for the start of a record
+    and finds the one eight records further, so that the loop takes eight at a time.
     """
     end = records.size // 8
     follower = np.arange(end + 1)
@@ -160,7 +155,7 @@ def _ends(records: NDArray[np.uint8], starts: NDArray[np.int64]) -> NDArray[np.i
     return ends
 
 
-def _kind(entry: "os.DirEntry[bytes]") -> int:
+def _type_of(entry: "os.DirEntry[bytes]") -> int:
     if entry.is_dir(follow_symlinks=False):
         return FOLDER
     return FILE if entry.is_file(follow_symlinks=False) else OTHER

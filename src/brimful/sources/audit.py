@@ -1,4 +1,4 @@
-"""Audit: every sample read once, and everything that is wrong with any of them, counted in full."""
+"""Audit: reads every sample once, and counts everything that is wrong with any of them."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,11 +14,12 @@ from brimful.errors import LabelError, SourceError
 from brimful.prefetch import Prefetch, reading_threads
 from brimful.samples import EXAMPLES, FINGERPRINT, Fault, Finding, Progress
 from brimful.schema import Schema, to_json
-from brimful.sources.audit_cache import AuditCache, Observations
+from brimful.sources import audit_cache
+from brimful.sources.audit_cache import Observations
 from brimful.sources.index import Index
 
 BLOCK_ROWS = 256  # few, since a block with a fault is read again in parts
-BLOCK_BYTES = 64_000_000  # what reading a block may take, unless a single sample takes more
+BLOCK_BYTES = 64_000_000  # most memory for reading a block, unless a single sample takes more
 HINT = "Repair the files or take them out, or leave these samples out (on_bad='skip', --on-bad skip)."
 
 
@@ -27,19 +28,17 @@ class Audit:
     """What is known of a source.
 
     Attributes:
-        name: What a person calls the source.
-        samples: How many there are, faulty ones included.
+        samples: Number of samples, faulty ones included.
         schema: What every sample should have.
         findings: What was noticed, each kind once, counted in full, problems first.
-        faults: The samples that cannot be used, in row order, each with the first thing that is wrong;
-            empty unless `complete`.
-        class_counts: Samples of each class; None where classes are not known.
-        value_range: Least and greatest input value of the samples read; None if none was.
-        source_bytes: What the samples take where they lie; None where that is not known.
-        seconds: How long it took.
-        complete: Whether every sample was read, and not only those that the schema was inferred from.
-        packed_bytes: What a store of them will take, estimated from a few; None where these cannot be read.
-        packing_seconds: How long packing them will take, likewise.
+        faults: The samples that cannot be used, in row order, each with its first fault; empty unless
+            `complete`.
+        class_counts: Samples of each class; None if classes are not known.
+        value_range: Least and greatest input value of the samples read; None if none was read.
+        source_bytes: Bytes that the samples take in the source; None if that is not known.
+        complete: Whether every sample was read, not only those that the schema was inferred from.
+        packed_bytes: Bytes that a store will take, estimated from a few samples; None if they cannot be read.
+        packing_seconds: How long packing will take, estimated likewise.
     """
 
     name: str
@@ -57,23 +56,23 @@ class Audit:
 
     @property
     def problems(self) -> tuple[Finding, ...]:
-        """What must be repaired, or left out, before training."""
+        """Findings that must be repaired, or left out, before training."""
         return tuple(finding for finding in self.findings if finding.is_problem)
 
     @property
     def warnings(self) -> tuple[Finding, ...]:
-        """What should be known, and is no obstacle."""
+        """Findings that the user should know, but that do not prevent training."""
         return tuple(finding for finding in self.findings if not finding.is_problem)
 
     def refusal(self) -> SourceError:
-        """The error for samples that cannot be used, with every kind of problem counted."""
+        """The error for samples that cannot be used, with the count of every kind of problem."""
         kinds = {finding.kind for finding in self.problems}
         error = LabelError if all(kind.endswith("label") for kind in kinds) else SourceError
         hints = " ".join(dict.fromkeys(finding.hint for finding in self.problems if finding.hint))
         return error(f"{self.name}: {'; '.join(map(str, self.problems))}", hints)
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it but the faults one by one, fit for JSON."""
+        """All of it except the single faults, fit for JSON."""
         counts = self.class_counts
         return {
             "name": self.name,
@@ -88,8 +87,13 @@ class Audit:
             "packing_seconds": self.packing_seconds,
             "seconds": self.seconds,
             "complete": self.complete,
-            "problems": [_entry(finding) for finding in self.problems],
-            "warnings": [_entry(finding) for finding in self.warnings],
+            **{
+                name: [
+                    {"kind": each.kind, "count": each.count, "examples": list(each.examples)}
+                    for each in findings
+                ]
+                for name, findings in (("problems", self.problems), ("warnings", self.warnings))
+            },
         }
 
     def __str__(self) -> str:
@@ -123,39 +127,31 @@ def audit(
     cached: bool = True,
     estimate: Callable[[], dict[str, float]] = dict,
 ) -> Audit:
-    """Read some samples of a source, all of them as a rule, and note whatever is wrong.
+    """Read some rows of a source, ascending, usually all of them, and note whatever is wrong.
 
     Args:
         reader: The source.
-        rows: The samples, ascending.
+        rows: The rows.
         progress: Called with the number of samples seen so far.
-        cached: Whether to take over what an earlier audit saw of files that have not changed, and to keep
-            what this one sees.
-        estimate: Finds out what packing takes per sample, `bytes` and `seconds`; called unless that is known.
+        cached: Whether to use what an earlier audit saw of files that have not changed, and to keep what this
+            one sees.
+        estimate: Measures what packing takes per sample, `bytes` and `seconds`; called unless that is known.
     """
     began, clock = time.time(), time.perf_counter()
     seen = Observations.none(len(rows))
-    cache = AuditCache(reader) if cached else None
-    known = cache.recall(rows, seen) if cache else np.zeros(len(rows), bool)
+    known = audit_cache.recall(reader, rows, seen) if cached else np.zeros(len(rows), bool)
     for done in _read_all(reader, rows, np.flatnonzero(~known), seen):
         if progress:
             progress(done)
     if not seen.packing:
         seen.packing.update(estimate())
-    if cache and len(rows) == len(reader) and not known.all():
-        cache.keep(seen, began)
-    return summed(reader, rows, seen, time.perf_counter() - clock)
+    if cached and len(rows) == len(reader) and not known.all():
+        audit_cache.keep(reader, seen, began)
+    return _summary(reader, rows, seen, time.perf_counter() - clock)
 
 
-def summed(reader: Index, rows: NDArray[np.int64], seen: Observations, seconds: float) -> Audit:
-    """The audit of samples that were all looked at.
-
-    Args:
-        reader: The source.
-        rows: The samples.
-        seen: What was seen of each.
-        seconds: How long that took.
-    """
+def _summary(reader: Index, rows: NDArray[np.int64], seen: Observations, seconds: float) -> Audit:
+    """The audit of rows that were all read."""
     unreadable = _faults(reader, rows, seen.kinds, seen.messages)
     unlabelled = reader.label_faults(rows)
     labels = {at: f"its label: {kind.replace('_', ' ')}" for at, kind in unlabelled.items()}
@@ -166,7 +162,7 @@ def summed(reader: Index, rows: NDArray[np.int64], seen: Observations, seconds: 
         reader.name,
         len(rows),
         reader.schema,
-        merged((*reader.findings, *_counted(unreadable), *_one_class(counts))),
+        _merged((*reader.findings, *_counted(unreadable), *_one_class(counts))),
         faults,
         counts,
         (float(seen.low[intact].min()), float(seen.high[intact].max())) if intact.any() else None,
@@ -179,21 +175,21 @@ def summed(reader: Index, rows: NDArray[np.int64], seen: Observations, seconds: 
 
 
 def glance(reader: Index, rows: NDArray[np.int64]) -> Audit:
-    """What is known without reading more than the scan has."""
+    """What is known without reading more than the scan has read."""
     counts = reader.class_counts(rows)
-    findings = merged((*reader.findings, *reader.sampled_findings, *_one_class(counts)))
+    findings = _merged((*reader.findings, *reader.sampled_findings, *_one_class(counts)))
     return Audit(reader.name, len(rows), reader.schema, findings, (), counts, None, None, 0.0, complete=False)
 
 
 def findings_in(reader: Index, rows: NDArray[np.int64]) -> tuple[Finding, ...]:
-    """What is wrong with the inputs of a few samples, read in this thread."""
+    """What is wrong with the inputs of a few samples, which are read in this thread."""
     seen = Observations.none(len(rows))
-    _look_at(reader, rows, seen, np.arange(len(rows)))
+    _observe(reader, rows, seen, np.arange(len(rows)))
     return tuple(_counted(_faults(reader, rows, seen.kinds, seen.messages)))
 
 
-def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Each kind once, problems first."""
+def _merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """One finding per kind, problems first."""
     kinds: dict[tuple[str, bool], Finding] = {}
     for finding in sorted(findings, key=lambda each: not each.is_problem):
         other = kinds.setdefault((finding.kind, finding.is_problem), finding)
@@ -209,22 +205,22 @@ def merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 def _read_all(
     reader: Index, rows: NDArray[np.int64], unread: NDArray[np.int64], seen: Observations
 ) -> Iterator[int]:
-    """Look at the samples at some positions of rows, in threads; gives how many are done with."""
+    """Read the samples at some positions of rows, in threads; yields how many are done."""
     size = BLOCK_ROWS
     while size > 1 and reader.working_bytes(size) > BLOCK_BYTES:
         size //= 2
     blocks = (unread[start : start + size] for start in range(0, len(unread), size))
     done = len(rows) - len(unread)
     yield done
-    look, threads = partial(_look_at, reader, rows, seen), reading_threads()
-    with Prefetch(look, blocks, threads=threads, depth=2 * threads + 1) as counts:
+    read, threads = partial(_observe, reader, rows, seen), reading_threads()
+    with Prefetch(read, blocks, threads=threads, depth=2 * threads + 1) as counts:
         for count in counts:
             done += count
             yield done
 
 
-def _look_at(reader: Index, rows: NDArray[np.int64], seen: Observations, at: NDArray[np.int64]) -> int:
-    """Read the samples at some positions of rows; where that fails, one half and then the other."""
+def _observe(reader: Index, rows: NDArray[np.int64], seen: Observations, at: NDArray[np.int64]) -> int:
+    """Read the samples at some positions of rows; if that fails, one half and then the other."""
     try:
         prints = np.full((len(at), len(FINGERPRINT)), -1)
         samples = reader.read(rows[at], targets=False, prints=prints)
@@ -234,7 +230,7 @@ def _look_at(reader: Index, rows: NDArray[np.int64], seen: Observations, at: NDA
             seen.kinds[int(at[0])], seen.messages[int(at[0])] = error.kind, error.message
             return 1
         middle = len(at) // 2
-        return sum(_look_at(reader, rows, seen, half) for half in (at[:middle], at[middle:]))
+        return sum(_observe(reader, rows, seen, half) for half in (at[:middle], at[middle:]))
     (seen.low[at], seen.high[at]), seen.prints[at] = samples.ranges, prints
     return len(at)
 
@@ -260,13 +256,9 @@ def _counted(faults: Sequence[Fault]) -> Iterator[Finding]:
 
 
 def _one_class(counts: dict[int, int] | dict[str, int] | None) -> Iterator[Finding]:
-    """The warning that there is nothing to tell apart."""
+    """The warning that all samples are of one class."""
     present = [name for name, n in (counts or {}).items() if n]
     if counts and len(present) == 1:
         yield Finding(
             "one_class", sum(counts.values()), (f"every label is {present[0]!r}",), is_problem=False
         )
-
-
-def _entry(finding: Finding) -> dict[str, Any]:
-    return {"kind": finding.kind, "count": finding.count, "examples": list(finding.examples)}

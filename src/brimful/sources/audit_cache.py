@@ -1,8 +1,8 @@
-"""AuditCache: what an earlier audit saw of files that have not changed since.
+"""Audit cache: keeps what an audit saw of files, for those that have not changed at the next audit.
 
-A file has not changed when its size, its times of modification and of change of state, and its inode are
-what they were. A file changed within moments of an audit is read again by the next: its times may be too
-coarse to show that it was written to once more.
+A file has not changed if its size, its times of modification and of change of state, and its inode are equal.
+A file that changed within moments of an audit is read again by the next one: its times may be too coarse to
+show another change.
 
 The cache is one file per source, in the user's cache folder: the 16 bytes of XXH3 over the rest, then an
 Arrow IPC file with a row for each sample in row order:
@@ -14,13 +14,14 @@ Arrow IPC file with a row for each sample in row order:
 
 and, as JSON in the metadata of its schema, what packing takes per sample.
 
-It may be deleted at any time. One that cannot be read is as good as none.
+The file may be deleted at any time, and one that cannot be read is ignored.
 """
 
 import contextlib
 import json
 import uuid
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -32,11 +33,12 @@ from xxhash import xxh3_128_digest, xxh3_128_hexdigest
 from brimful.samples import FINGERPRINT
 from brimful.sources.index import Index
 from brimful.sources.read_files import is_settled
+from brimful.sources.walk import is_utf8
 
 VERSION = "2"
 PACKING = b"packing"  # in the metadata of the file's schema
 DIGEST_BYTES = 16
-NOT_KEPT = ("unreadable",)  # may be otherwise the next time, though the file has not changed
+NOT_KEPT = ("unreadable",)  # a file may be readable the next time, though it has not changed
 SCHEMA = pa.schema(
     [
         ("hash", pa.uint64()),
@@ -54,11 +56,11 @@ class Observations:
     """What an audit saw of samples, one entry for each.
 
     Attributes:
-        prints: Fingerprints of their files as they were read, int64, -1 where there is no file.
+        prints: Fingerprints of the files as they were read, -1 for samples without a file.
         low: Least input value, NaN for a fault.
         high: Greatest input value, NaN for a fault.
         kinds: Kinds of faults, by position.
-        messages: Their messages, by position.
+        messages: Messages of faults, by position.
         packing: What packing takes per sample, `bytes` and `seconds`; empty if that is not known.
     """
 
@@ -76,92 +78,82 @@ class Observations:
         return cls(prints, np.full(n, np.nan), np.full(n, np.nan), {}, {})
 
 
-class AuditCache:
-    """The cache of one source.
-
-    Args:
-        reader: The source; one without fingerprints has no cache.
-    """
-
-    def __init__(self, reader: Index) -> None:
-        name = xxh3_128_hexdigest(f"{VERSION}\n{reader.identity}".encode(errors="surrogateescape"))
-        self._reader = reader
-        self._path = user_cache_path("brimful") / "audits" / f"{name}.arrow"
-
-    def recall(self, rows: NDArray[np.int64], seen: Observations) -> NDArray[np.bool_]:
-        """Fill in what is known of some rows, which ascend.
-
-        Returns:
-            Whether each of them was known.
-        """
-        hashes = self._reader.hashes[rows]
-        known = np.zeros(len(hashes), bool)
-        table = self._load()
-        if table is None or not len(table):
-            return known
-        seen.packing.update(json.loads(table.schema.metadata[PACKING]))
-        there = table["hash"].to_numpy()
-        at = np.searchsorted(there, hashes).clip(max=len(there) - 1)
-        prints = self._reader.fingerprints(rows)
-        kept = np.stack([table[name].to_numpy() for name in FINGERPRINT], axis=1)
-        known |= (there[at] == hashes) & (kept[at] == prints).all(axis=1)
-        known[1:] &= hashes[1:] != hashes[:-1]  # which of two keys with one hash it is shows in reading
-        known[:-1] &= hashes[1:] != hashes[:-1]
-        found = np.flatnonzero(known)
-        seen.prints[found] = prints[found]
-        part = table.take(pa.array(at[found]))
-        seen.low[found] = part["low"].fill_null(np.nan).to_numpy()
-        seen.high[found] = part["high"].fill_null(np.nan).to_numpy()
-        for faulty in np.flatnonzero(pc.is_valid(part["kind"]).to_numpy()).tolist():
-            seen.kinds[int(found[faulty])] = part["kind"][faulty].as_py()
-            seen.messages[int(found[faulty])] = part["message"][faulty].as_py()
+def recall(reader: Index, rows: NDArray[np.int64], seen: Observations) -> NDArray[np.bool_]:
+    """Fill in what is known of some rows, which ascend; returns whether each of them was known."""
+    hashes = reader.hashes[rows]
+    known = np.zeros(len(hashes), bool)
+    table = _load(_path(reader))
+    if table is None or not len(table):
         return known
+    seen.packing.update(json.loads(table.schema.metadata[PACKING]))
+    there = table["hash"].to_numpy()
+    at = np.searchsorted(there, hashes).clip(max=len(there) - 1)
+    prints = reader.fingerprints(rows)
+    kept = np.stack([table[name].to_numpy() for name in FINGERPRINT], axis=1)
+    known |= (there[at] == hashes) & (kept[at] == prints).all(axis=1)
+    known[1:] &= hashes[1:] != hashes[:-1]  # two keys with one hash have to be read
+    known[:-1] &= hashes[1:] != hashes[:-1]
+    found = np.flatnonzero(known)
+    seen.prints[found] = prints[found]
+    part = table.take(pa.array(at[found]))
+    seen.low[found] = part["low"].fill_null(np.nan).to_numpy()
+    seen.high[found] = part["high"].fill_null(np.nan).to_numpy()
+    for faulty in np.flatnonzero(pc.is_valid(part["kind"]).to_numpy()).tolist():
+        seen.kinds[int(found[faulty])] = part["kind"][faulty].as_py()
+        seen.messages[int(found[faulty])] = part["message"][faulty].as_py()
+    return known
 
-    def keep(self, seen: Observations, began: float) -> None:
-        """Write down what was seen, for the next time. That it cannot be written is no error.
 
-        Args:
-            seen: What was seen of all rows of the source.
-            began: `time.time()` before the first file was opened.
-        """
-        if not self._reader.is_fingerprinted or not all(map(_is_unicode, seen.messages.values())):
-            return  # the name of a folder that is no UTF-8 cannot be written down
-        settled = is_settled(seen.prints, began)
-        for at, kind in seen.kinds.items():
-            settled[at] &= kind not in NOT_KEPT
-        self._write(_to_table(self._reader.hashes, seen).filter(pa.array(settled)))
+def keep(reader: Index, seen: Observations, began: float) -> None:
+    """Write what was seen of all rows, if the folder can be written.
 
-    def _write(self, table: pa.Table) -> None:
-        """Put a table in the place of the file, whole or not at all."""
-        partial = self._path.with_name(f"{self._path.name}.{uuid.uuid4().hex}")
-        sink = pa.BufferOutputStream()
-        with pa.ipc.new_file(sink, table.schema) as writer:
-            writer.write_table(table)
-        content = sink.getvalue()
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            with partial.open("wb") as file:
-                file.write(xxh3_128_digest(content))
-                file.write(content)
-            partial.replace(self._path)
-        except OSError:
-            with contextlib.suppress(OSError):
-                partial.unlink()
+    `began` is `time.time()` before the first file was opened. Sources without fingerprints are not kept.
+    """
+    if not reader.is_fingerprinted or not all(map(is_utf8, seen.messages.values())):
+        return  # a folder name that is not UTF-8 cannot be written to the table
+    settled = is_settled(seen.prints, began)
+    for at, kind in seen.kinds.items():
+        settled[at] &= kind not in NOT_KEPT
+    _write(_path(reader), _to_table(reader.hashes, seen).filter(pa.array(settled)))
 
-    def _load(self) -> pa.Table | None:
-        try:
-            content = self._path.read_bytes()
-        except OSError:
-            return None
-        digest, rest = content[:DIGEST_BYTES], memoryview(content)[DIGEST_BYTES:]
-        if digest != xxh3_128_digest(rest):
-            return None
-        table = pa.ipc.open_file(pa.py_buffer(rest)).read_all()
-        return table if table.schema.equals(SCHEMA) else None
+
+def _write(path: Path, table: pa.Table) -> None:
+    """Replace the file by a table, whole or not at all."""
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex}")
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema) as writer:
+        writer.write_table(table)
+    content = sink.getvalue()
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(xxh3_128_digest(content))
+            file.write(content)
+        partial.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            partial.unlink()
+
+
+def _load(path: Path) -> pa.Table | None:
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return None
+    digest, rest = content[:DIGEST_BYTES], memoryview(content)[DIGEST_BYTES:]
+    if digest != xxh3_128_digest(rest):
+        return None
+    table = pa.ipc.open_file(pa.py_buffer(rest)).read_all()
+    return table if table.schema.equals(SCHEMA) else None
+
+
+def _path(reader: Index) -> Path:
+    name = xxh3_128_hexdigest(f"{VERSION}\n{reader.identity}".encode(errors="surrogateescape"))
+    return user_cache_path("brimful") / "audits" / f"{name}.arrow"
 
 
 def _to_table(hashes: NDArray[np.uint64], seen: Observations) -> pa.Table:
-    """What was seen of all rows, as the file has it."""
+    """What was seen of all rows, as columns of the file."""
     n = len(hashes)
     ranges = [pa.array(values, from_pandas=True) for values in (seen.low, seen.high)]
     faults = [
@@ -170,11 +162,3 @@ def _to_table(hashes: NDArray[np.uint64], seen: Observations) -> pa.Table:
     columns = zip([hashes, *seen.prints.T, *ranges, *faults], SCHEMA, strict=True)
     arrays = [pa.array(column).cast(field.type) for column, field in columns]
     return pa.Table.from_arrays(arrays, schema=SCHEMA.with_metadata({PACKING: json.dumps(seen.packing)}))
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True

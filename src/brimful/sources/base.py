@@ -1,4 +1,4 @@
-"""Format: what a source can be read from. All that a new kind of source has to write."""
+"""Format: what a source can be read from, and all that a new format has to implement."""
 
 from pathlib import Path
 from typing import Protocol, runtime_checkable
@@ -15,83 +15,83 @@ from brimful.schema import Schema
 class Format(Protocol):
     """Random access to samples, numbered from 0 to `len(self) - 1` in an order of the format's own.
 
-    A format knows nothing of rows, label tables, splits and batches: that is `Index`'s part. It is
+    A format knows nothing of rows, label tables, splits and batches, which belong to `Index`. It is
 
     - deterministic: the same number is the same sample, with the same arrays or the same error;
     - thread-safe: several threads read at once;
-    - never a writer: what it reads stays as it is.
+    - read-only: what it reads stays as it is.
 
-    `BaseFormat` answers all but `name`, `schema`, `identity`, `__len__`, `keys` and `read`.
+    `BaseFormat` implements all but `name`, `schema`, `identity`, `__len__`, `keys` and `read`.
     """
 
     @property
     def name(self) -> str:
-        """What a person calls it: the folder, as a rule."""
+        """The name shown to users, usually the folder."""
 
     @property
     def schema(self) -> Schema:
-        """What every sample has: inputs; also target and weight, where samples carry their own."""
+        """What every sample has: inputs, and target and weight if samples carry their own."""
 
     @property
     def identity(self) -> str:
-        """What it is, and how it is parsed: what was seen under the same identity need not be read again."""
+        """What is read, and how it is parsed: unchanged samples of an equal identity are not read again."""
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """What was decided, a line each, for a person to check; the first line says what there is."""
+        """What was decided, one line per fact, for the user to check; the first line says what was found."""
 
     @property
     def findings(self) -> tuple[Finding, ...]:
-        """What was noticed while samples were looked for, counted in full."""
+        """What was noticed while the samples were listed, counted in full."""
 
     @property
     def root(self) -> Path | None:
-        """The folder in which it lies, in which no store may be made; None where there is none."""
+        """The folder of the data, in which no store may be made; None for data outside the file system."""
 
     @property
     def nbytes(self) -> int:
-        """Bytes of memory that names and places of the samples take."""
+        """Bytes of memory that names and locations of the samples take."""
 
     def __len__(self) -> int: ...
 
     def keys(self, numbers: NDArray[np.int64]) -> pa.LargeStringArray:
-        """Keys of some samples: unique, the same on every machine, and still the same tomorrow."""
+        """Keys of some samples: unique, and the same on every machine and at every scan."""
 
     def read(self, numbers: NDArray[np.int64], prints: NDArray[np.int64] | None = None) -> Samples:
         """Read some samples, in the order given, as freshly owned arrays.
 
         Args:
-            numbers: Which.
-            prints: Where to write the fingerprints of the samples as they are read; not given where
-                `fingerprints` gives None.
+            numbers: The numbers of the samples.
+            prints: Where to write the fingerprints of the samples as they are read; not given if
+                `fingerprints` returns None.
 
         Raises:
-            SourceError: One of them cannot be read, or is not what the schema says; with the place of it.
+            SourceError: A sample cannot be read, or does not fit the schema; the message names its place.
         """
 
     def working_bytes(self, n: int) -> int:
-        """Bytes of memory that reading n samples takes at the most, the result included."""
+        """Most bytes of memory that reading n samples takes, the result included."""
 
     def fingerprints(self, numbers: NDArray[np.int64]) -> NDArray[np.int64] | None:
-        """What shows whether samples have changed, without reading them.
+        """What shows, without reading them, whether samples have changed.
 
-        One for each, also where many samples lie in one file: the bytes that the sample takes where it
-        lies, then times and inode of its file.
+        One per sample, even if many samples share a file: the bytes that the sample takes in it, then the
+        times and the inode of the file.
 
         Returns:
-            Shape `(len(numbers), len(FINGERPRINT))`, -1 for what is gone; None, whatever the numbers, if
-            nothing shows whether a sample has changed.
+            Shape `(len(numbers), len(FINGERPRINT))`, -1 for a sample that is gone; None, whatever the
+            numbers, if nothing shows whether a sample has changed.
         """
 
     def natural_order(self, numbers: NDArray[np.int64]) -> NDArray[np.int64] | None:
         """Positions in `numbers`, in the order in which reading is cheap: by inode, offset or row group.
 
-        None where no order is known to be cheaper than another.
+        None if no order is known to be cheaper than another.
         """
 
 
 class BaseFormat:
-    """The answers of a format that has nothing special to say: no files, no findings, no order of its own."""
+    """Defaults: no folder, no findings, no fingerprints and no natural order."""
 
     name: str
     schema: Schema
@@ -106,9 +106,9 @@ class BaseFormat:
         return 2 * (n + 1) * self.schema.nbytes
 
     def fingerprints(self, numbers: NDArray[np.int64]) -> NDArray[np.int64] | None:
-        """Nothing shows whether a sample has changed."""
+        """None: nothing shows whether a sample has changed."""
         return None
 
     def natural_order(self, numbers: NDArray[np.int64]) -> NDArray[np.int64] | None:
-        """No order is known to be cheaper."""
+        """None: no order is known to be cheaper."""
         return None

@@ -1,4 +1,4 @@
-"""Index: the rows of any format, with their labels. What everything above the sources reads from."""
+"""Index: the rows of any format, with their labels; everything above the sources reads from it."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
@@ -24,9 +24,7 @@ NO_NUMBERS = np.empty(0, np.int64)
 class RowOrder:
     """Which samples of a format are rows, and in which order: ascending by (`xxh3_64(key)`, key bytes).
 
-    Attributes:
-        hashes: The hash of every row's key, ascending.
-        numbers: The format's number of every row; None where the format numbers its samples in row order.
+    `numbers` is None if the format numbers its samples in row order.
     """
 
     hashes: NDArray[np.uint64]
@@ -36,12 +34,9 @@ class RowOrder:
     def of(
         cls, n: int, keys: Callable[[NDArray[np.int64]], pa.LargeStringArray], limit: int | None = None
     ) -> "RowOrder":
-        """Order samples by their keys, of which few are in memory at a time.
+        """Order n samples by their keys, of which few are in memory at a time.
 
-        Args:
-            n: How many there are.
-            keys: Gives the keys of some numbers.
-            limit: How many to draw, by a second, independent hash; None for all.
+        With a limit, that many are drawn by a second, independent hash.
 
         Raises:
             SourceError: Two samples have the same key.
@@ -52,7 +47,12 @@ class RowOrder:
         hashes = _hashes(keys, numbers, 0)
         order = row_order(hashes, lambda: keys(numbers))
         rows = cls(hashes[order], numbers[order])
-        rows._refuse_equal(keys)
+        for row in np.flatnonzero(rows.hashes[1:] == rows.hashes[:-1]).tolist():
+            first, second = keys(rows.at(np.array([row, row + 1]))).to_pylist()
+            if first == second:
+                raise SourceError(
+                    f"Two samples have the same key: {first!r}.", "Keys name samples: make them unique."
+                )
         return rows
 
     def __len__(self) -> int:
@@ -63,7 +63,7 @@ class RowOrder:
         return rows if self.numbers is None else self.numbers[rows]
 
     def take(self, rows: NDArray[np.int64]) -> "RowOrder":
-        """Only some rows, which must ascend."""
+        """The order of some rows, which must ascend."""
         return RowOrder(self.hashes[rows], self.at(rows))
 
     @property
@@ -71,32 +71,17 @@ class RowOrder:
         """Bytes of memory held."""
         return self.hashes.nbytes + (0 if self.numbers is None else self.numbers.nbytes)
 
-    def _refuse_equal(self, keys: Callable[[NDArray[np.int64]], pa.LargeStringArray]) -> None:
-        for row in np.flatnonzero(self.hashes[1:] == self.hashes[:-1]).tolist():
-            first, second = keys(self.at(np.array([row, row + 1]))).to_pylist()
-            if first == second:
-                raise SourceError(
-                    f"Two samples have the same key: {first!r}.", "Keys name samples: make them unique."
-                )
-
 
 class Index:
     """The rows of a format: hashes, order, labels, what was left out. A Reader.
 
-    A row's sample, and the way to it, are the format's; a row's place, and its label where a table or a
-    folder's name gives it, are kept here.
-
-    Args:
-        samples: The format.
-        order: Which of its samples are rows, and in which order.
-        labels: A label for each row; None where there are none, or where samples carry their own.
-        skipped: Samples that were left out because they cannot be used.
+    The format reads a row's sample; the index keeps the row's place, and its label if a table or a folder's
+    name gives it.
 
     Attributes:
-        schema: What every sample has, with its label.
-        is_fingerprinted: Whether it shows without reading if a sample has changed.
-        findings: What was noticed about labels and samples when the source was scanned, counted in full.
-        sampled_findings: What was noticed in those samples that the schema was inferred from.
+        is_fingerprinted: Whether fingerprints show, without reading, that a sample has changed.
+        findings: What was noticed about labels and samples during the scan, counted in full.
+        sampled_findings: What was noticed in the samples that the schema was inferred from.
     """
 
     split_seed = 0
@@ -115,21 +100,17 @@ class Index:
 
     @classmethod
     def of(cls, samples: Format, limit: int | None = None) -> "Index":
-        """All samples of a format, or as many as are to be drawn.
-
-        Args:
-            samples: The format.
-            limit: How many to draw, None for all.
+        """All samples of a format, or `limit` of them, drawn.
 
         Raises:
-            SourceError: There are none, or two have the same key.
+            SourceError: There are no samples, or two have the same key.
         """
         if not len(samples):
             raise SourceError(f"{samples.name}: there are no samples.", "Check what it was made from.")
         return cls(samples, RowOrder.of(len(samples), samples.keys, limit))
 
     def without(self, faults: Sequence[Fault], rows: NDArray[np.int64]) -> "Index":
-        """The same index without some samples that cannot be used: only the given rows, ascending."""
+        """The index of the given rows, ascending; `faults` are the samples left out."""
         labels = self._labels and self._labels.take(rows).without_classes_left_out()
         fewer = Index(self.format, self._order.take(rows), labels, (*self.skipped, *faults))
         fewer.findings = tuple(finding for finding in self.findings if not finding.is_problem)
@@ -140,22 +121,22 @@ class Index:
 
     @property
     def name(self) -> str:
-        """What a person calls the samples."""
+        """The name shown to users."""
         return self.format.name
 
     @property
     def identity(self) -> str:
-        """What this source is and how it is read: what was seen under the same one need not be read again."""
+        """What is read, and how: unchanged samples of an equal identity are not read again."""
         return self.format.identity
 
     @property
     def root(self) -> Path | None:
-        """The folder in which the source lies, if there is one."""
+        """The folder of the data; None for data outside the file system."""
         return self.format.root
 
     @property
     def facts(self) -> tuple[str, ...]:
-        """What was decided when the source was scanned, a line each, for a person to check."""
+        """What was decided during the scan, one line per fact, for the user to check."""
         first, *others = self.format.facts or (f"{len(self):,} samples",)
         own = [f"{self.nbytes / len(self):.0f} bytes of memory per sample for the listing"]
         if self.format.schema.target is None:
@@ -166,7 +147,7 @@ class Index:
 
     @property
     def nbytes(self) -> int:
-        """Bytes that names, order and labels of the rows take in memory."""
+        """Bytes of memory that names, order and labels of the rows take."""
         return self.format.nbytes + self._order.nbytes + (self._labels.nbytes if self._labels else 0)
 
     @property
@@ -183,22 +164,15 @@ class Index:
         return list(self.format.keys(self._order.at(rows)).to_pylist())
 
     def read(
-        self,
-        rows: NDArray[np.int64],
-        *,
-        targets: bool = True,
-        prints: NDArray[np.int64] | None = None,
+        self, rows: NDArray[np.int64], *, targets: bool = True, prints: NDArray[np.int64] | None = None
     ) -> Samples:
         """Read some samples, in the order given, as freshly owned arrays.
 
-        Args:
-            rows: Which.
-            targets: Whether labels are wanted; without, it is no error if one is missing.
-            prints: Where to write the fingerprints of the samples as they are read; left as it is where
-                nothing shows whether they have changed.
+        Without targets, a missing label is no error. The fingerprints of the samples as they are read are
+        written to `prints`, unless the format has none.
 
         Raises:
-            SourceError: One of them cannot be read, or is not what the schema says.
+            SourceError: A sample cannot be read, or does not fit the schema.
         """
         samples = self.format.read(self._order.at(rows), prints if self.is_fingerprinted else None)
         if not targets:
@@ -206,20 +180,20 @@ class Index:
         return Samples(samples.x, *self.targets(rows)) if self._labels else samples
 
     def working_bytes(self, n: int) -> int:
-        """Bytes of memory that reading n rows takes at the most, the result included."""
+        """Most bytes of memory that reading n rows takes, the result included."""
         joined = 0 if self.has_own_targets else self.schema.nbytes - self.format.schema.nbytes
         return self.format.working_bytes(n) + 2 * n * joined
 
     @property
     def has_own_targets(self) -> bool:
-        """Whether samples carry their targets: these are read with the inputs then, `targets` has none."""
+        """Whether samples carry their targets: these are read with the inputs, and `targets` returns none."""
         return self.format.schema.target is not None
 
     def targets(self, rows: NDArray[np.int64]) -> tuple[NDArray[Any] | None, NDArray[np.float32] | None]:
-        """Target and weight of some rows, where they were joined; None for each that was not.
+        """Target and weight of some rows, if they were joined; None for each that was not.
 
         Raises:
-            LabelError: One of them has none.
+            LabelError: A row has no label that can be used.
         """
         labels = self._labels
         if labels is None:
@@ -230,14 +204,14 @@ class Index:
         return labels.values[rows], None if labels.weights is None else labels.weights[rows]
 
     def label_faults(self, rows: NDArray[np.int64]) -> dict[int, str]:
-        """Kind of what is wrong with the joined label of some rows, by position in them."""
+        """The kind of fault in the joined label of some rows, by position in them."""
         if self._labels is None:
             return {}
         state = self._labels.state[rows]
         return {at: FAULTS[state[at] - 1] for at in np.flatnonzero(state).tolist()}
 
     def class_counts(self, rows: NDArray[np.int64]) -> dict[int, int] | dict[str, int] | None:
-        """How many of some rows there are of each class; None where that cannot be known without reading."""
+        """How many of some rows are of each class; None if only reading them would show that."""
         if self._labels is None or self._labels.classes is None:
             return None
         fit = rows[self._labels.state[rows] == FIT]
@@ -249,17 +223,14 @@ class Index:
         }  # type: ignore[return-value]
 
     def fingerprints(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """What shows whether some rows have changed, shape `(len(rows), len(FINGERPRINT))`.
-
-        -1 where nothing does.
-        """
+        """What shows whether some rows have changed, shape `(len(rows), len(FINGERPRINT))`, or -1."""
         prints = self.format.fingerprints(self._order.at(rows))
         return np.full((len(rows), len(FINGERPRINT)), -1) if prints is None else prints
 
     def disk_order(self, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
-        """Positions in rows, in the order in which reading is cheap; None where none is known.
+        """Positions in rows, in the order in which reading is cheap; None if no such order is known.
 
-        None also where samples carry their own targets, since what is sorted on the disk is inputs alone.
+        None also if samples carry their own targets, since only inputs are sorted on the disk.
         """
         return None if self.has_own_targets else self.format.natural_order(self._order.at(rows))
 
@@ -272,7 +243,6 @@ def _hashes(
 
 
 def _labelled(schema: Schema, labels: Labels | None) -> Schema:
-    """What every sample has, with its label."""
     if labels is None:
         return schema
     weight = None if labels.weights is None else Field((), labels.weights.dtype.name)

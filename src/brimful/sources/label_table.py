@@ -1,8 +1,8 @@
-"""LabelTable: the file that says what each sample is: a column of ids, of targets, perhaps of weights."""
+"""LabelTable: the file that labels the samples: a column of ids, some of targets, perhaps one of weights."""
 
 import difflib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +13,7 @@ import pyarrow.csv
 from brimful.errors import ArgumentError, LabelError, ReadError
 from brimful.keys import HashedKeys
 from brimful.memory import POOL
+from brimful.options import ScanOptions
 
 FILE_NAMES = tuple(
     f"{name}.{suffix}"
@@ -26,38 +27,11 @@ INTEGER = r"^[+-]?[0-9]{1,18}$"
 
 
 @dataclass(frozen=True)
-class LabelColumns:
-    """LabelColumns: which columns of a table to take, by name, or by number from 1.
-
-    Attributes:
-        id: What names the sample; None for the one called id or the like, or the first.
-        target: What to predict, one or several; empty for the one called label or the like, or the
-            only one left.
-        weight: How much a sample counts; None for the one called weight, if there is one.
-        regression: Whether targets are regression values, also where all are integers.
-    """
-
-    id: str | None = None
-    target: tuple[str, ...] = ()
-    weight: str | None = None
-    regression: bool = False
-
-    @property
-    def asked_for(self) -> tuple[str, ...]:
-        """All that were named."""
-        return tuple(name for name in (self.id, *self.target, self.weight) if name is not None)
-
-
-@dataclass(frozen=True)
 class LabelTable:
     """The columns taken, as strings without blanks around them.
 
     Attributes:
-        path: The file.
-        ids: What names the samples, hashed as keys are.
-        targets: The target columns by name.
-        weights: The weight column, or None.
-        first_line: Line of the file that the first row stands in, if each takes one line.
+        first_line: Line of the file that holds the first row, if each takes one line.
         others: Names of the columns that are not used.
     """
 
@@ -69,37 +43,32 @@ class LabelTable:
     others: tuple[str, ...]
 
     def without_first(self) -> "LabelTable":
-        """Without the first row, which turned out to be a header."""
+        """The table without its first row, which turned out to be a header."""
+        ids = HashedKeys.of(self.ids.keys[1:])
         targets = {name: cells[1:] for name, cells in self.targets.items()}
         weights = None if self.weights is None else self.weights[1:]
-        return replace(
-            self,
-            ids=HashedKeys.of(self.ids.keys[1:]),
-            targets=targets,
-            weights=weights,
-            first_line=self.first_line + 1,
-        )
+        return LabelTable(self.path, ids, targets, weights, self.first_line + 1, self.others)
 
 
 def find_tables(root: Path) -> Iterator[Path]:
-    """The label tables of a folder, by name: `target.csv`, `labels.csv` and the like. The first counts."""
+    """The label tables of a folder, by name: `target.csv`, `labels.csv` and the like. The first is used."""
     return (root / name for name in FILE_NAMES if (root / name).is_file())
 
 
-def read_table(path: Path, columns: LabelColumns) -> LabelTable:
+def read_table(path: Path, options: ScanOptions) -> LabelTable:
     """Read a label table.
 
-    The first row is its header if it has a name asked for, or if it begins with a usual name for ids, or
-    has such a name and a usual one for targets or weights. Otherwise it is for the join to find out.
+    The first row is a header if it holds a column name that was asked for, or begins with a usual name for
+    ids, or holds such a name and a usual one for targets or weights. Otherwise the join finds out.
 
     Raises:
         ReadError: The file cannot be read.
-        LabelError: It is no table, or it is not clear which columns to take.
-        ArgumentError: A column that was asked for is not there.
+        LabelError: The file is not a table, or it is not clear which columns to take.
+        ArgumentError: The table lacks a column that was asked for.
     """
     cells = _cells(path)
     heads = [str(column[0].as_py()) for column in cells]
-    has_header = _is_header(heads, columns)
+    has_header = _is_header(heads, options)
     numbers = [str(number) for number in range(1, len(cells) + 1)]
     names = heads if has_header else numbers
     if len(set(names)) < len(names):
@@ -116,10 +85,10 @@ def read_table(path: Path, columns: LabelColumns) -> LabelTable:
             f"Did you mean {close[0]!r}?" if close else "",
         )
 
-    asked_targets = tuple(map(named, columns.target))
-    free = [name for name in names if name not in map(named, columns.asked_for)]
-    id_name = named(columns.id) if columns.id else _usual(free, ID_NAMES) or (free or names)[0]
-    weight = named(columns.weight) if columns.weight else _usual(free, WEIGHT_NAMES)
+    asked_targets = tuple(map(named, options.target))
+    free = [name for name in names if name not in map(named, options.columns)]
+    id_name = named(options.id) if options.id else _usual(free, ID_NAMES) or (free or names)[0]
+    weight = named(options.weight) if options.weight else _usual(free, WEIGHT_NAMES)
     left = [name for name in names if name not in (id_name, weight)]
     targets = asked_targets or _target(path, left)
     if {id_name, weight} & {*targets} or id_name == weight:
@@ -135,8 +104,8 @@ def read_table(path: Path, columns: LabelColumns) -> LabelTable:
     )
 
 
-def _is_header(heads: Sequence[str], columns: LabelColumns) -> bool:
-    if any(name in heads for name in columns.asked_for if not name.isdigit()):
+def _is_header(heads: Sequence[str], options: ScanOptions) -> bool:
+    if any(name in heads for name in options.columns if not name.isdigit()):
         return True
     words = [head.casefold() for head in heads]
     others = {*words} & {*TARGET_NAMES, *WEIGHT_NAMES}
@@ -168,13 +137,13 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _cells(path: Path) -> list[pa.Array]:
-    """All columns as strings, stripped; the header, if there is one, still the first row."""
+    """All columns as strings, stripped; a header is still the first row."""
     try:
         with path.open("rb") as file:
             head = file.read(1 << 16)
         line = next((line for line in head.splitlines() if line.strip()), b"")
         delimiter = next((mark.decode() for mark in (b"\t", b";", b",") if mark in line), " ")
-        row = head if b'"' in line else line  # there may be line breaks in its cells: at most as many columns
+        row = head if b'"' in line else line  # quoted cells may hold line breaks; `count` is an upper bound
         count = row.count(delimiter.encode()) + 1
         table = pyarrow.csv.read_csv(
             path,
@@ -199,7 +168,7 @@ def _cells(path: Path) -> list[pa.Array]:
 
 
 def _trimmed(cells: pa.LargeStringArray) -> pa.LargeStringArray:
-    """Cells without blanks around them; most tables have none anywhere, which is seen sooner."""
+    """Cells without blanks around them; most tables have no blank at all, which is quick to check."""
     content = np.frombuffer(cells.buffers()[2] or b"", np.uint8)
-    may_be_blank = (content <= ord(" ")).any() or (content >= 0x80).any()  # in Unicode
+    may_be_blank = (content <= ord(" ")).any() or (content >= 0x80).any()  # Unicode has more blanks
     return pc.utf8_trim_whitespace(cells, memory_pool=POOL) if may_be_blank else cells

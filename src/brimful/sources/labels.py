@@ -1,9 +1,9 @@
-"""Labels: what there is to predict for every row, joined by key from a table, or the folders' names.
+"""Labels: what to predict for every row, joined by key from a label table or from the folders' names.
 
-Never by position. The ids of one table all name samples in the same way, the one of these that fits
-most of them: the key, the path, the file's stem, the file's name, or the integer that the stem spells
-("1" meets "00001.csv"). A target is a class (an integer, or a name) or, where numbers have fractions
-or there are several columns, one or several floats (regression).
+Labels are never joined by position. All ids of a table name samples in the same way, the one that fits most
+of them: the key, the path, the file's stem, the file's name, or the integer that the stem spells ("1" matches
+"00001.csv"). A target is a class (an integer, or a name) or, if numbers have fractions or there are several
+columns, one or several floats (regression).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -28,9 +28,9 @@ from brimful.sources.walk import keys_of
 
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 WHOLE = r"^[+-]?[0-9]+$"
-FRACTIONS = 20  # one number with a fraction in so many is no slip: the targets are floats
+FRACTIONS = 20  # at least one number in so many has a fraction: the targets are floats
 CLASSES_NAMED = 12
-WORDS = 10  # one word in so many is no slip: the labels are names
+WORDS = 10  # more than one label in so many is not an integer: the labels are names
 FAULTS = ("missing_label", "conflicting_label", "malformed")
 FIT, MISSING, CONFLICTING, MALFORMED = range(4)  # the `state` of a row's label
 
@@ -39,17 +39,16 @@ Classes = tuple[int, ...] | tuple[str, ...]
 
 @dataclass(frozen=True)
 class Labels:
-    """What there is to predict for every row.
+    """What to predict for every row.
 
     Attributes:
         values: What is delivered: int64 of shape `(n,)` for classes, the integer itself or the
             position of a string in `classes`; float32 of shape `(n,)` or `(n, columns)` otherwise.
-        state: FIT where a row has all that is needed to train on it: one target, and a weight if there
-            are weights. Otherwise what is wrong, and `values` mean nothing. uint8.
+        state: FIT if a row has all that is needed to train on it: one target, and a weight if there
+            are weights. Otherwise the fault, and `values` mean nothing. uint8.
         classes: The labels that occur, ascending; None for floats.
-        weights: How much each row counts, float32 of shape `(n,)`, or None.
-        how: How they were joined, for a person to check.
-        findings: What was noticed while joining.
+        weights: Sample weights, float32 of shape `(n,)`, or None.
+        how: How they were joined, for the user to check.
     """
 
     values: NDArray[Any]
@@ -61,7 +60,7 @@ class Labels:
 
     @property
     def target(self) -> Field:
-        """What a target is like."""
+        """Shape and dtype of a target."""
         return Field(self.values.shape[1:], self.values.dtype.name)
 
     @property
@@ -71,7 +70,7 @@ class Labels:
 
     @property
     def described(self) -> str:
-        """How they were joined, and the classes, or what else there is to predict, in words."""
+        """How they were joined, and the classes or the number of targets, in words."""
         weighted = "" if self.weights is None else ", with weights"
         if self.classes is None:
             columns = self.target.size
@@ -86,7 +85,7 @@ class Labels:
         return replace(self, values=self.values[rows], state=self.state[rows], weights=weights)
 
     def with_findings(self, listing: Listing) -> "Labels":
-        """The labels of a part of a listing, with the problems of its rows and no others."""
+        """The labels of a part of a listing, with findings about its rows alone."""
         findings = []
         for state, kind in enumerate(FAULTS, start=1):
             rows = np.flatnonzero(self.state == state)
@@ -94,7 +93,7 @@ class Labels:
         return replace(self, findings=tuple(findings))
 
     def without_classes_left_out(self) -> "Labels":
-        """The same labels, with those classes only that a row has; names are numbered anew."""
+        """The same labels with only the classes that a row has; names are numbered anew."""
         if self.classes is None:
             return self
         used, places = np.unique(self.values, return_inverse=True)
@@ -106,13 +105,8 @@ class Labels:
 def join_table(table: LabelTable, listing: Listing, *, regression: bool = False) -> Labels:
     """Join a label table to the samples of a listing, by id.
 
-    Args:
-        table: What was read of it.
-        listing: The samples.
-        regression: Whether targets are regression values, also where all are integers.
-
     Raises:
-        LabelError: Its ids meet no sample, or could mean several.
+        LabelError: No id names a sample, or an id could mean several.
     """
     way, rows, example = _match(table, listing)
     if rows[0] < 0 and table.first_line == 1 and _is_header(next(iter(table.targets.values()))):
@@ -120,7 +114,7 @@ def join_table(table: LabelTable, listing: Listing, *, regression: bool = False)
     join = _Join(table, rows, listing)
     values, classes = join.targets(regression=regression)
     weights = join.weights()
-    join.find_orphans()
+    join.note("orphan_label", np.flatnonzero(rows < 0), is_problem=False)
     row_values, row_weights = join.by_row(values, weights)
     others = f"; not used: {', '.join(table.others)}" if table.others else ""
     how = f"{table.path.name} names the samples by {way} ({example}){others}"
@@ -128,12 +122,9 @@ def join_table(table: LabelTable, listing: Listing, *, regression: bool = False)
 
 
 class _Join:
-    """A table's lines on their way to rows, and what is noticed about them.
+    """A join of a table's lines to rows, and the findings about them.
 
-    Args:
-        table: The lines.
-        rows: The row that each line's id names, -1 for none.
-        listing: The samples.
+    `rows` holds the row that each line's id names, -1 for none.
     """
 
     def __init__(self, table: LabelTable, rows: NDArray[np.int64], listing: Listing) -> None:
@@ -142,11 +133,11 @@ class _Join:
         self.listing = listing
         self.findings: list[Finding] = []
         self.state = np.full(len(listing), MISSING, np.uint8)
-        self._bad = np.zeros(len(rows), bool)  # lines with something that is there, but cannot be
-        self._blank = np.zeros(len(rows), bool)  # lines that lack something
+        self._bad = np.zeros(len(rows), bool)  # lines with a malformed cell
+        self._blank = np.zeros(len(rows), bool)  # lines with an empty cell
 
     def targets(self, *, regression: bool) -> tuple[NDArray[Any], Classes | None]:
-        """The target of each line, and the classes if it is one."""
+        """The target of each line, and the classes; None for floats."""
         columns = [self._met(column) for column in self.table.targets.values()]
         if len(columns) > 1:
             return np.stack([self._floats(column) for column in columns], axis=1), None
@@ -155,31 +146,27 @@ class _Join:
             return self._floats(columns[0]), None
         strays = words.strays()
         hint = (
-            f"Correct {self.table.path}: most labels are integers, these are not. If they are regression "
-            "values, say so: regression=True in Python, --regression on the command line."
+            f"Correct {self.table.path}: most labels are integers, these are not. For regression, give "
+            "regression=True in Python, --regression on the command line."
         )
-        self._spoilt(np.flatnonzero(strays[words.at]), columns[0], "no integer", hint)
-        self._blank |= words.at_blank
-        return words.without(strays).classes()
+        self._note_malformed(np.flatnonzero(strays[words.at]), columns[0], "not an integer", hint)
+        self._blank |= _blank(words.words)[words.at]
+        return words._replace(words=pc.if_else(pa.array(strays), "", words.words)).classes()
 
     def weights(self) -> NDArray[np.float32] | None:
-        """The weight of each line, if there are any; not below 0."""
+        """The weight of each line, not below 0; None without weights."""
         if self.table.weights is None:
             return None
         weights = self._floats(self._met(self.table.weights))
         below = np.flatnonzero((weights < 0) & ~self._bad)
         hint = f"Correct {self.table.path}: a weight must not be below 0."
-        self._spoilt(below, self.table.weights, "below 0", hint)
+        self._note_malformed(below, self.table.weights, "below 0", hint)
         return weights
-
-    def find_orphans(self) -> None:
-        """Lines whose id no sample has."""
-        self._note("orphan_label", np.flatnonzero(self.rows < 0), is_problem=False)
 
     def by_row(
         self, values: NDArray[Any], weights: NDArray[np.float32] | None
     ) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
-        """What the lines say, in the order of the samples, each named by one line or by equal ones."""
+        """The values and weights of the lines, in row order."""
         lines = np.flatnonzero(self.rows >= 0)
         rows = self.rows[lines]
         self.state[rows[~self._blank[lines]]] = FIT
@@ -193,7 +180,7 @@ class _Join:
         )
 
     def _find_repeated(self, lines: NDArray[np.int64], columns: Sequence[NDArray[Any]]) -> None:
-        """Lines that name a sample once more: to say the same, or something else."""
+        """Note lines that name a sample again, with equal or with conflicting values."""
         lines = lines[np.argsort(self.rows[lines], kind="stable")]
         again = np.flatnonzero(self.rows[lines[1:]] == self.rows[lines[:-1]]) + 1
         again = again[~(self._bad[lines[again]] | self._bad[lines[again - 1]])]
@@ -203,35 +190,35 @@ class _Join:
             differs |= unequal.any(axis=tuple(range(1, unequal.ndim)))
         equal, conflicting = lines[again[~differs]], lines[again[differs]]
         hint = f"Correct {self.table.path}: a sample has two different labels."
-        self._note("duplicate_label", equal, is_problem=False)
-        self._note("conflicting_label", conflicting, hint)
+        self.note("duplicate_label", equal, is_problem=False)
+        self.note("conflicting_label", conflicting, hint)
         self.state[self.rows[conflicting]] = CONFLICTING
 
     def _met(self, cells: pa.Array) -> pa.Array:
-        """Cells of the lines that name a sample; empty for the others: a label no sample has is no class."""
+        """Cells of the lines that name a sample, empty for the others, whose labels are no classes."""
         met = self.rows >= 0
         return cells if met.all() else pc.if_else(pa.array(met), cells, "", memory_pool=POOL)
 
     def _floats(self, cells: pa.Array) -> NDArray[np.float32]:
-        """Cells as finite floats, 0 where they are empty or no number, which is noted."""
+        """Cells as finite floats; 0 for empty and malformed ones, which are noted."""
         blank = _blank(cells)
-        good = _matches(cells, NUMBER)
-        numbers = pc.if_else(pa.array(good), cells, "0").cast(pa.float64()).to_numpy()
+        valid = _matches(cells, NUMBER)
+        numbers = pc.if_else(pa.array(valid), cells, "0").cast(pa.float64()).to_numpy()
         with np.errstate(over="ignore"):
             values: NDArray[np.float32] = numbers.astype(np.float32)
-        good &= np.isfinite(values)
-        hint = f"Correct {self.table.path}: these are no finite numbers."
-        self._spoilt(np.flatnonzero(~good & ~blank & ~self._bad), cells, "no finite number", hint)
+        valid &= np.isfinite(values)
+        hint = f"Correct {self.table.path}: these are not finite numbers."
+        malformed = np.flatnonzero(~valid & ~blank & ~self._bad)
+        self._note_malformed(malformed, cells, "not a finite number", hint)
         self._blank |= blank
-        return np.where(good, values, np.float32(0))
+        return np.where(valid, values, np.float32(0))
 
-    def _spoilt(self, lines: NDArray[np.int64], cells: pa.Array, what: str, hint: str) -> None:
-        """Note lines with a cell that cannot be."""
+    def _note_malformed(self, lines: NDArray[np.int64], cells: pa.Array, what: str, hint: str) -> None:
         self._bad[lines] = True
         remarks = [f": {cell!r} is {what}" for cell in cells.take(pa.array(lines[:EXAMPLES])).to_pylist()]
-        self._note("malformed", lines, hint, remarks=remarks)
+        self.note("malformed", lines, hint, remarks=remarks)
 
-    def _note(
+    def note(
         self,
         kind: str,
         lines: NDArray[np.int64],
@@ -240,7 +227,7 @@ class _Join:
         is_problem: bool = True,
         remarks: Iterable[str] = repeat(""),
     ) -> None:
-        """Note lines of one kind, if there are any, and what the first of them say."""
+        """Note a finding about some lines, if there are any, with remarks on the first of them."""
         if lines.size:
             path, first, ids = self.table.path, self.table.first_line, self.table.ids.keys
             few = zip(lines[:EXAMPLES].tolist(), remarks, strict=False)
@@ -260,7 +247,7 @@ def _blank(cells: pa.Array) -> NDArray[np.bool_]:
 
 
 def from_folders(listing: Listing) -> Labels:
-    """Label every sample with the name of the folder it lies in."""
+    """Label every sample with the name of its folder."""
     folders = pc.fill_null(pc.struct_field(_split(listing.paths), "folder"), "")
     encoded = folders.dictionary_encode()
     names = pc.replace_substring_regex(encoded.dictionary, pattern=r"^.*/", replacement="")
@@ -273,12 +260,12 @@ def from_folders(listing: Listing) -> Labels:
     at = encoded.indices.to_numpy()
     state = np.where(_blank(names)[at], MISSING, FIT).astype(np.uint8)
     found = _of_rows(FAULTS[0], np.flatnonzero(state), listing, "Move them into the folder of their class.")
-    how = "the name of the folder that a file lies in is its label"
+    how = "the label of a file is the name of its folder"
     return Labels(values[at], state, classes, None, how, tuple(found))
 
 
 def has_folder_classes(listing: Listing) -> bool:
-    """Whether all files lie in folders, and in at least two: what folder names as labels look like."""
+    """Whether all files lie in folders, at least two of them: then folder names are taken for labels."""
     folders = pc.unique(pc.struct_field(_split(listing.paths), "folder"))
     return len(folders) > 1 and folders.null_count == 0 and not pc.any(pc.equal(folders, "")).as_py()
 
@@ -297,7 +284,7 @@ def _split(paths: pa.LargeStringArray) -> pa.StructArray:
 
 
 def _ways(table: LabelTable, listing: Listing) -> Iterator[tuple[str, NDArray[np.int64], pa.Array]]:
-    """The ways in which ids can name samples: what it is called, the row of each id, the samples' names."""
+    """The ways in which ids can name samples: name of the way, row of each id, names of the samples."""
     ids, keys = table.ids.keys, lambda rows: keys_of(listing.paths_of(rows))
     yield "key", find_keys(table.ids, listing.hashes, keys), listing.paths
     yield "path", _rows_of(ids, listing.paths), listing.paths
@@ -310,7 +297,7 @@ def _ways(table: LabelTable, listing: Listing) -> Iterator[tuple[str, NDArray[np
 
 
 def _rows_of(ids: pa.Array, names: pa.Array) -> NDArray[np.int64]:
-    """The first row that has each name, -1 where there is none."""
+    """The first row with each name, -1 for none."""
     rows: NDArray[np.int32] = pc.fill_null(pc.index_in(ids, value_set=names, skip_nulls=True), -1).to_numpy()
     return rows.astype(np.int64)
 
@@ -332,21 +319,21 @@ def _match(table: LabelTable, listing: Listing) -> tuple[str, NDArray[np.int64],
             break
     if not most:
         raise LabelError(
-            f"{path}: none of its {len(ids):,} ids meets a sample. Ids look like "
+            f"{path}: none of its {len(ids):,} ids names a sample. Ids look like "
             f"{_some(ids)}, keys like {_some(listing.keys)}.",
             "An id is the key, the file's stem or name, or the integer that the stem spells.",
         )
     if way not in ("key", "path"):  # which are each file's own
         _refuse_ambiguous(path, way, rows, names, listing)
     met = int(np.argmax(rows >= 0))
-    example = f"{ids[met].as_py()!r} meets {listing.paths[rows[met]].as_py()!r}"
+    example = f"{ids[met].as_py()!r} matches {listing.paths[rows[met]].as_py()!r}"
     return way, rows, example
 
 
 def _refuse_ambiguous(
     path: Path, way: str, rows: NDArray[np.int64], names: pa.Array, listing: Listing
 ) -> None:
-    """An id must name one sample: stems, names and integers may stand for several in nested folders."""
+    """Refuse ids that name several samples: files in different folders may share stem, name or integer."""
     counts = pc.value_counts(pc.drop_null(names))
     shared = pc.filter(counts.field("values"), pc.greater(counts.field("counts"), 1))
     used = names.take(pa.array(rows[rows >= 0]))
@@ -365,7 +352,7 @@ def _some(strings: pa.Array) -> str:
 
 
 def _is_header(cells: pa.Array) -> bool:
-    """Whether the first label is a heading: its id meets no sample, and it is unlike all other labels."""
+    """Whether the first label, whose id names no sample, is a heading: it is unlike all other labels."""
     others = cells[1:]
     if pc.all(pc.match_substring_regex(others, NUMBER)).as_py():
         return not pc.match_substring_regex(cells[:1], NUMBER)[0].as_py()
@@ -373,13 +360,7 @@ def _is_header(cells: pa.Array) -> bool:
 
 
 class _Words(NamedTuple):
-    """A column of cells that repeat: each word once, how often it occurs, and where.
-
-    Attributes:
-        words: What occurs, "" for nothing.
-        counts: How often each does.
-        at: The word of each cell.
-    """
+    """A column of repeated cells: each word once ("" for an empty cell), its count, the word of each cell."""
 
     words: pa.Array
     counts: NDArray[np.int64]
@@ -387,35 +368,24 @@ class _Words(NamedTuple):
 
     @classmethod
     def of(cls, cells: pa.Array) -> "_Words":
-        """The words of a column."""
         encoded = pc.dictionary_encode(cells, memory_pool=POOL)
         at = encoded.indices.to_numpy()
         return cls(encoded.dictionary, np.bincount(at, minlength=len(encoded.dictionary)), at)
 
-    @property
-    def at_blank(self) -> NDArray[np.bool_]:
-        """Which cells are empty."""
-        blank: NDArray[np.bool_] = _blank(self.words)[self.at]
-        return blank
-
     def have_fractions(self) -> bool:
-        """Whether most are numbers, and enough of them are written with a fraction."""
+        """Whether most cells are numbers, and enough of them are written with a fraction."""
         filled = self.counts[~_blank(self.words)].sum()
         numbers, whole = (self.counts[_matches(self.words, pattern)].sum() for pattern in (NUMBER, WHOLE))
         return bool(numbers * 2 > filled and (numbers - whole) * FRACTIONS > numbers)
 
     def strays(self) -> NDArray[np.bool_]:
-        """Which words are no integers where most others are: slips that would renumber all."""
+        """Which words are not integers although most are: mistakes that would renumber all classes."""
         filled = ~_blank(self.words)
         strays = filled & ~_matches(self.words, INTEGER)
         return strays & bool(self.counts[strays].sum() * WORDS <= self.counts[filled].sum())
 
-    def without(self, words: NDArray[np.bool_]) -> "_Words":
-        """The same cells, those with some of the words empty."""
-        return self._replace(words=pc.if_else(pa.array(words), "", self.words))
-
     def classes(self) -> tuple[NDArray[np.int64], Classes]:
-        """Number the cells: integers are themselves, if all of them are; names their place in the alphabet.
+        """Number the cells: by their own value if all are integers, else by their place in the alphabet.
 
         Returns:
             The number of each cell, 0 for an empty one, and the labels, ascending.

@@ -14,7 +14,7 @@ from brimful.errors import SourceError, SourceNotFoundError
 from brimful.keys import DRAW_SEED, KEYS_PER_PIECE, hash_keys, row_order
 from brimful.memory import POOL
 from brimful.samples import Finding, Progress
-from brimful.sources.walk import SUFFIX_BYTES, SUFFIXES, keys_of, kind_of, walk
+from brimful.sources.walk import SUFFIX_BYTES, SUFFIXES, keys_of, suffix_of, walk
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,10 @@ class Listing:
     """The sample files of a folder.
 
     Attributes:
-        root: The folder.
-        paths: Paths below it, `/`-separated, a pyarrow large_string array in row order.
+        paths: Paths below the root, `/`-separated, a pyarrow large_string array in row order.
         hashes: `xxh3_64` of every key, ascending, uint64.
-        left_out: How many other files lie about, by suffix.
-        findings: What has the name of a sample file, and is none.
+        left_out: How many other files there are, by suffix.
+        findings: What is named like a sample file and is none.
     """
 
     root: Path
@@ -57,7 +56,7 @@ class Listing:
         return replace(self, paths=self.paths_of(rows), hashes=self.hashes[rows])
 
     def inodes(self) -> NDArray[np.uint64]:
-        """The inode of each file, 0 where it is gone: the folder is listed again, which asks no file."""
+        """The inode of each file, 0 if it is gone; lists the folder again, without a system call per file."""
         found = walk(self.root)
         hashes, inodes = np.concatenate(found.hashes), np.concatenate(found.inodes)
         if not len(hashes):
@@ -73,18 +72,12 @@ class Listing:
 
 
 def list_folder(root: Path, *, without: Sequence[Path] = (), progress: Progress | None = None) -> Listing:
-    """List the sample files below a folder.
+    """List the sample files below a folder: those of the most frequent of the suffixes, in capitals or not.
 
-    They are the files of one suffix, the one that most of the files named `.csv`, `.tsv`, `.txt` or
-    `.dat` have, in capitals or not.
-
-    Args:
-        root: The folder.
-        without: Files that are no samples, wherever they lie: label tables.
-        progress: Called with the number of files found so far, every few thousand.
+    Files in `without`, such as label tables, are no samples, even if a link leads to them.
 
     Raises:
-        SourceNotFoundError: There is no such folder, or no sample file in it.
+        SourceNotFoundError: The folder does not exist, or holds no sample file.
         SourceError: A name is not UTF-8, or two files have the same key.
     """
     found = walk(root, progress)
@@ -92,13 +85,13 @@ def list_folder(root: Path, *, without: Sequence[Path] = (), progress: Progress 
     suffixes = np.concatenate(found.suffixes)
     usual = np.argmax(np.bincount(suffixes + 1, minlength=2)[1:])
     is_sample = suffixes == usual
-    left_out = found.passed_over + Counter(map(kind_of, strings(paths.filter(~is_sample))))
+    left_out = found.passed_over + Counter(map(suffix_of, strings(paths.filter(~is_sample))))
     is_sample &= ~_lead_to(without, root, paths)
     if not is_sample.any():
         others = counted(left_out)
         raise SourceNotFoundError(
             f"{root}: no sample files ({', '.join(SUFFIXES)}) in this folder or below it"
-            + (f"; what lies there: {others}." if others else "; it is empty."),
+            + (f"; it holds {others}." if others else "; it is empty."),
             "Give the folder that holds one text file per sample.",
         )
     listing = _in_row_order(root, paths, hashes, np.flatnonzero(is_sample))
@@ -106,12 +99,12 @@ def list_folder(root: Path, *, without: Sequence[Path] = (), progress: Progress 
 
 
 def counted(left_out: Mapping[str, int]) -> str:
-    """What was left out, in words."""
+    """Counts by name, in words."""
     return ", ".join(f"{count:,} {what}" for what, count in left_out.items())
 
 
 def strings(array: pa.LargeStringArray | pa.ChunkedArray) -> Iterator[str]:
-    """The strings of an array, few at a time in memory."""
+    """The strings of an array, few of them in memory at a time."""
     for start in range(0, len(array), KEYS_PER_PIECE):
         yield from array.slice(start, KEYS_PER_PIECE).to_pylist()
 
@@ -129,7 +122,7 @@ def _lead_to(files: Sequence[Path], root: Path, paths: pa.ChunkedArray) -> NDArr
 def _in_row_order(
     root: Path, paths: pa.ChunkedArray, hashes: NDArray[np.uint64], samples: NDArray[np.int64]
 ) -> Listing:
-    """The listing of those of some paths that are samples."""
+    """The listing of those paths that are samples."""
     order = samples[row_order(hashes[samples], lambda: keys_of(paths.take(pa.array(samples)).chunk(0)))]
     listing = Listing(root, pc.take(paths, pa.array(order), memory_pool=POOL).chunk(0), hashes[order], {})
     equal = np.flatnonzero(np.diff(listing.hashes) == 0)

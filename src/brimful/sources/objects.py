@@ -1,4 +1,4 @@
-"""ObjectFormat: any object with `len` and `[i] -> (x, y)`. A Format."""
+"""ObjectFormat: a Format: any object with `len` and `[i] -> (x, y)`."""
 
 import threading
 from collections import Counter
@@ -17,28 +17,23 @@ from brimful.schema import NAME, Field, Fields, Schema
 from brimful.sources.base import BaseFormat
 from brimful.sources.index import Index, RowOrder
 
-NUMERIC = "biuf"  # kinds of dtype: bool, integers, floats
+NUMERIC = "biuf"  # bool, integers, floats, as `dtype.kind`
 
 
 @runtime_checkable
 class RandomAccess(Sized, Protocol):
-    """What Python can index: `[i]` gives the inputs and the target of sample i."""
+    """An object that Python can index: `[i]` gives the inputs and the target of sample i."""
 
     def __getitem__(self, index: int, /) -> Any: ...
 
 
 class ObjectFormat(BaseFormat):
-    """Any object with `len` and `[i] -> (x, y)`, its index in decimal as key.
+    """Any object with `len` and `[i] -> (x, y)`, keyed by the index in decimal.
 
-    Several inputs, or several targets, are a dict of arrays by name.
+    Several inputs, or several targets, are a dict of arrays by name. The schema is inferred from the `first`
+    samples. Integer targets are delivered as int64 unless regression is asked for, all others as float32.
 
-    The object is asked by one thread at a time, since few such objects promise to bear more.
-
-    Args:
-        samples: The object.
-        first: Indices of those samples that show what all are like.
-        options: The shape to give to each `x`, and the dtype to deliver it in. Targets are delivered as
-            int64 where they are integers and regression is not asked for, as float32 otherwise.
+    One thread at a time calls the object, since few such objects are thread-safe.
     """
 
     def __init__(self, samples: RandomAccess, first: NDArray[np.int64], options: ScanOptions) -> None:
@@ -57,7 +52,7 @@ class ObjectFormat(BaseFormat):
         return decimals(numbers)
 
     def read(self, numbers: NDArray[np.int64], prints: NDArray[np.int64] | None = None) -> Samples:
-        """Ask the object for some samples."""
+        """Read some samples from the object."""
         given = Schema(self._given, self.schema.target)
         arrays = [np.empty((len(numbers), *field.shape), field.dtype) for field in given.fields]
         for at, index in enumerate(numbers.tolist()):
@@ -78,7 +73,7 @@ class ObjectFormat(BaseFormat):
         return Samples(x, y)
 
     def working_bytes(self, n: int) -> int:
-        """The arrays handed out and one sample more."""
+        """The arrays handed out, and one more sample."""
         return (n + 1) * self.schema.nbytes
 
     def _reshaped(self, shape: tuple[int, ...]) -> Field:
@@ -97,7 +92,7 @@ class ObjectFormat(BaseFormat):
         return field
 
     def _infer(self, first: NDArray[np.int64], options: ScanOptions) -> tuple[Fields, Fields | None]:
-        """Inputs and targets of most of the first samples; others are refused when they are read."""
+        """Inputs and targets of most of the first samples; samples unlike these are refused when read."""
         pairs = self._first_pairs(first)
         inputs = _by_name([x for x, _ in pairs], partial(self._input, dtype=options.dtype))
         if all(y is None for _, y in pairs):
@@ -112,8 +107,8 @@ class ObjectFormat(BaseFormat):
         return Field(shape, dtype)
 
     def _target(self, values: list[Any], *, regression: bool) -> Field:
-        shape, kind = _usual(values)
-        if kind not in NUMERIC:
+        shape, dtype_kind = _usual(values)
+        if dtype_kind not in NUMERIC:
             raise ArgumentError(
                 f"Expected {self.name}[i] to give a number as y, or None. Received: {values[0]!r}"
             )
@@ -121,7 +116,7 @@ class ObjectFormat(BaseFormat):
         return Field(shape, "float32" if fractions or regression else "int64")
 
     def _first_pairs(self, first: NDArray[np.int64]) -> list[tuple[Any, Any]]:
-        """Those of the first samples that are pairs, most of them at least."""
+        """The pairs among the first samples; raises the first error unless most are pairs."""
         pairs, refused = [], []
         for index in first.tolist():
             try:
@@ -142,12 +137,7 @@ class ObjectFormat(BaseFormat):
 
 
 def scan_object(samples: RandomAccess, options: ScanOptions) -> Index:
-    """The index of an object, what its samples are like inferred from 256 of them.
-
-    Args:
-        samples: The object.
-        options: What the user asks for.
-    """
+    """The index of an object, its schema inferred from 256 samples."""
     options.refuse(("labels", "id", "target", "weight"), "an object, which gives its own labels")
     if len(samples) == 0:
         raise ArgumentError("Expected an object with at least one sample. Received: len 0")
@@ -157,12 +147,12 @@ def scan_object(samples: RandomAccess, options: ScanOptions) -> Index:
 
 
 def decimals(numbers: NDArray[np.int64]) -> pa.LargeStringArray:
-    """Numbers as strings."""
+    """Numbers as strings in decimal."""
     return pa.array(numbers).cast(pa.large_string())
 
 
 def _by_name(values: list[Any], field_of: Callable[[list[Any]], Field]) -> Fields:
-    """The field that some values have, or a field for each name where most of them are dicts."""
+    """The field of some values, or one field per name if most of them are dicts."""
     dicts = [value for value in values if isinstance(value, dict)]
     if len(dicts) * 2 <= len(values):
         return field_of([value for value in values if not isinstance(value, dict)])
@@ -170,14 +160,14 @@ def _by_name(values: list[Any], field_of: Callable[[list[Any]], Field]) -> Field
     if not names or not all(isinstance(name, str) and NAME.fullmatch(name) for name in names):
         raise ArgumentError(
             f"Expected dicts with names like 'image_1'. Received: {names}",
-            "A name is a letter, then letters, digits, _ and -, 64 of them at the most.",
+            "A name is a letter, then letters, digits, _ and -, at most 64 characters in all.",
         )
     alike = [value for value in dicts if tuple(value) == names]
     return {name: field_of([value[name] for value in alike]) for name in names}
 
 
 def _flat(x: Any, y: Any, schema: Schema) -> list[Any]:
-    """What a sample has for each field of the schema."""
+    """The value of a sample for each field of the schema."""
     values: list[Any] = []
     for what, value, wanted in (("x", x, schema.inputs), ("y", y, schema.target)):
         if isinstance(wanted, dict):
@@ -192,7 +182,7 @@ def _flat(x: Any, y: Any, schema: Schema) -> list[Any]:
 
 
 def _described(part: Fields) -> str:
-    """Shape and dtype, by name where there are several."""
+    """Shape and dtype in words, by name for several fields."""
     return ", ".join(
         f"{f'{name} ' if name else ''}shape {field.shape}, {field.dtype}"
         for name, field in (part.items() if isinstance(part, dict) else [("", part)])
@@ -200,7 +190,7 @@ def _described(part: Fields) -> str:
 
 
 def _is_regular(value: Any) -> bool:
-    """Whether it becomes an array: lists of different lengths do not."""
+    """Whether a value can become an array: lists of different lengths cannot."""
     try:
         np.shape(value)
     except ValueError:
@@ -209,7 +199,7 @@ def _is_regular(value: Any) -> bool:
 
 
 def _usual(values: list[Any]) -> tuple[tuple[int, ...], str]:
-    """The shape and the kind of dtype that most of them have."""
+    """The shape and `dtype.kind` of most values."""
     arrays = [np.asarray(value) for value in values if _is_regular(value)]
     if not arrays:
         raise MalformedFileError("Expected samples that become arrays. Received: lists of different lengths.")
@@ -217,16 +207,16 @@ def _usual(values: list[Any]) -> tuple[tuple[int, ...], str]:
 
 
 def _cast(value: Any, shape: tuple[int, ...], dtype: str) -> NDArray[Any]:
-    """An array of that shape in that dtype, finite, and never an integer out of a fraction."""
+    """A finite array of that shape and dtype; a fraction is never cast to an integer."""
     array = np.asarray(value)  # lists of different lengths are a ValueError already
     if array.shape != shape:
         raise ValueError(f"found the shape {array.shape}")
     if array.dtype.kind not in NUMERIC:
-        raise ValueError(f"found {value!r}, which is no number")
+        raise ValueError(f"found {value!r}, which is not a number")
     with np.errstate(over="ignore", invalid="ignore"):
         cast = array.astype(dtype)
     if not np.isfinite(cast).all():
         raise ValueError(f"found a value that is not finite as {dtype}")
     if cast.dtype.kind == "i" and (cast != array).any():
-        raise ValueError(f"found {value!r}, which is no integer")
+        raise ValueError(f"found {value!r}, which is not an integer")
     return cast

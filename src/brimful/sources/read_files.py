@@ -1,4 +1,4 @@
-"""Reading files: many small ones whole, the next ones already on their way from the disk."""
+"""Reading files: many small ones whole, while the disk already reads the next ones."""
 
 import os
 import resource
@@ -15,8 +15,8 @@ from brimful.errors import MalformedFileError, ReadError
 from brimful.prefetch import reading_threads
 from brimful.sources.text.contents import FileContents
 
-OPEN_AHEAD = 256  # per thread; cold, one with 64 reads as much as 8 threads of plain reads, for less CPU
-SHARE = 4  # of the files that this process may open, one in so many is open ahead
+OPEN_AHEAD = 256  # per thread; one thread with 64 reads a cold disk as fast as 8 without, for less CPU
+SHARE = 4  # one in so many of the files that this process may open is open ahead
 SETTLED = 2.0  # seconds: file systems count time in steps of up to two
 NO_PRINT = -1  # in a fingerprint: the file is gone, or nothing is known of it
 
@@ -31,19 +31,18 @@ def read_files(
 ) -> Iterator[FileContents]:
     """Read files whole and hand them out in groups.
 
-    What is handed out lies in memory that is used again for the next group: take from it what is needed
-    before going on.
+    The memory of a group is used again for the next one: copy what is needed before going on.
 
     Args:
-        folder: Where they are.
+        folder: The folder of all files.
         paths: Paths below the folder, `/`-separated.
-        largest: Bytes that none may exceed.
+        largest: Most bytes that a file may have.
         at_a_time: Bytes per group, at least `largest`.
         prints: Where to write the fingerprint of each, shape `(len(paths), 4)`.
 
     Raises:
-        ReadError: One cannot be read.
-        MalformedFileError: One is too large.
+        ReadError: A file cannot be read.
+        MalformedFileError: A file is too large.
     """
     memory = np.empty(max(at_a_time, largest) + 1, np.uint8)
     with closing(_Reading(folder, paths, largest, prints)) as reading:
@@ -53,11 +52,7 @@ def read_files(
 
 
 def read_file(path: Path) -> bytes:
-    """Read one file whole.
-
-    Raises:
-        ReadError: It cannot be read.
-    """
+    """Read a file whole; raises ReadError."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -76,9 +71,7 @@ def fingerprint(folder: Path, path: str) -> tuple[int, int, int, int]:
 def is_settled(prints: NDArray[np.int64], began: float) -> NDArray[np.bool_]:
     """Which files had not changed for so long that another change would show in their times.
 
-    Args:
-        prints: The fingerprint of each file as it was read.
-        began: `time.time()` before the first of them was.
+    `began` is `time.time()` before the first of them was read.
     """
     settled: NDArray[np.bool_] = prints[:, 1:3].max(axis=1) < (began - SETTLED) * 1e9
     settled &= (prints != NO_PRINT).all(axis=1)
@@ -86,7 +79,7 @@ def is_settled(prints: NDArray[np.int64], began: float) -> NDArray[np.bool_]:
 
 
 def _open_ahead() -> int:
-    """How many files each of the threads that read, and the loop, may have open."""
+    """How many files each reading thread, and the loop, may have open."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     allowed = OPEN_AHEAD if soft == resource.RLIM_INFINITY else soft // SHARE // (1 + reading_threads())
     return max(1, min(OPEN_AHEAD, allowed))
@@ -97,7 +90,7 @@ def _print_of(status: os.stat_result) -> tuple[int, int, int, int]:
 
 
 def unreadable(path: Path, error: OSError) -> ReadError:
-    """The error for a file that the system will not let us read."""
+    """The error for a file that the system cannot read."""
     return ReadError(
         f"{path}: the file cannot be read: {error.strerror or error}.",
         "Check that it is still there and that you may read it; scan again if the folder has changed.",
@@ -105,19 +98,10 @@ def unreadable(path: Path, error: OSError) -> ReadError:
 
 
 class _Reading:
-    """Files read whole, in order: each as it is opened while they are in the page cache.
+    """Files being read whole, in order; each as soon as it is opened while all are in the page cache.
 
-    From the first that is not, some ahead of the one being read are open already, and the kernel has been
-    asked for their content, so that one thread keeps a disk busy.
-
-    Args:
-        folder: Where they are.
-        paths: Paths below the folder.
-        largest: Bytes that none may exceed.
-        prints: Where to write the fingerprint of each.
-
-    Attributes:
-        waits: Whether it may have to wait for the disk. Until then it stops at what is not in the page cache.
+    From the first one that is not, files are opened ahead of the one being read, and the kernel is asked for
+    their content, so that one thread keeps a disk busy. `waits` is True from then on.
     """
 
     def __init__(
@@ -130,18 +114,17 @@ class _Reading:
         self._prefix = os.fsencode(folder) + b"/"
         self._unopened = iter(paths)
         self._opened: deque[int] = deque()  # the first is that of the next file
-        self._statuses: deque[os.stat_result] = deque()  # as they were opened: what changes later is noticed
+        self._statuses: deque[os.stat_result] = deque()  # at the time of opening: a later change is noticed
         self._ahead = _open_ahead()
         self._done = 0
         self.waits = not hasattr(os, "RWF_NOWAIT")  # macOS has none
 
     @property
     def is_done(self) -> bool:
-        """Whether all were read."""
         return self._done == len(self._paths)
 
     def fill(self, memory: NDArray[np.uint8]) -> list[int]:
-        """Read as many as the memory takes; returns the length of each."""
+        """Read as many as fit into the memory; returns the length of each."""
         view, lengths, held = memory.data, [], 0
         while not self.is_done:
             self._open(self._ahead if self.waits else 1)
@@ -158,7 +141,7 @@ class _Reading:
         return lengths
 
     def _open(self, count: int) -> None:
-        """Open files until so many are."""
+        """Open files until `count` are open."""
         for path in islice(self._unopened, count - len(self._opened)):
             try:
                 descriptor = os.open(self._prefix + path.encode(), os.O_RDONLY)
@@ -178,22 +161,22 @@ class _Reading:
             self._statuses.append(status)
 
     def _read(self, memory: memoryview) -> int:
-        """Read the next file; returns how many bytes of it there are, fewer if it would have to wait."""
+        """Read the next file; returns the bytes read, too few if reading would have to wait."""
         descriptor, size = self._opened[0], len(memory) - 1
         try:
             if not self.waits:
                 return os.preadv(descriptor, [memory], 0, os.RWF_NOWAIT)
             count = os.preadv(descriptor, [memory], 0)
             while 0 < count < size and (more := os.preadv(descriptor, [memory[count:]], count)):
-                count += more  # some file systems give less than asked for
+                count += more  # some file systems return less than asked for
         except OSError as error:
-            if not self.waits:  # it is not in the page cache, or the file system does not know
+            if not self.waits:  # not in the page cache, or not known by the file system
                 return -1
             raise unreadable(self._folder / self._paths[self._done], error) from error
         return count
 
     def _finish(self, count: int) -> None:
-        """Close the next file, of which so many bytes were read, and go on to the one after."""
+        """Close the file of which `count` bytes were read, and go on to the next one."""
         status = self._statuses.popleft()
         if count != status.st_size:
             raise ReadError(
@@ -206,6 +189,6 @@ class _Reading:
         self._done += 1
 
     def close(self) -> None:
-        """Close what was opened and not read."""
+        """Close the files that were opened and not read."""
         while self._opened:
             os.close(self._opened.popleft())

@@ -1,4 +1,4 @@
-"""Walk: the names of all files below a folder. A million of them take little longer than listing them."""
+"""Walk: finds all files below a folder; a million take little longer than the system needs to list them."""
 
 import os
 from collections import Counter
@@ -21,24 +21,24 @@ from brimful.sources._getdents import FILE, FOLDER, OTHER, read_entries
 SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
 SUFFIX_ARRAY = pa.array(SUFFIXES, pa.large_binary())
 SUFFIX_BYTES = len(SUFFIXES[0])  # bytes and letters of each
-NO_SAMPLE = ".~#"  # how the names of files begin that systems and editors leave behind
-THREADS = 2  # while one waits for the system, another one works; more contend for the GIL
-TOLD = 0.1  # seconds from one call of `progress` to the next
-TOGETHER = 32  # folders that a thread visits, so that many small ones share what a native call costs
+NO_SAMPLE = ".~#"  # first characters of files that systems and editors leave behind
+THREADS = 2  # one works while another one waits for the system; more contend for the GIL
+PROGRESS_SECONDS = 0.1  # between two calls of `progress`
+TOGETHER = 32  # folders per task, so that many small ones share the cost of a native call
 
 
 @dataclass
 class Found:
-    """What a walk through folders has found.
+    """The files and folders that a walk has found.
 
     Attributes:
         paths: Paths of the files below the root, `/`-separated, in no order: pyarrow large_string arrays.
         hashes: `xxh3_64` of the key that each path has if it is a sample.
-        inodes: The number of each in the file system, uint64.
-        suffixes: Which of SUFFIXES each path has, in capitals or not, -1 for none of them. int8.
-        passed_over: What is no sample by its name, counted by suffix.
-        not_files: Paths of what is named like a sample and is no file: pipes, links to nowhere.
-        folders: Paths of the folders in them, that are still to be visited.
+        inodes: The inode of each.
+        suffixes: Which of SUFFIXES each path has, in capitals or not, -1 for none of them.
+        passed_over: Files that are no samples by their name, counted by suffix.
+        not_files: Paths named like a sample that are no files: pipes, links to nowhere, empty folders.
+        folders: Paths of folders that are still to be visited.
     """
 
     paths: list[pa.LargeStringArray] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Found:
     folders: list[bytes] = field(default_factory=list)
 
     def findings(self, root: Path) -> tuple[Finding, ...]:
-        """What is named like a sample and is none."""
+        """The finding about what is named like a sample and is none."""
         if not self.not_files:
             return ()
         examples = tuple(str(root / path) for path in sorted(self.not_files)[:EXAMPLES])
@@ -58,40 +58,31 @@ class Found:
         return (Finding("not_a_file", len(self.not_files), examples, is_problem=True, hint=hint),)
 
     def add(self, other: "Found") -> None:
-        """Add what was found elsewhere; the folders to visit are then those found there."""
-        self.paths += other.paths
-        self.hashes += other.hashes
-        self.inodes += other.inodes
-        self.suffixes += other.suffixes
-        self.passed_over += other.passed_over
-        self.not_files += other.not_files
-        self.folders += other.folders
+        """Add what was found elsewhere."""
+        for name, more in vars(other).items():
+            vars(self)[name] += more
 
 
 def walk(root: Path, progress: Progress | None = None) -> Found:
     """Find all files below a folder.
 
     Links to files are followed, links to folders are not; hidden folders (`.x`) are not entered. Hidden
-    files and what editors leave behind (`~$x`, `#x#`) are passed over.
-
-    Args:
-        root: The folder.
-        progress: Called with the number of files found so far, ten times a second.
+    files and files that editors leave behind (`~$x`, `#x#`) are passed over.
 
     Raises:
         SourceNotFoundError: A folder cannot be listed.
-        SourceError: The name of what may be a sample is not UTF-8.
+        SourceError: The name of a possible sample is not UTF-8.
     """
     found = Found(folders=[b""])
-    _keep(root, found, pa.array([], pa.large_binary()), np.empty(0, np.uint64))  # also of an empty folder
+    _keep(root, found, pa.array([], pa.large_binary()), np.empty(0, np.uint64))  # for an empty folder
     counts: list[int] = []
     with ThreadPoolExecutor(THREADS, "brimful-walk") as pool:
         while folders := found.folders:
             found.folders = []
             batches = (folders[at : at + TOGETHER] for at in range(0, len(folders), TOGETHER))
             for visit in [pool.submit(_visit, root, batch, counts) for batch in batches]:
-                while progress and not wait([visit], TOLD).done:
-                    progress(sum(counts))  # of a folder of millions, while it is listed
+                while progress and not wait([visit], PROGRESS_SECONDS).done:
+                    progress(sum(counts))  # while a folder of millions is listed
                 found.add(visit.result())
             if progress:
                 progress(sum(counts))
@@ -99,43 +90,46 @@ def walk(root: Path, progress: Progress | None = None) -> Found:
 
 
 def _visit(root: Path, folders: Sequence[bytes], counts: list[int]) -> Found:
-    """Find what lies in some folders, and count it meanwhile. Done in threads."""
+    """Find what some folders hold, and count the files meanwhile. Called in threads."""
     found = Found()
     top = os.fsencode(root) + b"/"
     prefixes = pa.array([folder + b"/" if folder else b"" for folder in folders], pa.large_binary())
     nothing = pa.scalar(b"", pa.large_binary())
     is_empty = np.ones(len(folders), bool)  # of files, and of folders to visit
     try:
-        for names, initials, kinds, of, inodes in read_entries([top + folder for folder in folders]):
+        for names, initials, types, of, inodes in read_entries([top + folder for folder in folders]):
             before = pc.take(prefixes, pa.array(of), memory_pool=POOL)
             paths = pc.binary_join_element_wise(before, names, nothing, memory_pool=POOL)
-            _ask(top, paths, kinds)
-            is_file, is_hidden = kinds == FILE, initials == ord(".")
+            _resolve_types(top, paths, types)
+            is_file, is_hidden = types == FILE, initials == ord(".")
             is_no_sample = np.isin(initials, list(NO_SAMPLE.encode()))
-            to_visit = (kinds == FOLDER) & ~is_hidden
+            to_visit = (types == FOLDER) & ~is_hidden
             is_kept = is_file & ~is_no_sample
             _keep(root, found, paths if is_kept.all() else paths.filter(is_kept), inodes[is_kept])
-            found.passed_over.update(map(kind_of, _decoded(names.filter(is_file & is_no_sample))))
-            found.passed_over["hidden folders"] += int(((kinds == FOLDER) & is_hidden).sum())
+            found.passed_over.update(map(suffix_of, _decoded(names.filter(is_file & is_no_sample))))
+            found.passed_over["hidden folders"] += int(((types == FOLDER) & is_hidden).sum())
             found.folders += paths.filter(to_visit).to_pylist()
-            _note_others(found, paths.filter(kinds == OTHER))
+            _note_others(found, paths.filter(types == OTHER))
             counts.append(int(is_kept.sum()))
             is_empty[of[is_file | to_visit]] = False
     except OSError as error:
-        raise unlistable(Path(os.fsdecode(error.filename)), error) from error
+        raise SourceNotFoundError(
+            f"{os.fsdecode(error.filename)}: the folder cannot be listed: {error.strerror or error}.",
+            "Check the path and the permissions.",
+        ) from error
     empty = (os.fsdecode(folders[at]) for at in np.flatnonzero(is_empty).tolist())
     found.not_files += filter(sample_suffix, empty)  # but a folder of samples may be called data.csv
     return found
 
 
-def _ask(top: bytes, paths: pa.LargeBinaryArray, kinds: NDArray[np.uint8]) -> None:
-    """Find out of what kind those are whose folder does not show it: where links lead, pipes, devices."""
-    for at in np.flatnonzero(kinds == OTHER).tolist():
+def _resolve_types(top: bytes, paths: pa.LargeBinaryArray, types: NDArray[np.uint8]) -> None:
+    """Find the types that folders do not show: where links lead, pipes, devices."""
+    for at in np.flatnonzero(types == OTHER).tolist():
         path = top + paths[at].as_py()
-        if os.path.isfile(path):  # noqa: PTH113 (also of what has no UTF-8 name)
-            kinds[at] = FILE
+        if os.path.isfile(path):  # noqa: PTH113 (the name may not be UTF-8)
+            types[at] = FILE
         elif os.path.isdir(path) and not os.path.islink(path):  # noqa: PTH112, PTH114
-            kinds[at] = FOLDER
+            types[at] = FOLDER
 
 
 def _keep(root: Path, found: Found, paths: pa.LargeBinaryArray, inodes: NDArray[np.uint64]) -> None:
@@ -157,17 +151,17 @@ def _keep(root: Path, found: Found, paths: pa.LargeBinaryArray, inodes: NDArray[
 
 
 def _is_text(root: Path, found: Found, path: str) -> bool:
-    """Whether a path is UTF-8; if it is not, and is no sample, it is counted."""
-    if _is_utf8(path):
+    """Whether a path is UTF-8; others are counted if they are no samples."""
+    if is_utf8(path):
         return True
     if sample_suffix(path):
         raise SourceError(f"{root}: the name of a file is not UTF-8: {path!r}.", "Rename the file.")
-    found.passed_over[kind_of(path)] += 1
+    found.passed_over[suffix_of(path)] += 1
     return False
 
 
 def _note_others(found: Found, paths: pa.LargeBinaryArray) -> None:
-    """Note what is neither file nor folder."""
+    """Note paths of what is neither file nor folder."""
     for path in _decoded(paths):
         if sample_suffix(path):
             found.not_files.append(path)
@@ -180,7 +174,7 @@ def _decoded(paths: pa.LargeBinaryArray) -> Iterator[str]:
 
 
 def keys_of(paths: pa.LargeStringArray) -> pa.LargeStringArray:
-    """Keys of sample files: the path without its suffix, all of which are of one length."""
+    """Keys of sample files: paths without their suffix; all suffixes are of one length."""
     return _sliced(paths.cast(pa.large_binary()), 0, -SUFFIX_BYTES).cast(pa.large_string())
 
 
@@ -188,28 +182,21 @@ def _sliced(strings: pa.LargeBinaryArray, start: int, stop: int | None = None) -
     return pc.binary_slice(strings, start, stop, memory_pool=POOL)
 
 
-def unlistable(folder: Path, error: OSError) -> SourceNotFoundError:
-    """The error for a folder that the system will not let us look into."""
-    return SourceNotFoundError(
-        f"{folder}: the folder cannot be listed: {error.strerror or error}.",
-        "Check the path and the permissions.",
-    )
-
-
 def sample_suffix(path: str) -> str:
-    """The suffix of what may be a sample by its name; empty for all else."""
+    """The suffix of a path that may be a sample by its name; empty for all others."""
     name = path.rpartition("/")[2]
     suffix = PurePosixPath(name).suffix.lower()
     return suffix if suffix in SUFFIXES and name[0] not in NO_SAMPLE else ""
 
 
-def kind_of(path: str) -> str:
-    """What a file is called that is no sample."""
+def suffix_of(path: str) -> str:
+    """The suffix by which a file that is no sample is counted."""
     suffix = PurePosixPath(path).suffix.lower()
-    return suffix if _is_utf8(suffix) and suffix else "without suffix"
+    return suffix if is_utf8(suffix) and suffix else "without suffix"
 
 
-def _is_utf8(text: str) -> bool:
+def is_utf8(text: str) -> bool:
+    """Whether a name of the file system can be encoded in UTF-8."""
     try:
         text.encode()
     except UnicodeEncodeError:

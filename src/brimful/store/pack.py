@@ -42,8 +42,9 @@ from brimful.memory import format_bytes
 from brimful.options import PackOptions
 from brimful.prefetch import Prefetch, ReadBudget, divide
 from brimful.samples import Samples
+from brimful.sources import audit_cache
 from brimful.sources.audit import audit
-from brimful.sources.audit_cache import AuditCache, Observations
+from brimful.sources.audit_cache import Observations
 from brimful.sources.index import Index
 from brimful.sources.read_files import is_settled
 from brimful.storage.base import Storage, write_file
@@ -396,7 +397,7 @@ class _Packing:
             seconds, n = time.perf_counter() - self._clock, len(self._rows)
             packing = {"bytes": manifest.store_bytes / n, "seconds": seconds / n}
             seen = replace(self._seen, prints=reader.prints, packing=packing)
-            AuditCache(self._source).keep(seen, self._began)
+            audit_cache.keep(self._source, seen, self._began)
 
     def _report_packed(self, count: int) -> None:
         """Report samples in the store; if they were piled up first, that was half of the work."""

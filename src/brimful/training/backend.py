@@ -1,7 +1,7 @@
-"""Backend: keras, imported once, on a backend that is installed.
+"""Backend: imports keras once, on a backend that is installed.
 
-Whatever needs keras takes it from here, `from brimful.training.backend import keras`, so that a machine with
-JAX or PyTorch alone needs no configuration.
+All code that needs keras says `from brimful.training.backend import keras`, so that a machine with JAX or
+PyTorch alone needs no configuration.
 """
 
 import importlib.util
@@ -15,7 +15,7 @@ from pathlib import Path
 from brimful.errors import DependencyError
 
 BACKENDS = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
-"""Backend of Keras -> module that it needs; the quickest on a CPU first."""
+"""Backend of Keras -> module that it needs; the fastest on a CPU first."""
 
 
 @contextmanager
@@ -23,9 +23,9 @@ def chosen_backend() -> Iterator[None]:
     """Choose a backend for the import of keras, unless the user has chosen one.
 
     A user chooses by importing keras first, by the variable KERAS_BACKEND, or in Keras' own file keras.json.
-    Keras writes that file itself, and names TensorFlow in it, so it counts only if what it names is
-    installed. Otherwise KERAS_BACKEND is set while keras is imported, to the quickest backend that is
-    installed, and removed again: the environment of the user's process stays as it was.
+    Since Keras itself writes that file and names TensorFlow in it, it counts only if that backend is
+    installed. Otherwise KERAS_BACKEND is set to the fastest backend that is installed, and removed after the
+    import of keras: the environment of the user's process stays unchanged.
 
     Raises:
         DependencyError: No backend is installed.
@@ -33,7 +33,13 @@ def chosen_backend() -> Iterator[None]:
     if "keras" in sys.modules or "KERAS_BACKEND" in os.environ or _is_installed(_configured()):
         yield
         return
-    os.environ["KERAS_BACKEND"] = _quickest()
+    fastest = next(filter(_is_installed, BACKENDS), None)
+    if fastest is None:
+        raise DependencyError(
+            "Keras needs TensorFlow, JAX or PyTorch, and none of them is installed.",
+            "pip install 'brimful[tensorflow]' (or [jax], or [torch]).",
+        )
+    os.environ["KERAS_BACKEND"] = fastest
     try:
         yield
     finally:
@@ -50,18 +56,8 @@ def _configured() -> str | None:
     return name if isinstance(name, str) else None
 
 
-def _quickest() -> str:
-    for backend in BACKENDS:
-        if _is_installed(backend):
-            return backend
-    raise DependencyError(
-        "Keras needs TensorFlow, JAX or PyTorch, and none of them is installed.",
-        "pip install 'brimful[tensorflow]' (or [jax], or [torch]).",
-    )
-
-
 def _is_installed(backend: str | None) -> bool:
-    """Whether a backend can be imported; True of one that only Keras knows, for it to decide."""
+    """Whether a backend can be imported; True for one that only Keras knows."""
     if backend is None:
         return False
     return backend not in BACKENDS or importlib.util.find_spec(BACKENDS[backend]) is not None

@@ -1,4 +1,4 @@
-"""ModelSpeed: what a model takes, and how long it waits when it is fed."""
+"""ModelSpeed: how many samples a model takes, and how long it waits for them."""
 
 import time
 from collections.abc import Sequence
@@ -11,18 +11,14 @@ import numpy as np
 from brimful.schema import flatten
 from brimful.training.batches import Batches
 
-HELD = 8  # batches that a model is trained on again and again
+HELD = 8  # batches in memory that a model is trained on repeatedly
 
 
 @dataclass(frozen=True)
 class ModelSpeed:
-    """What a model takes.
+    """Samples per second that a model takes from arrays in memory, and from batches fed to it.
 
-    Attributes:
-        rows_per_second: Samples a second from arrays in memory.
-        fed_rows_per_second: Samples a second from the batches.
-        wait_share: The share of its time that it waited for these.
-        waited_for: The stage that it waited for longest.
+    It waited for the batches for `wait_share` of its time, longest for the stage `waited_for`.
     """
 
     rows_per_second: float
@@ -32,12 +28,9 @@ class ModelSpeed:
 
 
 def measure_model(model: Any, batches: Batches, seconds: float) -> ModelSpeed:
-    """Train a model on a few batches in memory again and again, then on what is fed.
+    """Train a compiled model on a few batches in memory repeatedly, then on what is fed; its weights change.
 
-    Args:
-        model: A compiled Keras model; its weights change.
-        batches: What to feed it.
-        seconds: How long, about; compiling and reading the first batches come on top.
+    It takes about so many seconds, without compiling and reading the first batches.
     """
     names = ("x", "y", "sample_weight")
     held = dict(zip(names, map(_joined, zip(*islice(batches, HELD), strict=True)), strict=False))
@@ -54,7 +47,9 @@ def measure_model(model: Any, batches: Batches, seconds: float) -> ModelSpeed:
         elapsed, times = elapsed + fit_held(), times + 1
     rate = n * times / elapsed
     steps = max(1, min(len(batches), int(rate * seconds / 2 / batches.feed.batch_size)))
-    model.fit(batches, steps_per_epoch=1, epochs=1, verbose=0)  # compiles it for these, reads what stays
+    model.fit(
+        batches, steps_per_epoch=1, epochs=1, verbose=0
+    )  # compiles it for the batches, and reads what stays in memory
     began = time.perf_counter()
     model.fit(batches, steps_per_epoch=steps, epochs=1, verbose=0)
     elapsed = time.perf_counter() - began
@@ -64,7 +59,7 @@ def measure_model(model: Any, batches: Batches, seconds: float) -> ModelSpeed:
 
 
 def _joined(parts: Sequence[Any]) -> Any:
-    """Inputs, targets or weights of several batches in one array each."""
+    """Inputs, targets or weights of several batches, concatenated."""
     if isinstance(parts[0], dict):
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return np.concatenate(parts)

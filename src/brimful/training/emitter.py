@@ -1,9 +1,9 @@
-"""Emitter: counts what is trained on, makes the report of each epoch, and calls the listeners."""
+"""Emitter: counts the samples trained on, makes the report of each epoch, and calls the listeners."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from types import TracebackType
+from functools import partial
 from typing import Any
 
 from brimful.training.batches import Batches
@@ -11,13 +11,7 @@ from brimful.training.events import EpochReport, Listener, Metrics, Training
 
 
 class Emitter:
-    """What both ways to train report to: the only one that counts, and that calls listeners.
-
-    Args:
-        batches: What is trained on.
-        epochs: How many epochs.
-        listeners: Who follows the training, in the order in which they are called.
-    """
+    """Receives the events of either way to train, counts, and calls the listeners in the given order."""
 
     def __init__(self, batches: Batches, epochs: int, listeners: Sequence[Listener]) -> None:
         self.epochs = epochs
@@ -25,17 +19,17 @@ class Emitter:
         self._batches = batches
         self._listeners = tuple(listeners)
         self._began = 0.0
-        self._trained: float | None = None  # when the epoch's last batch was through
+        self._trained: float | None = None  # when the epoch's last batch was done
         self._batches_seen = 0
 
     @contextmanager
     def training(self, model: Any) -> Iterator[None]:
-        """Begin the training, and end it whatever happens: for each listener whose beginning went through."""
+        """Begin the training, and end it in any case for each listener whose `on_train_begin` returned."""
         training = Training(model, self.epochs, self._batches.feed.samples_per_epoch)
         with ExitStack() as endings:
             for listener in self._listeners:
                 listener.on_train_begin(training)
-                endings.push(_ending(listener))
+                endings.push(partial(_end_training, listener))
             self._began = time.perf_counter()  # Keras may draw the first batch before it begins an epoch
             yield
 
@@ -49,7 +43,7 @@ class Emitter:
             listener.on_epoch_begin(len(self.reports) + 1)
 
     def end_batch(self) -> None:
-        """Call this when the model was trained on a batch."""
+        """Call this after the model was trained on a batch."""
         self._batches_seen += 1
         feed = self._batches.feed
         samples = min(self._batches_seen * feed.batch_size, feed.samples_per_epoch)
@@ -80,12 +74,6 @@ class Emitter:
             listener.on_epoch_end(report)
 
 
-def _ending(
-    listener: Listener,
-) -> Callable[[type[BaseException] | None, BaseException | None, TracebackType | None], None]:
-    """What ends a training for a listener, as an exit of a context."""
-
-    def end(_: object, error: BaseException | None, __: object) -> None:
-        listener.on_train_end(error)
-
-    return end
+def _end_training(listener: Listener, _: object, error: BaseException | None, __: object) -> None:
+    """End the training for a listener; the other arguments are those of an exit of a context."""
+    listener.on_train_end(error)

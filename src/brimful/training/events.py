@@ -1,7 +1,8 @@
-"""Events: what happens in a training, and the listener that follows it."""
+"""Events: what happens in a training, and the listeners that follow it."""
 
+import sys
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, TextIO
 
 Metrics = dict[str, float]
 
@@ -11,13 +12,13 @@ class EpochReport:
     """What one epoch of training did.
 
     Attributes:
-        epoch: Which, from 1.
+        epoch: Number of the epoch, from 1.
         seconds: Seconds spent training; evaluation on the test data is not included.
         wait_seconds: Seconds of these spent waiting for data.
         samples: Samples trained on.
         distinct_samples: Different samples trained on, counted.
         train: Loss and metrics over the epoch's batches as they were trained on.
-        test: Loss and metrics on the test data after the epoch; None where there is none.
+        test: Loss and metrics on the test data after the epoch; None without test data.
     """
 
     epoch: int
@@ -30,11 +31,11 @@ class EpochReport:
 
     @property
     def wait_share(self) -> float:
-        """Share of the time that the model waited for data."""
+        """Share of the time spent waiting for data."""
         return self.wait_seconds / self.seconds if self.seconds else 0.0
 
     def as_dict(self) -> dict[str, Any]:
-        """All of it, fit for JSON."""
+        """The report, fit for JSON."""
         return asdict(self)
 
     def __str__(self) -> str:
@@ -48,12 +49,12 @@ class EpochReport:
 
 @dataclass(frozen=True)
 class Training:
-    """What is about to be trained.
+    """The training that is about to begin.
 
     Attributes:
         model: The Keras model, compiled. Its weights change while the training goes on.
-        epochs: How many epochs.
-        samples: Samples of each epoch.
+        epochs: Number of epochs.
+        samples: Samples per epoch.
     """
 
     model: Any
@@ -71,7 +72,7 @@ class Listener:
                 on_batch_end            once per batch
                 on_evaluation_begin     if there is validation data
             on_epoch_end                not if the epoch ended with an error
-        on_train_end                    whatever happened, if on_train_begin returned
+        on_train_end                    always, if on_train_begin returned
 
     Listeners are called one after the other in the order in which they were given, the run folder before
     all of them, and `on_train_end` in the reverse order. An error that one of them raises ends the
@@ -84,14 +85,14 @@ class Listener:
         """The training begins.
 
         Args:
-            training: What is trained.
+            training: The model, and how much there is to do.
         """
 
     def on_epoch_begin(self, epoch: int) -> None:
         """An epoch begins.
 
         Args:
-            epoch: Which, from 1.
+            epoch: Number of the epoch, from 1.
         """
 
     def on_batch_end(self, samples: int, wait_seconds: float) -> None:
@@ -103,21 +104,32 @@ class Listener:
         """
 
     def on_evaluation_begin(self) -> None:
-        """The epoch's samples are through, and the validation data are next."""
+        """The epoch's samples are done, and the validation data follow."""
 
     def on_epoch_end(self, report: EpochReport) -> None:
         """An epoch has ended.
 
         Args:
-            report: What it did.
+            report: What the epoch did.
         """
 
     def on_train_end(self, error: BaseException | None) -> None:
         """The training has ended: the place to close what is open.
 
         Args:
-            error: What ended it early, an interrupt included; None if it went through.
+            error: The error or interrupt that ended it early; None if it was completed.
         """
+
+
+class LinePrinter(Listener):
+    """A listener that prints a line for every epoch, on stderr by default."""
+
+    def __init__(self, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+
+    def on_epoch_end(self, report: EpochReport) -> None:
+        """Print what the epoch did."""
+        print(report, file=self._stream, flush=True)
 
 
 def _line(name: str, metrics: Metrics) -> str:

@@ -1,4 +1,4 @@
-"""Train: the epochs of one training, by `fit` or by `train_on_batch`, counted and kept."""
+"""Train: trains a model by `fit` or by `train_on_batch`, and keeps each epoch in a run folder."""
 
 import os
 import warnings
@@ -8,19 +8,18 @@ from importlib.metadata import version
 from typing import Any, Literal
 
 from brimful.errors import ArgumentError, LabelError
-from brimful.options import check_int
+from brimful.options import check_choice, check_int
 from brimful.samples import Fault
 from brimful.schema import Schema, flatten
 from brimful.training.backend import keras
 from brimful.training.batches import Batches
 from brimful.training.emitter import Emitter
-from brimful.training.events import EpochReport, Listener, Metrics
-from brimful.training.line_printer import LinePrinter
+from brimful.training.events import EpochReport, LinePrinter, Listener, Metrics
 from brimful.training.models import compile_for
 from brimful.training.run import Run
 
 Method = Literal["fit", "train_on_batch"]
-"""How to train: Keras' own loop, or the story's."""
+"""How to train: Keras' own loop, or one over batches."""
 
 
 def train(
@@ -38,17 +37,16 @@ def train(
     """Train a model and keep it, its log and its configuration in a run folder.
 
     Args:
-        model: A Keras model. Compiled, it is kept as it is; otherwise it gets Adam and the loss and
-            metrics that fit the target.
+        model: A Keras model. Unless compiled, it gets Adam and the loss and metrics that fit the target.
         batches: What to train on.
         run: The run folder; must be new or empty.
-        epochs: How many.
+        epochs: How many epochs to train.
         validation: What to evaluate on after every epoch.
         method: `"fit"` or `"train_on_batch"`.
-        listeners: Who follows the training; by default a line per epoch is printed on stderr. The run folder
+        listeners: Listeners of the training; by default a line per epoch is printed on stderr. The run folder
             keeps each epoch before any of them is called.
-        config: More to keep in the run's `config.json`.
-        skipped: Samples that were left out, to be listed in the run; by default those of the batches' source.
+        config: More entries for the run's `config.json`.
+        skipped: Samples left out, to be listed in the run; by default those of the batches' source.
 
     Returns:
         A report for every epoch.
@@ -56,11 +54,10 @@ def train(
     Raises:
         RunExistsError: The run folder is not empty.
         LabelError: The data have no labels.
-        SourceError: A sample cannot be read, or is not what the others are.
+        SourceError: A sample cannot be read, or is unlike the others.
     """
     epochs = check_int("epochs", epochs, 1)
-    if method not in ("fit", "train_on_batch"):
-        raise ArgumentError(f"Expected `method` as 'fit' or 'train_on_batch'. Received: method={method!r}")
+    check_choice("method", method, ("fit", "train_on_batch"))
     if batches.feed.include_keys:
         raise ArgumentError("Expected batches without `include_keys`, because keys cannot be trained on.")
     check_trainable(batches.feed.reader.name, batches.schema)
@@ -78,14 +75,10 @@ def train(
 
 
 def check_trainable(name: str, schema: Schema) -> None:
-    """Refuse to train on data without labels, or with labels that no classifier counts to.
-
-    Args:
-        name: Of the data, for the message.
-        schema: What a sample has.
+    """Refuse data whose labels cannot be trained on.
 
     Raises:
-        LabelError: There are no labels, integers below 0, or one far larger than there are classes.
+        LabelError: There are no labels, or integers below 0, or one far above the number of classes.
     """
     classes = schema.classes
     if schema.target is None:
@@ -106,7 +99,7 @@ def check_trainable(name: str, schema: Schema) -> None:
 
 
 def _config(batches: Batches, epochs: int, method: Method) -> dict[str, Any]:
-    """What was asked for, and with what it runs."""
+    """The arguments and the environment of the training, for `config.json`."""
     return {
         "brimful": version("brimful"),
         "keras": keras.__version__,
@@ -121,7 +114,7 @@ def _config(batches: Batches, epochs: int, method: Method) -> dict[str, Any]:
 
 
 class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no types
-    """Reports to the emitter how `fit` goes."""
+    """A callback that reports the progress of `fit` to the emitter."""
 
     def __init__(self, emitter: Emitter) -> None:
         super().__init__()
@@ -146,7 +139,7 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no
 def _fit(model: Any, batches: Batches, validation: Batches | None, emitter: Emitter) -> None:
     callbacks = [_Callback(emitter)]
     with warnings.catch_warnings():
-        # Keras' advice to repeat the data, where a pass ends with an error or began in the middle
+        # Keras' advice to repeat the data, if a pass ends with an error or began in the middle
         warnings.filterwarnings("ignore", message="Your input ran out of data")
         model.fit(batches, validation_data=validation, epochs=emitter.epochs, verbose=0, callbacks=callbacks)
 
@@ -163,7 +156,7 @@ def _train_on_batch(model: Any, batches: Batches, validation: Batches | None, em
 
 
 def _train_an_epoch(model: Any, batches: Batches, emitter: Emitter) -> Metrics:
-    """Train on every batch; each call's metrics are those of its batch alone, so they are averaged."""
+    """Train on every batch, and average the metrics, which are those of each batch alone."""
     sums: Metrics = {}
     for x, y, *w in batches:
         for name, value in _metrics(model.train_on_batch(x, y, *w, return_dict=True)).items():

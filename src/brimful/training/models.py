@@ -1,4 +1,4 @@
-"""Models: the built-in networks, and the user's own by name."""
+"""Models: the built-in networks, and the user's own, found by name."""
 
 import difflib
 import importlib
@@ -11,29 +11,21 @@ from brimful.schema import Schema, map_structure
 from brimful.training.backend import keras
 
 BuildModel = Callable[[Any, Any], Any]
-"""`(input_shape, num_classes)` -> a Keras model, compiled or not; dicts where there are several of either."""
+"""`(input_shape, num_classes)` -> a Keras model, compiled or not; several inputs or outputs are dicts."""
 
 
 def lenet(input_shape: tuple[int, ...], num_classes: int) -> Any:
     """LeNet-5 with padding and max-pooling: 105,166 parameters on 28 x 28 pixels and 10 classes.
 
     After LeCun, Bottou, Bengio, Haffner: Gradient-Based Learning Applied to Document Recognition,
-    Proc. IEEE 86(11), 1998; with a dense layer of 64 in place of 84.
-
-    Args:
-        input_shape: `(height, width)` or `(height, width, channels)`.
-        num_classes: Outputs.
+    Proc. IEEE 86(11), 1998; with a dense layer of 64 in place of 84. `input_shape` is `(height, width)` or
+    `(height, width, channels)`.
     """
     return _convolutional("lenet", input_shape, num_classes, filters=(6, 16), dense=(120, 64))
 
 
 def lenet_wide(input_shape: tuple[int, ...], num_classes: int) -> Any:
-    """A wider LeNet: 1,256,080 parameters on 28 x 28 pixels and 10 classes.
-
-    Args:
-        input_shape: `(height, width)` or `(height, width, channels)`.
-        num_classes: Outputs.
-    """
+    """A wider LeNet: 1,256,080 parameters on 28 x 28 pixels and 10 classes."""
     return _convolutional("lenet-wide", input_shape, num_classes, filters=(20, 50), dense=(500,))
 
 
@@ -41,10 +33,7 @@ BUILT_IN: dict[str, BuildModel] = {"lenet": lenet, "lenet-wide": lenet_wide}
 
 
 def find_model(name: str) -> BuildModel:
-    """Find the function that builds a model.
-
-    Args:
-        name: A built-in network, or `package.module:function` of a module that can be imported.
+    """Find the function that builds a model: a built-in network, or `package.module:function`.
 
     Raises:
         ArgumentError: There is no such model.
@@ -64,7 +53,7 @@ def find_model(name: str) -> BuildModel:
     except ModuleNotFoundError as error:
         raise ArgumentError(
             f"There is no module {error.name!r} to take the model {name!r} from.",
-            "Name the module without .py, and run brimful where it can be imported, or set PYTHONPATH.",
+            "Name the module without .py, and start brimful where it can be imported, or set PYTHONPATH.",
         ) from error
     function = getattr(module, function_name, None)
     if not callable(function):
@@ -89,12 +78,8 @@ def find_model(name: str) -> BuildModel:
 def build_model(build: BuildModel, schema: Schema) -> Any:
     """Build the model for samples of a schema.
 
-    Args:
-        build: What makes it, from `find_model`.
-        schema: What the samples are.
-
     Raises:
-        ArgumentError: What it makes is no model.
+        ArgumentError: The function returns something else.
     """
     shape = map_structure(schema.inputs, lambda field: field.shape)
     outputs = schema.num_classes or map_structure(schema.target, lambda field: field.size) or 0
@@ -109,7 +94,7 @@ def build_model(build: BuildModel, schema: Schema) -> Any:
 
 
 def _refuse_for_built_in(build: BuildModel, schema: Schema, outputs: Any) -> None:
-    """Refuse what the networks here cannot do: several inputs or outputs, and regression."""
+    """Refuse what the built-in networks cannot do: several inputs or outputs, and regression."""
     name = build.__name__
     bring = f"Bring your own model: --model package.module:function, called with (input_shape, {outputs})."
     if isinstance(schema.inputs, dict) or isinstance(schema.target, dict):
@@ -120,22 +105,16 @@ def _refuse_for_built_in(build: BuildModel, schema: Schema, outputs: Any) -> Non
 
 
 def compile_for(model: Any, schema: Schema) -> None:
-    """Compile a model for its target, unless its author has: Adam, and the loss and metrics that fit.
-
-    Args:
-        model: A Keras model.
-        schema: What the samples are: classes as integers, or one-hot, or numbers.
-    """
+    """Compile a model that is not compiled yet with Adam, and the loss and metrics that fit the target."""
     if model.compiled:
         return
     target = schema.target
     if isinstance(target, dict):
         losses = {"int64": "sparse_categorical_crossentropy", "float32": "mean_squared_error"}
         model.compile(optimizer="adam", loss=map_structure(target, lambda field: losses[field.dtype]))
-    elif target and target.dtype == "int64":
-        model.compile(optimizer="adam", loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    elif target and schema.classes:
-        model.compile(optimizer="adam", loss="categorical_crossentropy", metrics=["accuracy"])
+    elif target and (schema.classes or target.dtype == "int64"):
+        sparse = "sparse_" if target.dtype == "int64" else ""
+        model.compile(optimizer="adam", loss=f"{sparse}categorical_crossentropy", metrics=["accuracy"])
     else:
         model.compile(optimizer="adam", loss="mean_squared_error")
 

@@ -1,9 +1,9 @@
 """Run: the folder of one training.
 
-config.json   what was asked for, and with what it ran
+config.json   the arguments and the environment of the training
 log.jsonl     a line for every epoch
 model.keras   the model after the last epoch that ended
-skipped.csv   key, kind, message of every sample that was left out because it is bad; only if any was
+skipped.csv   key, kind, message of every bad sample that was left out, if there are any
 """
 
 import csv
@@ -23,16 +23,16 @@ from brimful.training.events import EpochReport, Listener, Training
 CONFIG = "config.json"
 LOG = "log.jsonl"
 SKIPPED = "skipped.csv"
-PIECE = 1 << 20  # bytes of a model that are copied at a time
+COPIED_TOGETHER = 1 << 20  # bytes of a model
 
 
 def check_free(path: Path) -> None:
-    """Refuse a folder in which something is that a run would write over.
+    """Refuse a folder with content that a run would write over.
 
-    What a run leaves in which no epoch ended is only what it was asked for; its place may be taken.
+    A run in which no epoch ended leaves only its configuration, which may be replaced.
 
     Raises:
-        RunExistsError: Something is there already.
+        RunExistsError: The folder is not empty, or it is a file.
     """
     if path.exists() and not path.is_dir():
         raise RunExistsError(f"{path}: this is a file.", "Name a folder for the run.")
@@ -44,15 +44,10 @@ def check_free(path: Path) -> None:
 
 
 class Run(Listener):
-    """The folder of one training, made new and never written over; it keeps each epoch that ends.
-
-    Args:
-        path: Where.
-        config: What to keep in `config.json`, fit for JSON.
-        skipped: Samples that were left out.
+    """A listener that keeps each epoch that ends in a folder, made new and never written over.
 
     Raises:
-        RunExistsError: Something is there already.
+        RunExistsError: The folder is not empty, or it is a file.
     """
 
     def __init__(
@@ -76,15 +71,15 @@ class Run(Listener):
 
     @property
     def model_path(self) -> Path:
-        """Where the model is kept."""
+        """The file of the model."""
         return self.path / "model.keras"
 
     def on_train_begin(self, training: Training) -> None:
-        """Note which model is to be kept."""
+        """Remember the model to keep."""
         self._model = training.model
 
     def on_epoch_end(self, report: EpochReport) -> None:
-        """Keep the model as it is then, and the epoch's line: the old file stays until the new one is whole.
+        """Keep the model as it is now, and the epoch's line; an old file stays until the new one is whole.
 
         Raises:
             WriteError: The folder cannot be written.
@@ -97,22 +92,22 @@ class Run(Listener):
             raise self._unwritable(error) from error
 
     def on_train_end(self, error: BaseException | None) -> None:
-        """Let go of the model."""
+        """Release the model."""
         self._model = None
 
     def _keep_model(self) -> None:
-        """Save the model beside, for Keras wants a path, and bring it to its place as every file."""
+        """Save the model to another file, since Keras needs a path, and copy it to its place durably."""
         saved = self.path / "model.partial.keras"
         self._model.save(saved)
         with saved.open("rb") as file, self._storage.write(self.model_path.name) as writer:
-            while piece := file.read(PIECE):
+            while piece := file.read(COPIED_TOGETHER):
                 writer.write(piece)
             writer.commit(self.model_path.name)
         saved.unlink()
 
     def _unwritable(self, error: OSError) -> WriteError:
         return WriteError(
-            f"{self.path}: the run cannot be written there: {error.strerror or error}.",
+            f"{self.path}: the run cannot be written: {error.strerror or error}.",
             "Make room, or name a folder elsewhere for the run.",
         )
 

@@ -1,8 +1,8 @@
 """Text files of numbers, one sample per file.
 
 folder     a folder of them, with labels -> samples
-dialect    how the numbers lie in a file
+dialect    how a file holds its numbers
 parse      bytes -> numbers, many files in one native call
-columns    the two native ways in which `parse` does it
-contents   the bytes of many files, one behind another
+columns    the two native ways of `parse`
+contents   the bytes of many files, joined
 """

@@ -1,15 +1,14 @@
-"""Cells: the numbers of many files' text in a few native calls.
+"""Columns: parses the numbers of many files in a few native calls.
 
-A cell ends with its mark, a delimiter or a line end. Every mark must be of the kind, and every file
-end at the mark, that the dialect says, so that neither a file nor a line can hide what it lacks
-behind the surplus of its neighbour. Two ways lead to the numbers:
+A cell ends with its mark, a delimiter or a line end. Every mark, and the last mark of every file, must be the
+one that the dialect demands, so that no file or line with too few values is completed by its neighbour's.
+There are two ways to parse:
 
-    even    all cells are of one width, as `np.savetxt` writes what is not negative: no mark has to be
-            searched, and the one cell that most of them equal (the background of a picture) is parsed once
+    even    all cells are of one width, as `np.savetxt` writes numbers that are not negative: no mark has to
+            be searched, and the most frequent cell (the background of a picture) is parsed once
     marked  every mark is searched
 
-(A CSV reader would do, but takes about a tenth longer than marked, and collapses where a line has
-thousands of values.)
+(A CSV reader takes about a tenth longer than marked, and becomes very slow for lines of thousands of values.)
 """
 
 import operator
@@ -27,9 +26,9 @@ from brimful.sources.text.contents import FileContents
 from brimful.sources.text.dialect import Dialect, TextError
 
 NEWLINE = ord("\n")
-PIECE = 1 << 18  # bytes
-DRAWN = np.random.default_rng(0).random(64)  # where to look for the usual cell, as shares of all
-USUAL_SHARE = 4  # one cell in so many must be the usual one for the comparison to pay
+SEARCHED_TOGETHER = 1 << 18  # bytes of text, so that they fit a cache
+DRAWN = np.random.default_rng(0).random(64)  # positions of cells drawn to find the usual one, as fractions
+USUAL_SHARE = 4  # at least one cell in so many must be the usual one, or comparing does not pay
 
 
 def even_numbers(texts: FileContents, dialect: Dialect, dtype: str) -> NDArray[Any]:
@@ -39,7 +38,7 @@ def even_numbers(texts: FileContents, dialect: Dialect, dtype: str) -> NDArray[A
         Shape `(len(texts), dialect.size)`: `dtype(float(cell))` for each cell.
 
     Raises:
-        TextError: They are not, or one of them is no number, or has blanks around it.
+        TextError: They are not, or a cell is not a number, or has blanks around it.
     """
     width = _even_width(texts, dialect)
     if not width:
@@ -54,7 +53,7 @@ def marked_numbers(texts: FileContents, dialect: Dialect, dtype: str) -> NDArray
         Shape `(len(texts), dialect.size)`: `dtype(float(cell))` for each cell.
 
     Raises:
-        TextError: Something is wrong with one of them; without a place.
+        TextError: A text is malformed; line and column are not known.
     """
     marks = _marks(texts.joined, ord(dialect.delimiter))
     _check_grid(texts, marks, dialect)
@@ -66,7 +65,7 @@ def marked_numbers(texts: FileContents, dialect: Dialect, dtype: str) -> NDArray
 
 
 def _even_width(texts: FileContents, dialect: Dialect) -> int:
-    """Bytes a cell with its mark, if all cells have as many; else 0."""
+    """Bytes per cell with its mark if all cells are of one width, else 0."""
     width, rest = divmod(int(texts.lengths[0]), dialect.size)
     if rest or width < 2 or (texts.lengths != texts.lengths[0]).any():
         return 0
@@ -77,7 +76,7 @@ def _even_width(texts: FileContents, dialect: Dialect) -> int:
 
 
 def _even(joined: NDArray[np.uint8], width: int, dtype: str) -> NDArray[Any]:
-    """The numbers of cells of one width. A mark inside a cell makes it no number."""
+    """The numbers of cells of one width; a cell with a mark inside is not a number."""
     size, count = width - 1, joined.size // width
     cells: NDArray[Any] = np.ndarray((count,), f"V{size}", joined, 0, (width,))
     drawn = (DRAWN * count).astype(np.int64)
@@ -86,7 +85,7 @@ def _even(joined: NDArray[np.uint8], width: int, dtype: str) -> NDArray[Any]:
         return _cast(_untrimmed(cells), dtype)
     differ = _differ(joined, width, usual)
     one = drawn[np.argmin(differ[drawn])]
-    differ[one] = True  # one of the usual ones is parsed, for all of them
+    differ[one] = True  # one usual cell is parsed for all of them
     parsed = np.flatnonzero(differ)
     cast = _cast(_untrimmed(cells[parsed]), dtype)
     values = np.full(count, cast[np.searchsorted(parsed, one)])
@@ -95,7 +94,7 @@ def _even(joined: NDArray[np.uint8], width: int, dtype: str) -> NDArray[Any]:
 
 
 def _differ(joined: NDArray[np.uint8], width: int, cell: bytes) -> NDArray[np.bool_]:
-    """Which cells are not the given one, compared a machine word at a time; the last words may overlap."""
+    """Which cells differ from the given one, compared in machine words, the last two of which may overlap."""
     count, size = joined.size // width, len(cell)
     word = next(np.dtype(f"u{n}") for n in (8, 4, 2, 1) if n <= size)
     starts = {*range(0, size - word.itemsize, word.itemsize), size - word.itemsize}
@@ -115,7 +114,7 @@ def _untrimmed(cells: NDArray[Any]) -> pa.LargeStringArray:
 
 
 def _cast(cells: pa.LargeStringArray, dtype: str) -> NDArray[Any]:
-    """To the nearest float64, then to the dtype; all finite."""
+    """Cells as finite values: parsed to the nearest float64, then cast to the dtype."""
     try:
         parsed = pc.cast(cells, pa.float64(), memory_pool=POOL)
     except pa.ArrowInvalid as error:
@@ -128,10 +127,10 @@ def _cast(cells: pa.LargeStringArray, dtype: str) -> NDArray[Any]:
 
 
 def _marks(joined: NDArray[np.uint8], delimiter: int) -> NDArray[np.int64]:
-    """Positions of all delimiters and line ends: each ends a cell. Searched in pieces that fit a cache."""
+    """Positions of all delimiters and line ends, each of which ends a cell."""
     found = []
-    for start in range(0, joined.size, PIECE):
-        piece = joined[start : start + PIECE]
+    for start in range(0, joined.size, SEARCHED_TOGETHER):
+        piece = joined[start : start + SEARCHED_TOGETHER]
         mask = piece == NEWLINE
         mask |= piece == delimiter
         found.append(np.flatnonzero(mask) + start)
@@ -139,7 +138,7 @@ def _marks(joined: NDArray[np.uint8], delimiter: int) -> NDArray[np.int64]:
 
 
 def _check_grid(texts: FileContents, marks: NDArray[np.int64], dialect: Dialect) -> None:
-    """Refuse texts of which one has more or fewer cells than it must, in all or in a line."""
+    """Refuse texts if one of them has too many or too few cells, in all or in a line."""
     if marks.size != len(texts) * dialect.size:
         raise TextError("wrong_shape", "a file has more or fewer values than expected")
     last_of_file = marks[dialect.size - 1 :: dialect.size]

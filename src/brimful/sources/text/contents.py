@@ -1,4 +1,4 @@
-"""FileContents: the content of many files, one behind another."""
+"""FileContents: the content of many files, joined."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,11 +10,9 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class FileContents:
-    """The content of some files.
+    """The joined bytes of some files, and the length of each in bytes.
 
-    Attributes:
-        joined: Their bytes, uint8. Those that come from `read_files` are overwritten by the next group.
-        lengths: How many bytes each has, int64.
+    The bytes of a group from `read_files` are overwritten by the next group.
     """
 
     joined: NDArray[np.uint8]
@@ -22,7 +20,7 @@ class FileContents:
 
     @classmethod
     def of(cls, files: Sequence[bytes]) -> "FileContents":
-        """Those of files that are there one by one."""
+        """Join the contents of single files."""
         lengths = np.fromiter(map(len, files), np.int64)
         return cls(np.frombuffer(b"".join(files), np.uint8), lengths)
 
@@ -31,9 +29,9 @@ class FileContents:
 
     @property
     def ends(self) -> NDArray[np.int64]:
-        """Where each ends in `joined`."""
+        """Where each file ends in `joined`."""
         return np.cumsum(self.lengths)
 
     def split(self) -> list[bytes]:
-        """Each by itself, copied."""
+        """The content of each file, copied."""
         return [self.joined[start:end].tobytes() for start, end in pairwise([0, *self.ends.tolist()])]

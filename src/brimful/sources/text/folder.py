@@ -1,4 +1,4 @@
-"""TextFolder: a folder of text files, one per sample. A Format."""
+"""TextFolder: a Format: a folder of text files, one per sample."""
 
 import contextlib
 import os
@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from brimful.errors import ArgumentError, MalformedFileError, ReadError, SourceError, SourceNotFoundError
 from brimful.options import FOLDERS, ScanOptions
-from brimful.samples import FINGERPRINT, INFERRED_FROM, Finding, Samples
+from brimful.samples import FINGERPRINT, INFERRED_FROM, Samples
 from brimful.schema import Field, Schema
 from brimful.sources.audit import findings_in
+from brimful.sources.base import BaseFormat
 from brimful.sources.index import Index, RowOrder
-from brimful.sources.label_table import FILE_NAMES, LabelColumns, LabelTable, find_tables, read_table
+from brimful.sources.label_table import FILE_NAMES, LabelTable, find_tables, read_table
 from brimful.sources.labels import Labels, from_folders, has_folder_classes, join_table
 from brimful.sources.listing import Listing, counted, list_folder, strings
 from brimful.sources.read_files import fingerprint, read_file, read_files
@@ -26,62 +27,32 @@ from brimful.sources.text.dialect import Dialect, TextError
 from brimful.sources.text.parse import detect, parse, parse_one
 from brimful.sources.walk import keys_of
 
-PARSED_TOGETHER = 128  # files per native call; while it runs, the kernel reads those opened ahead
+PARSED_TOGETHER = 128  # files per native call, during which the kernel reads those opened ahead
 MARKS = {b" ": "blanks", b"\t": "tabs", b",": "commas", b";": "semicolons"}
 
 
-class TextFolder:
+class TextFolder(BaseFormat):
     """A folder of text files, one per sample, numbered in row order.
 
-    Args:
-        listing: The files.
-        dialect: How the numbers lie in every file.
-        inputs: Shape and dtype in which the numbers of a file are delivered.
-        mean_file_bytes: Mean size of a file among those the dialect was inferred from.
+    The numbers of a file are delivered in the shape and dtype of `inputs`; `mean_file_bytes` is the mean size
+    of the files that the dialect was inferred from.
     """
 
     def __init__(self, listing: Listing, dialect: Dialect, inputs: Field, mean_file_bytes: int) -> None:
-        self.schema = Schema(inputs)
-        self.mean_file_bytes = mean_file_bytes
         self._listing = listing
         self._dialect = dialect
         self._inputs = inputs
-
-    @property
-    def root(self) -> Path:
-        """The folder."""
-        return self._listing.root
-
-    @property
-    def name(self) -> str:
-        """The folder."""
-        return str(self._listing.root)
-
-    @property
-    def identity(self) -> str:
-        """The folder, and how its files are parsed."""
-        root = self._listing.root
-        return f"{root.absolute()} {root} {self._dialect.identity} {self._inputs.dtype}"
-
-    @property
-    def facts(self) -> tuple[str, ...]:
-        """How the files were understood, and what else lies there."""
-        dialect = self._dialect
+        self._mean_file_bytes = mean_file_bytes
+        self.schema = Schema(inputs)
+        self.root = root = listing.root
+        self.name = str(root)
+        self.identity = f"{root.absolute()} {root} {dialect.identity} {inputs.dtype}"
+        self.findings = listing.findings
+        self.nbytes = int(listing.paths.nbytes)  # the hashes are those of the index
         grid = f"{dialect.rows} x {dialect.columns} numbers between {MARKS[dialect.delimiter]}"
-        text = f"{self.mean_file_bytes * len(self) / 1e6:,.1f} MB of text"
-        left_out = self._listing.left_out
-        others = [f"left out: {counted(left_out)}"] if left_out else []
-        return (f"{len(self):,} files of {grid}, {text}", *others)
-
-    @property
-    def findings(self) -> tuple[Finding, ...]:
-        """What has the name of a sample file, and is none."""
-        return self._listing.findings
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes that the paths take in memory; the hashes are those of the index."""
-        return int(self._listing.paths.nbytes)
+        text = f"{mean_file_bytes * len(listing) / 1e6:,.1f} MB of text"
+        others = [f"left out: {counted(listing.left_out)}"] if listing.left_out else []
+        self.facts = (f"{len(listing):,} files of {grid}, {text}", *others)
 
     def __len__(self) -> int:
         return len(self._listing)
@@ -118,14 +89,14 @@ class TextFolder:
         return Samples(x.reshape(-1, *self._inputs.shape))
 
     def working_bytes(self, n: int) -> int:
-        """The text four times while it is searched; its cells and values while they are cast."""
+        """Four times the text while it is searched; its cells and values while they are cast."""
         together = min(n, PARSED_TOGETHER)
         return 4 * self._text_bytes(n) + 24 * together * self._dialect.size + 2 * n * self.schema.nbytes
 
     def _text_bytes(self, n: int) -> int:
-        """Bytes of text that are parsed at a time, of n files: many, or one that is very large."""
+        """Bytes of text that are parsed at a time, of n files: many small ones, or a very large one."""
         together = min(n, PARSED_TOGETHER)
-        return max(together * self.mean_file_bytes * 5 // 4, self._dialect.largest_file)
+        return max(together * self._mean_file_bytes * 5 // 4, self._dialect.largest_file)
 
     def _parse(self, paths: list[str], texts: FileContents) -> NDArray[Any]:
         try:
@@ -135,7 +106,7 @@ class TextFolder:
             return np.stack([self._parse_one(path, file) for path, file in zip(paths, files, strict=True)])
 
     def _parse_one(self, path: str, file: bytes) -> NDArray[Any]:
-        """Parse one file of many that would not be parsed together, and name it if it is the reason."""
+        """Parse one of several files that could not be parsed together, and name it if it is the reason."""
         dtype = self._inputs.dtype
         with contextlib.suppress(TextError):
             alone: NDArray[Any] = parse(FileContents.of([file]), self._dialect, dtype)[0]
@@ -147,21 +118,16 @@ class TextFolder:
 
 
 def scan_folder(root: Path, options: ScanOptions) -> Index:
-    """List a folder, join its labels, and infer from 256 files what all are like.
-
-    Args:
-        root: The folder.
-        options: What the user asks for.
+    """List a folder, join its labels, and infer dialect and shape from 256 files.
 
     Raises:
-        SourceError: There are no samples there, or no labels that fit, or they have no common shape.
-        ArgumentError: An option does not fit what is there.
+        SourceError: There are no samples, or no labels that fit, or the samples have no common shape.
+        ArgumentError: An option does not fit the folder or its label table.
     """
-    columns = LabelColumns(options.id, options.target, options.weight, options.regression)
-    table = _label_table(root, options, columns)
+    table = _label_table(root, options)
     tables = [*find_tables(root), *([table] if table else [])]
     with ThreadPoolExecutor(1, "brimful-scan") as pool:
-        reading = pool.submit(read_table, table, columns) if table else None
+        reading = pool.submit(read_table, table, options) if table else None
         whole = list_folder(root, without=tables, progress=options.progress)
         limit = options.limit
         rows = whole.draw(limit) if limit is not None and limit < len(whole) else None
@@ -177,8 +143,8 @@ def scan_folder(root: Path, options: ScanOptions) -> Index:
     return index
 
 
-def _label_table(root: Path, options: ScanOptions, columns: LabelColumns) -> Path | None:
-    """The label table of a folder, or that which was named; None if there is none."""
+def _label_table(root: Path, options: ScanOptions) -> Path | None:
+    """The label table that was named, or that of the folder; None without either."""
     if not os.path.exists(root):  # noqa: PTH110 (pathlib raises where a name is too long)
         raise SourceNotFoundError(f"{root}: there is no such folder.", "Check the path.")
     if not root.is_dir():
@@ -189,8 +155,8 @@ def _label_table(root: Path, options: ScanOptions, columns: LabelColumns) -> Pat
     table = None if options.labels == FOLDERS else named
     if table is not None and not table.is_file():
         raise SourceNotFoundError(f"{table}: there is no such label table.", "Check the path.")
-    if table is None and (columns.asked_for or columns.regression):
-        wanted = f"the column {columns.asked_for[0]!r}" if columns.asked_for else "numbers"
+    if table is None and (options.columns or options.regression):
+        wanted = f"the column {options.columns[0]!r}" if options.columns else "numbers"
         raise ArgumentError(
             f"{root}: there is no label table to take {wanted} from.",
             f"Name the table (--labels FILE), or call it {FILE_NAMES[0]} and put it into the folder.",
@@ -199,7 +165,7 @@ def _label_table(root: Path, options: ScanOptions, columns: LabelColumns) -> Pat
 
 
 def _joined(listing: Listing, reading: Future[LabelTable] | None, options: ScanOptions) -> Labels | None:
-    """The labels of a listing: from a table, or the folders' names; None where there are none."""
+    """The labels of a listing: from a table, or the folders' names; None without either."""
     if reading:
         return join_table(reading.result(), listing, regression=options.regression)
     folders = options.labels == FOLDERS
@@ -207,7 +173,7 @@ def _joined(listing: Listing, reading: Future[LabelTable] | None, options: ScanO
 
 
 def _infer(listing: Listing) -> tuple[Dialect, int]:
-    """The dialect that most of the first files have, and their mean size."""
+    """The dialect of most of the first files, and their mean size."""
     dialects: list[Dialect] = []
     sizes = []
     first_error: SourceError | None = None
@@ -253,7 +219,7 @@ def _reshaped(dialect: Dialect, shape: tuple[int, ...] | None) -> tuple[int, ...
 
 
 def malformed(path: Path, error: TextError, dialect: Dialect | None = None) -> MalformedFileError:
-    """The error for a file whose text is not what it should be."""
+    """The error for a file whose text is malformed, with its line and column."""
     place = "".join(f":{at}" for at in (error.line, error.column) if at)
     expected = f" Samples here are {dialect.rows} x {dialect.columns} numbers." if dialect else ""
     return MalformedFileError(

@@ -1,12 +1,12 @@
-"""Numbers in text: found out of what dialect a file is, and many files of one dialect parsed.
+"""Parse: detects the dialect of a file, and parses many files of one dialect.
 
 A float delivered is `dtype(float(text))`, as `np.loadtxt` gives: pyarrow parses to the nearest
-float64, NumPy casts. Parsing goes the fastest way that is safe, and falls back:
+float64, NumPy casts. Parsing takes the fastest safe way, and falls back:
 
     even_numbers    all cells of one width, in a few native calls
     marked_numbers  cells of any width, in a few more
-    tidy            then the same with blanks and blank lines cleaned up
-    parse_one       then file by file with Python's `float`, which finds line and column of what is wrong
+    tidy            then the same without needless blanks and blank lines
+    parse_one       then file by file with Python's `float`, which finds line and column of an error
 """
 
 import codecs
@@ -21,20 +21,19 @@ from brimful.sources.text.columns import NEWLINE, even_numbers, marked_numbers
 from brimful.sources.text.contents import FileContents
 from brimful.sources.text.dialect import Dialect, TextError
 
-DECIMAL_COMMA = re.compile(rb"\d,\d|^\d+[ \t]+[+-]?\d+$")  # the second where the comma was taken to delimit
+DECIMAL_COMMA = re.compile(
+    rb"\d,\d|^\d+[ \t]+[+-]?\d+$"
+)  # the second if the comma was taken for the delimiter
 
 CARRIAGE_RETURN = ord("\r")
-SMALL = 1_000  # bytes of text, for which a dozen native calls take longer than Python's `float`
+SMALL = 1_000  # bytes; below, a dozen native calls take longer than Python's `float`
 
 
 def detect(text: bytes) -> Dialect:
-    """Find out how the numbers lie in a file.
-
-    Args:
-        text: All of the file.
+    """Detect the dialect of a file.
 
     Raises:
-        TextError: They lie in no way known here.
+        TextError: It is of no dialect known here.
     """
     _refuse_binary(text)
     delimiter = next((mark for mark in (b";", b",", b"\t") if mark in text), b" ")
@@ -47,24 +46,19 @@ def detect(text: bytes) -> Dialect:
         with contextlib.suppress(TextError):
             parse(FileContents.of([text]), dialect, "float64")
             return dialect
-    parse_one(text, dialect)  # slow for much text, but it knows the place of what is wrong
+    parse_one(text, dialect)  # slow for much text, but it finds the place of an error
     return dialect
 
 
 def parse(texts: FileContents, dialect: Dialect, dtype: str) -> NDArray[Any]:
-    """Parse many files of one dialect.
-
-    Args:
-        texts: The files, each whole.
-        dialect: How the numbers lie in each of them.
-        dtype: NumPy name of a float dtype.
+    """Parse many whole files of one dialect to a float dtype.
 
     Returns:
         Shape `(len(texts), dialect.size)`.
 
     Raises:
         TextError: A file is not of this dialect, or holds something that is not a finite number.
-            Which one it is and where is for `parse_one` to find.
+            `parse_one` finds which file it is, and the place.
     """
     if not dialect.padded:
         with contextlib.suppress(TextError):
@@ -79,7 +73,7 @@ def parse(texts: FileContents, dialect: Dialect, dtype: str) -> NDArray[Any]:
 
 
 def parse_one(text: bytes, dialect: Dialect, dtype: str = "float64") -> NDArray[Any]:
-    """Parse one file with Python's `float`, slowly, and find out where it is wrong.
+    """Parse one file with Python's `float`, slowly, and find the place of an error.
 
     Returns:
         Shape `(dialect.size,)`.
@@ -104,7 +98,7 @@ def parse_one(text: bytes, dialect: Dialect, dtype: str = "float64") -> NDArray[
 
 
 def tidy(text: bytes, delimiter: bytes) -> bytes:
-    """The same numbers without byte order mark, blank lines and, where blanks delimit, runs of them."""
+    """The same numbers without byte order mark, blank lines and, if blanks delimit, runs of blanks."""
     lines = [line for line in _lines(text) if line.strip()]
     if delimiter == b" ":
         lines = [b" ".join(line.split()) for line in lines]
@@ -117,7 +111,7 @@ def _refuse_binary(text: bytes) -> None:
 
 
 def _closed(texts: FileContents) -> FileContents:
-    """The texts without byte order mark, their lines ended by newlines alone, the last ones too."""
+    """The texts without byte order mark, every line ended by a newline alone."""
     joined, lengths, ends = texts.joined, texts.lengths, texts.ends
     if (
         lengths.all()
@@ -139,7 +133,6 @@ def _cells(line: bytes, delimiter: bytes) -> list[bytes]:
 
 
 def _numbers(line: bytes, number: int, dialect: Dialect) -> list[float]:
-    """The values of a line."""
     cells = _cells(line, dialect.delimiter)
     values = [_number(cell, number, column) for column, cell in enumerate(cells, start=1)]
     if len(cells) != dialect.columns:
@@ -151,7 +144,7 @@ def _numbers(line: bytes, number: int, dialect: Dialect) -> list[float]:
 
 def _number(cell: bytes, line: int, column: int) -> float:
     try:
-        if b"_" in cell:  # Python takes 1_000 for a number; no other program that writes CSV does
+        if b"_" in cell:  # Python takes 1_000 for a number, unlike programs that write CSV
             raise ValueError
         return float(cell)
     except ValueError:
