@@ -67,8 +67,7 @@ def scan(
         weight: Column of sample weights; by default the one called weight, if there is one.
         regression: Whether targets are regression values, delivered as float32. By default targets written
             with fractions, and several columns, are; integers are classes.
-        progress: Called with the number of files listed so far, and with `on_bad="skip"` then with the number
-            of samples read so far.
+        progress: Called with the number of files listed so far; of samples read, with `on_bad="skip"`.
 
     Returns:
         The source.

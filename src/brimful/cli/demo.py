@@ -1,7 +1,7 @@
 """brimful demo: writes data of its own, and trains and checks a model on them."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 from xxhash import xxh3_64_hexdigest
@@ -43,11 +43,10 @@ def demo(
     workdir: str,
     mnist_path: Path | None,
     samples: int,
-    epochs: int,
     model: str,
-    method: Literal["fit", "train_on_batch"],
     as_json: bool,
     quiet: bool,
+    **options: Any,
 ) -> None:
     """Write one text file per sample, thousands of them, and train on them from disk."""
     screen = Screen(as_json, quiet)
@@ -63,10 +62,9 @@ def demo(
     how = TrainingOptions(
         run=str(_free_run(Path(workdir) / "runs", model)),
         model=model,
-        epochs=epochs,
         batch_size=figures.batch_size,
         group=images.group,
-        method=method,
+        **options,
     )
     build = start_keras(how.model, how.seed)
     data = packed(source, store_beside(folder), how, screen)

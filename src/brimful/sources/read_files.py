@@ -15,10 +15,15 @@ from brimful.errors import MalformedFileError, ReadError
 from brimful.prefetch import reading_threads
 from brimful.sources.text.contents import FileContents
 
+OPEN_FILE_BYTES = 320  # of memory for each file that is open ahead
 OPEN_AHEAD = 256  # per thread; one thread with 64 reads a cold disk as fast as 8 without, for less CPU
 SHARE = 4  # one in so many of the files that this process may open is open ahead
 SETTLED = 2.0  # seconds: file systems count time in steps of up to two
 NO_PRINT = -1  # in a fingerprint: the file is gone, or nothing is known of it
+
+
+Print = tuple[int, int, int, int]
+"""A fingerprint: size, time of modification, time of change of state, inode."""
 
 
 def read_files(
@@ -59,7 +64,7 @@ def read_file(path: Path) -> bytes:
         raise unreadable(path, error) from error
 
 
-def fingerprint(folder: Path, path: str) -> tuple[int, int, int, int]:
+def fingerprint(folder: Path, path: str) -> Print:
     """Size, time of modification, time of change of state, and inode of a file; NO_PRINT if it is gone."""
     try:
         status = os.stat(f"{folder}/{path}")  # noqa: PTH116 (half the time of pathlib's)
@@ -85,7 +90,7 @@ def _open_ahead() -> int:
     return max(1, min(OPEN_AHEAD, allowed))
 
 
-def _print_of(status: os.stat_result) -> tuple[int, int, int, int]:
+def _print_of(status: os.stat_result) -> Print:
     return (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
@@ -114,7 +119,7 @@ class _Reading:
         self._prefix = os.fsencode(folder) + b"/"
         self._unopened = iter(paths)
         self._opened: deque[int] = deque()  # the first is that of the next file
-        self._statuses: deque[os.stat_result] = deque()  # at the time of opening: a later change is noticed
+        self._opened_as: deque[Print] = deque()  # at the time of opening: a later change is noticed
         self._ahead = _open_ahead()
         self._done = 0
         self.waits = not hasattr(os, "RWF_NOWAIT")  # macOS has none
@@ -128,7 +133,7 @@ class _Reading:
         view, lengths, held = memory.data, [], 0
         while not self.is_done:
             self._open(self._ahead if self.waits else 1)
-            size = self._statuses[0].st_size
+            size = self._opened_as[0][0]
             if held + size >= len(view):
                 break
             count = self._read(view[held : held + size + 1])  # one more, to see whether it has grown
@@ -146,19 +151,19 @@ class _Reading:
             try:
                 descriptor = os.open(self._prefix + path.encode(), os.O_RDONLY)
                 self._opened.append(descriptor)
-                status = os.fstat(descriptor)
+                opened_as = _print_of(os.fstat(descriptor))
                 if self.waits and hasattr(os, "posix_fadvise"):  # macOS has none
                     os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_WILLNEED)
             except OSError as error:
                 raise unreadable(self._folder / path, error) from error
-            if status.st_size > self._largest:
+            if opened_as[0] > self._largest:
                 raise MalformedFileError(
-                    f"{self._folder / path}: the file has {status.st_size:,} bytes, "
+                    f"{self._folder / path}: the file has {opened_as[0]:,} bytes, "
                     f"more than the {self._largest:,} that a sample of this shape takes.",
                     "Repair the file, or take it out of the folder.",
                     kind="wrong_shape",
                 )
-            self._statuses.append(status)
+            self._opened_as.append(opened_as)
 
     def _read(self, memory: memoryview) -> int:
         """Read the next file; returns the bytes read, too few if reading would have to wait."""
@@ -177,14 +182,14 @@ class _Reading:
 
     def _finish(self, count: int) -> None:
         """Close the file of which `count` bytes were read, and go on to the next one."""
-        status = self._statuses.popleft()
-        if count != status.st_size:
+        opened_as = self._opened_as.popleft()
+        if count != opened_as[0]:
             raise ReadError(
                 f"{self._folder / self._paths[self._done]}: the file changed while it was read.",
                 "Train when nothing writes to the folder any more.",
             )
         if self._prints is not None:
-            self._prints[self._done] = _print_of(status)
+            self._prints[self._done] = opened_as
         os.close(self._opened.popleft())
         self._done += 1
 

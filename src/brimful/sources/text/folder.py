@@ -21,7 +21,7 @@ from brimful.sources.index import Index, RowOrder
 from brimful.sources.label_table import FILE_NAMES, LabelTable, find_tables, read_table
 from brimful.sources.labels import Labels, from_folders, has_folder_classes, join_table
 from brimful.sources.listing import Listing, counted, list_folder, strings
-from brimful.sources.read_files import fingerprint, read_file, read_files
+from brimful.sources.read_files import OPEN_AHEAD, OPEN_FILE_BYTES, fingerprint, read_file, read_files
 from brimful.sources.text.contents import FileContents
 from brimful.sources.text.dialect import Dialect, TextError
 from brimful.sources.text.parse import detect, parse, parse_one
@@ -89,9 +89,10 @@ class TextFolder(BaseFormat):
         return Samples(x.reshape(-1, *self._inputs.shape))
 
     def working_bytes(self, n: int) -> int:
-        """Four times the text while it is searched; its cells and values while they are cast."""
+        """Four times the text while it is searched; cells and values as they are cast; files open ahead."""
         together = min(n, PARSED_TOGETHER)
-        return 4 * self._text_bytes(n) + 24 * together * self._dialect.size + 2 * n * self.schema.nbytes
+        parsed = 24 * together * self._dialect.size + 2 * n * self.schema.nbytes
+        return 4 * self._text_bytes(n) + parsed + min(n, OPEN_AHEAD) * OPEN_FILE_BYTES
 
     def _text_bytes(self, n: int) -> int:
         """Bytes of text that are parsed at a time, of n files: many small ones, or a very large one."""
