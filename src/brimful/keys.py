@@ -1,8 +1,8 @@
 """Keys and their hash, from which the order of rows, the split and the draw for `limit` follow.
 
-A key names a sample: its path below the scanned root without suffix, `/`-separated, or the index
-in decimal for an object. The hash is XXH3, 64 bits, of the key's UTF-8 bytes: one of the few that
-is fast, specified and the same on every machine (https://github.com/Cyan4973/xxHash, "XXH3").
+A key names a sample: its path below the scanned root without suffix, `/`-separated, or for an object the
+index in decimal. The hash is XXH3, 64 bits, of the key's UTF-8 bytes: one of the few that are fast, specified
+and the same on every machine (https://github.com/Cyan4973/xxHash, "XXH3").
 """
 
 from collections.abc import Callable, Iterable

@@ -52,7 +52,7 @@ class Prefetch(Generic[Item, Result]):
         self._depth = depth
         self._is_at_hand = is_at_hand
         self._pending: deque[_Task[Item, Result]] = deque()  # those whose result was not handed out
-        self._unbegun: deque[_Task[Item, Result]] = deque()  # those of them that nobody has begun
+        self._unbegun: deque[_Task[Item, Result]] = deque()  # those of them that no thread has begun
         self._taking = threading.Lock()
         self._closed = False
         few = min(threads, busy_threads())

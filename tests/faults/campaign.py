@@ -25,7 +25,7 @@ import numpy as np
 
 from brimful.errors import BrimfulError, DamagedStoreError, StoreNotFoundError, WriteError
 from brimful.sources.read_files import SETTLED
-from brimful.storage import local as durable
+from brimful.storage import local as local_storage
 from brimful.storage.local import LocalStorage
 from brimful.storage.locate import Place
 from brimful.store import sort as piles
@@ -70,7 +70,7 @@ class Scene:
         tree: The tree.
         before: Files of the store before; none if there is no store.
         samples_before: What that store delivers; None if there is none, or it is damaged.
-        after: Files of the store that an undisturbed run makes.
+        after: Files of the store that undisturbed packing makes.
         options: How it is packed.
         was_damaged: Whether what there is before is damaged: it may be until the new store is whole.
     """
@@ -111,7 +111,7 @@ class Campaign:
         self.store = self.folder / "data.brim"
         self._random = random.Random(self.seed)  # noqa: S311 (no secrets here)
         first = self._first()
-        self.scenes = [first, self._update(), replace(first, name="piles", options=PILES), self._mend()]
+        self.scenes = [first, self._update(), replace(first, name="piles", options=PILES), self._repair()]
 
     def kills(self, times: int) -> Outcome:
         """`kill -9` at random moments, again and again until packing is done."""
@@ -198,30 +198,30 @@ class Campaign:
         return outcome
 
     def _storage_calls(self, scene: Scene) -> int:
-        """How many calls that change the storage an undisturbed run makes."""
+        """How many calls that change the storage undisturbed packing makes."""
         self._begin(scene)
         storage = FaultyStorage(LocalStorage(self.store))
         scene.pack(storage)
         self._check_finished(scene)
         return storage.calls
 
-    def flipped_bits(self, step: int, *, mend_every: int = 50) -> Outcome:
+    def flipped_bits(self, step: int, *, repair_every: int = 50) -> Outcome:
         """Every bit of every file."""
         outcome = Outcome("flipped bits")
         for name, content in self._packed().items():
             for bit in range(0, 8 * len(content), step):
                 damaged = bytearray(content)
                 damaged[bit // 8] ^= 1 << bit % 8
-                self._damage(outcome, name, bytes(damaged), mend=outcome.trials % mend_every == 0)
+                self._damage(outcome, name, bytes(damaged), repair=outcome.trials % repair_every == 0)
         return outcome
 
-    def truncations(self, step: int, *, mend_every: int = 20) -> Outcome:
+    def truncations(self, step: int, *, repair_every: int = 20) -> Outcome:
         """Every file cut at every length, and gone."""
         outcome = Outcome("cut and missing files")
         for name, content in self._packed().items():
             for length in (None, *range(0, len(content), step)):
                 cut = None if length is None else content[:length]
-                self._damage(outcome, name, cut, mend=outcome.trials % mend_every == 0)
+                self._damage(outcome, name, cut, repair=outcome.trials % repair_every == 0)
         return outcome
 
     def swaps(self) -> Outcome:
@@ -234,7 +234,7 @@ class Campaign:
         shards = [name for name in files if name.startswith("shard-")]
         for name in shards:
             for content in [files[each] for each in shards if each != name] + foreign:
-                self._damage(outcome, name, content, mend=True)
+                self._damage(outcome, name, content, repair=True)
         return outcome
 
     def full_disk(self, sizes: range) -> Outcome:
@@ -291,9 +291,9 @@ class Campaign:
         self._remove()
         return Scene("update", tree, before, samples_before, after)
 
-    def _mend(self) -> Scene:
+    def _repair(self) -> Scene:
         """A store with a shard cut and a bit flipped in another one, nothing changed since."""
-        tree = small_tree(self.folder / "mend")
+        tree = small_tree(self.folder / "repair")
         time.sleep(SETTLED + 0.1)  # or no shard would stay
         pack_small(tree.path, self.store)
         after = files_of(self.store)
@@ -304,9 +304,9 @@ class Campaign:
         flipped.write_bytes(content)
         before = {path.name: path.read_bytes() for path in self.store.iterdir()}
         if not pack_small(tree.path, self.store).resumed:
-            raise BrokenPromiseError("no shard stays where others are mended")
+            raise BrokenPromiseError("no shard stays where others are repaired")
         self._remove()
-        return Scene("mend", tree, before, None, after, was_damaged=True)
+        return Scene("repair", tree, before, None, after, was_damaged=True)
 
     def _begin(self, scene: Scene) -> None:
         self._remove()
@@ -317,7 +317,7 @@ class Campaign:
         shutil.rmtree(self.store, ignore_errors=True)
 
     def _packed(self) -> dict[str, bytes]:
-        """All files of a store that is well, that of its source among them."""
+        """All files of an intact store, source.arrow among them."""
         self._begin(self.scenes[0])
         pack_small(self.scenes[0].tree.path, self.store)
         return {path.name: path.read_bytes() for path in sorted(self.store.iterdir())}
@@ -351,11 +351,11 @@ class Campaign:
         if delivered(self.store) != scene.samples_after:
             raise BrokenPromiseError(f"{scene.name}: other samples")
 
-    def _damage(self, outcome: Outcome, name: str, content: bytes | None, *, mend: bool) -> None:
+    def _damage(self, outcome: Outcome, name: str, content: bytes | None, *, repair: bool) -> None:
         """Put something else in the place of a file: it must be found, and never be delivered."""
         scene = self.scenes[0]
         path = self.store / name
-        well = path.read_bytes()
+        intact = path.read_bytes()
         path.unlink()
         if content is not None:
             path.write_bytes(content)
@@ -371,14 +371,14 @@ class Campaign:
             except StoreNotFoundError:
                 found = True
         outcome.detected += found
-        if not found and name != "source.arrow" and content != well:
+        if not found and name != "source.arrow" and content != intact:
             raise BrokenPromiseError(f"{name}: verify has not found it")
-        if mend:
+        if repair:
             self._finish(scene)
-        path.write_bytes(well)
+        path.write_bytes(intact)
 
     def _calls(self, scene: Scene) -> int:
-        """How many calls that change the disk an undisturbed run makes."""
+        """How many calls that change the disk undisturbed packing makes."""
         self._begin(scene)
         with _disk(Disk()) as disk:
             scene.pack(self.store)
@@ -438,11 +438,11 @@ def _alarm() -> Iterator[None]:
 
 @contextmanager
 def _disk(disk: Disk) -> Iterator[Disk]:
-    setattr(durable, "os", disk)  # noqa: B010 (it is a module to all others)
+    setattr(local_storage, "os", disk)  # noqa: B010 (it is a module to all others)
     try:
         yield disk
     finally:
-        setattr(durable, "os", os)  # noqa: B010
+        setattr(local_storage, "os", os)  # noqa: B010
 
 
 def _at(call: int, do: Callable[[], object]) -> Callable[[int], None]:

@@ -23,7 +23,7 @@ class ChunkDecoder:
         self.row_bytes = [codec.kept.nbytes for codec in self._columns]
 
     def slot_bytes(self, n: int) -> int:
-        """Bytes of a slot for n rows: a column may have to begin up to a row later than it could."""
+        """Bytes of a slot for n rows, with up to a row per column for alignment."""
         return (n + 1) * sum(self.row_bytes)
 
     def first_rows(self, cache: ChunkCache, slot: int, n: int) -> list[int]:

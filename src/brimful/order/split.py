@@ -2,7 +2,7 @@
 
 With `u = xxh3_64(key, split_seed) / 2**64`, test is `u < test`, validation is
 `u < test + validation`, train is the rest. All in integers, so that no rounding moves a sample.
-A view remembers the interval of hashes it lies in, so that a split of a split divides that.
+A view knows the interval that its hashes are in, so that a split of a split divides that.
 """
 
 from fractions import Fraction

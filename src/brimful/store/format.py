@@ -15,7 +15,7 @@ has `rows_per_chunk = max(1, chunk_bytes // b)` rows, where b is the bytes of a 
 shard has `max(1, shard_bytes // chunk_bytes)` chunks; the last of each has what is left.
 
 **A shard** is an Arrow IPC file (https://arrow.apache.org/docs/format/Columnar.html#ipc-file-format),
-uncompressed, without dictionaries and nulls, a record batch a chunk, of these columns in this order:
+uncompressed, without dictionaries and nulls, one record batch per chunk, of these columns in this order:
 
     key      utf8
     x        FixedSizeList of a sample's codes in C order: uint8, int8, uint16, int16, or the dtype itself;

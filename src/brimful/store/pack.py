@@ -160,7 +160,7 @@ def _check_path(path: Path, root: Path | None) -> None:
     """Refuse a path in the folder of the source, or at which no folder can be made."""
     if root is not None and path.resolve().is_relative_to(root.resolve()):
         raise ArgumentError(
-            f"{path}: the store would lie in the folder of the source, which is never written to.",
+            f"{path}: the store would be in the folder of the source, which is never written to.",
             f"Put it beside: {root.resolve()}.brim",
         )
     if not path.parent.is_dir():

@@ -71,7 +71,7 @@ class Verification:
 
     def __str__(self) -> str:
         if self.ok:
-            return f"{self.samples:,} samples in {self.chunks:,} chunks, every byte as it was"
+            return f"{self.samples:,} samples in {self.chunks:,} chunks, every byte intact"
         return "\n".join(f"{damage.file}: {damage.message}" for damage in self.bad)
 
 
