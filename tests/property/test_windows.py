@@ -84,7 +84,7 @@ def test_the_store_is_kept_in_several_ways() -> None:
 
 
 def test_golden_sizes_of_chunks() -> None:
-    """What a chunk counts for decides how many are mixed, and so the order: for all time, these many bytes."""
+    """What a chunk counts for decides how many are mixed, and so the order: so many bytes, for all time."""
     loader = feed_of(View(range(N)), 1, 1).loader
     assert isinstance(loader, WindowLoader)
     slot = (5 + 1) * 168  # a row more than there are, each of 40 float32 and an int64

@@ -26,14 +26,27 @@ def feed_of(source: bf.Source, batch_size: int = 8, **options: Any) -> Feed:
 
 @pytest.mark.parametrize(
     ("memory", "expected"),
-    [("64MB", 64_000_000), ("1GB", 10**9), ("1.5 gib", 1_610_612_736), ("1000", 1000), (5, 5), ("2kb", 2000)],
+    [
+        ("64MB", 64_000_000),
+        ("1GB", 10**9),
+        ("1.5 gib", 1_610_612_736),
+        ("1000", 1000),
+        (5, 5),
+        (5.9, 5),
+        ("2kb", 2000),
+        ("7B", 7),
+        ("2TB", 2 * 10**12),
+        ("2KiB", 2048),
+        ("2MiB", 2_097_152),
+        ("2TiB", 2_199_023_255_552),
+    ],
 )
 def test_memory_is_read_as_people_write_it(memory: str | int, expected: int) -> None:
     """GB is 10**9 bytes, GiB is 2**30."""
     assert parse_bytes(memory) == expected
 
 
-@pytest.mark.parametrize("memory", ["", "lots", "-1GB", "1 GB 2", "1XB"])
+@pytest.mark.parametrize("memory", ["", "lots", "-1GB", "1 GB 2", "1XB", "1" * 16])
 def test_memory_that_cannot_be_read_is_refused(memory: str) -> None:
     """And the error shows what it should look like."""
     with pytest.raises(bf.ArgumentError, match="64MB"):
@@ -53,6 +66,27 @@ def test_readable_rounds_up() -> None:
     """What is printed as the least is never less than it."""
     for n in (1, 999, 1001, 61_230_001, 10**9 + 1):
         assert parse_bytes(format_bytes(n)) >= n
+
+
+@pytest.mark.parametrize(
+    ("n", "text"),
+    [
+        (0, "0B"),
+        (1, "1B"),
+        (999, "999B"),
+        (1000, "1KB"),
+        (1001, "1.1KB"),
+        (1100, "1.1KB"),
+        (999_901, "1000KB"),
+        (10**6, "1MB"),
+        (61_230_001, "61.3MB"),
+        (10**9, "1GB"),
+        (1_234 * 10**9 + 1, "1234.1GB"),
+    ],
+)
+def test_bytes_are_written_as_people_write_them(n: int, text: str) -> None:
+    """To a tenth of the largest unit that there is one of."""
+    assert format_bytes(n) == text
 
 
 class Counting:
