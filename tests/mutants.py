@@ -35,17 +35,18 @@ from hypothesis import Phase, settings
 
 ROOT = Path(__file__).parents[1]
 WINDOWS, FEED = "tests/property/test_windows.py", "tests/unit/test_feed.py"
-STORAGE, CODECS = "tests/unit/test_storage.py", "tests/property/test_store.py"
+STORAGE, STORE = "tests/unit/test_storage.py", "tests/unit/test_store.py"
+CODECS = ["tests/unit/test_codecs.py", STORE, "tests/property/test_store.py"]
 TESTS = {
     "order/epochs": ["tests/unit/test_order.py", WINDOWS],
     "order/split": ["tests/unit/test_split.py"],
     "order/view": ["tests/unit/test_view.py", WINDOWS],
     "feed/budget": ["tests/unit/test_budget.py", FEED, WINDOWS],
-    "store/codecs/base": [CODECS],
-    "store/codecs/narrow": [CODECS],
-    "store/codecs/raw": [CODECS],
-    "store/codecs/registry": [CODECS],
-    "storage/base": [STORAGE, "tests/unit/test_store.py"],
+    "store/codecs/base": CODECS,
+    "store/codecs/narrow": CODECS,
+    "store/codecs/raw": CODECS,
+    "store/codecs/registry": CODECS,
+    "storage/base": [STORAGE, STORE],
     "storage/local": [STORAGE, "tests/faults/test_mending.py"],
     "storage/locate": [STORAGE],
     "memory": [FEED, "tests/unit/test_memory.py::test_the_limit_of_a_control_group_counts"],
