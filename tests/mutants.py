@@ -35,8 +35,8 @@ from hypothesis import Phase, settings
 
 ROOT = Path(__file__).parents[1]
 WINDOWS, FEED = "tests/property/test_windows.py", "tests/unit/test_feed.py"
-STORAGE, STORE = "tests/unit/test_storage.py", "tests/unit/test_store.py"
-CODECS = ["tests/unit/test_codecs.py", STORE, "tests/property/test_store.py"]
+STORAGE = "tests/unit/test_storage.py"
+CODECS = ["tests/unit/test_codecs.py", "tests/property/test_store.py"]
 TESTS = {
     "order/epochs": ["tests/unit/test_order.py", WINDOWS],
     "order/split": ["tests/unit/test_split.py"],
@@ -46,7 +46,7 @@ TESTS = {
     "store/codecs/narrow": CODECS,
     "store/codecs/raw": CODECS,
     "store/codecs/registry": CODECS,
-    "storage/base": [STORAGE, STORE],
+    "storage/base": [STORAGE],
     "storage/local": [STORAGE, "tests/faults/test_mending.py"],
     "storage/locate": [STORAGE],
     "memory": [FEED, "tests/unit/test_memory.py::test_the_limit_of_a_control_group_counts"],

@@ -1,8 +1,10 @@
 """Codecs one by one: whatever the sizes of blocks, and which of them a name or a field stands for."""
 
+import re
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
@@ -91,6 +93,13 @@ def test_raw_rows_are_copied_as_they_are(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(sys, "byteorder", "big")
     codec.decode(as_rows(kept), rows, out)
     assert out.tolist() == values[rows].byteswap().tolist()
+
+
+def test_the_page_about_the_format_lists_the_rules() -> None:
+    """In the order in which they are tried."""
+    page = (Path(__file__).parents[2] / "docs" / "format.md").read_text()
+    listed = re.findall(r"`(u?int(?:8|16)/[0-9]+)`", page)
+    assert listed == [codec.name for codec in NarrowCodec.for_field(Field((), "float32"))]
 
 
 def test_rows_of_bytes_are_a_view() -> None:
