@@ -171,7 +171,7 @@ def test_golden_windows(
         # 10 MiB have 17 batches of 600,000 bytes
         (10**9, 600_000, True, (4, 17, 136)),
         (10**9, 600_000, False, (4, 17, 221)),
-        (10**9, 20 * 2**20, True, (4, 1, 8)),
+        (10**10, 20 * 2**20, True, (4, 1, 8)),
         # 3/16 less 256 KiB of overhead are as much as 8 batches of 10,000,000
         ((80_000_000 + 2**18) * 16 // 3 + 1, 10**7, True, (4, 1, 8)),
         ((80_000_000 + 2**18) * 16 // 3 - 1, 10**7, True, (3, 1, 7)),
@@ -185,6 +185,14 @@ def test_what_batches_from_a_store_get(
     budget = divide_windows(memory, SIZES, batch, is_plain=plain)
     assert (budget.threads, budget.group, budget.batches) == expected
     assert (budget.depth, budget.groups) == (budget.threads + 3, budget.threads + 4)
+
+
+def test_one_thread_makes_one_batch_at_a_time_where_two_have_no_room(threads: Callable[[int], None]) -> None:
+    """5 groups of 2 batches of 1,200 bytes take 12,000; three sixteenths less a thirty-second may be less."""
+    threads(1)
+    for memory, group in ((76_800, 2), (76_790, 1)):
+        budget = divide_windows(memory, SIZES, 1_200, is_plain=True)
+        assert (budget.threads, budget.group, budget.batches) == (1, group, 5 * group)
 
 
 @given(
