@@ -253,6 +253,52 @@ def test_a_file_is_seen_once_it_is_committed(storage: LocalStorage) -> None:
         storage.remove("file")
 
 
+def test_what_is_committed_is_no_longer_the_writers(storage: LocalStorage) -> None:
+    """It leaves alone what another has begun under the same name meanwhile."""
+    with storage.write("x") as first:
+        first.write(b"first")
+        first.commit("one")
+        second = storage.write("x")
+    with second:
+        second.write(b"second")
+        second.commit("two")
+    assert read_file(storage, "one", 100) == b"first"
+    assert read_file(storage, "two", 100) == b"second"
+
+
+def test_a_file_may_be_read_by_whom_the_mask_lets(storage: LocalStorage) -> None:
+    """As one that any other program makes."""
+    mask = os.umask(0o027)
+    try:
+        write_file(storage, "new", b"this")
+    finally:
+        os.umask(mask)
+    assert stat.S_IMODE((storage.path / "new").stat().st_mode) == 0o640
+    os.umask(0)
+    try:
+        write_file(storage, "new", b"this")
+    finally:
+        os.umask(mask)
+    assert stat.S_IMODE((storage.path / "new").stat().st_mode) == 0o666
+
+
+def test_a_whole_file_is_read_from_its_beginning(
+    storage: LocalStorage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By one call, of as many bytes as it has, or as are wanted."""
+    calls: list[tuple[int, int]] = []
+    read_into = storage.read_into
+
+    def noted(name: str, offset: int, memory: memoryview) -> int:
+        calls.append((offset, len(memory)))
+        return read_into(name, offset, memory)
+
+    monkeypatch.setattr(storage, "read_into", noted)
+    assert read_file(storage, "file", 10**6) == CONTENT
+    assert read_file(storage, "file", 10) == CONTENT[:10]
+    assert calls == [(0, len(CONTENT)), (0, 10)]
+
+
 def test_a_file_begun_before_is_begun_anew(storage: LocalStorage) -> None:
     """What an interrupted run has left does not show at the end; a link in its place is not followed."""
     (storage.path / "new.partial").write_bytes(b"more than what follows")
