@@ -21,11 +21,12 @@ FLOAT = Field((2, 3), "float32")
 WHOLE = Field((2,), "int64")
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("block", [1, 5, 12, 1 << 16])
 def test_a_value_that_would_not_come_back_is_found_in_any_block(
     block: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """First, in between and last; otherwise each code is the one of its value."""
+    """First, in between and last, without a warning; otherwise each code is the one of its value."""
     monkeypatch.setattr("brimful.store.codecs.narrow.BLOCK", block)
     codes = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     codec = NarrowCodec(FLOAT, "uint8", 255)
