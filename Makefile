@@ -1,14 +1,15 @@
 # Everything a fresh machine with Python 3.11+ and make needs. `make demo` installs what the demo
 # needs and no more; `make test` what the tests need.
 
-PYTHON ?= python3
-VENV   := .venv
-BIN    := $(VENV)/bin
-PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
-MNIST  ?=
-CASES  ?= 1000000
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+MNIST   ?=
+CASES   ?= 1000000
+MODULES ?=
 
-.PHONY: demo test check bench against fuzz faults format constraints clean
+.PHONY: demo test check bench against fuzz faults mutants format constraints clean
 
 demo: $(VENV)/.demo
 	$(BIN)/brimful demo $(if $(MNIST),--mnist $(MNIST))
@@ -48,6 +49,11 @@ fuzz: $(VENV)/.dev
 # Kills, power losses, failing calls, flipped bits, cut files: all that can happen to a store.
 faults: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.campaign
+
+# One small fault at a time in the modules that everything rests on: docs/mutants.md.
+mutants: $(VENV)/.dev
+	$(PIP) cosmic-ray==8.7.0
+	KERAS_BACKEND=tensorflow $(BIN)/python -m tests.mutants $(MODULES)
 
 format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from xxhash import xxh3_128_hexdigest
 
@@ -20,6 +21,7 @@ import brimful as bf
 from brimful.cli.main import main
 from brimful.options import PackOptions
 from brimful.order.view import View
+from brimful.samples import FINGERPRINT
 from brimful.storage.local import LocalStorage
 from brimful.store.chunk_reader import ChunkReader
 from brimful.store.pack import pack
@@ -444,6 +446,46 @@ def test_any_flipped_bit_of_the_fingerprints_is_survived(tree: Tree, store: Path
     os.truncate(store / "source.arrow", 2**36)
     pack_small(tree.path, store)
     assert files_of(store) == wanted
+
+
+@pytest.mark.parametrize("row", [0, 20, 39])
+@pytest.mark.parametrize("column", FINGERPRINT)
+def test_a_flipped_bit_in_a_fingerprint_is_noticed(
+    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str, row: int
+) -> None:
+    """Arrow reads it as any other number: none is believed, and all files are read again."""
+    monkeypatch.setattr("brimful.sources.read_files.SETTLED", -3600)  # as if the files were old
+    store = tmp_path / "data.brim"
+    pack_small(tree.path, store)
+    wanted = files_of(store)
+    intact, _ = read_provenance(StoreReader(store), bf.scan(tree.path)._reader)
+    assert intact is not None
+    content = bytearray((store / "source.arrow").read_bytes())
+    whole = pa.py_buffer(content)
+    values = pa.ipc.open_file(whole).read_all()[column].chunk(0).buffers()[1]
+    content[values.address - whole.address + 8 * row] ^= 1
+    (store / "source.arrow").write_bytes(content)
+    damaged = pa.ipc.open_file(store / "source.arrow").read_all()
+    prints = np.stack([damaged[name].to_numpy() for name in FINGERPRINT], axis=1)
+    assert np.argwhere(prints != intact).tolist() == [[row, FINGERPRINT.index(column)]]
+
+    source = bf.scan(tree.path)
+    assert read_provenance(StoreReader(store), source._reader)[0] is None
+    read = type(source._reader).read
+    seen: list[str] = []
+
+    def spy(self: Any, rows: Any, **options: Any) -> Any:
+        seen.extend(self.keys(rows))
+        return read(self, rows, **options)
+
+    monkeypatch.setattr(type(source._reader), "read", spy)
+    pack_layout(source, store, chunk_bytes=100, shard_bytes=300)
+    assert sorted(seen) == sorted(tree.x)
+    assert files_of(store) == wanted
+    source = bf.scan(tree.path)  # which reads some of them
+    seen.clear()
+    pack_layout(source, store, chunk_bytes=100, shard_bytes=300)
+    assert not seen  # the fingerprints were written anew
 
 
 @pytest.mark.parametrize("name", ["n" * 300, "a\0b"])

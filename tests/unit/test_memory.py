@@ -2,6 +2,7 @@
 
 import gc
 import mmap
+import os
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
@@ -166,7 +167,7 @@ def test_a_feed_from_a_store_keeps_its_memory(
 def test_the_limit_of_a_control_group_counts(tmp_path: Path) -> None:
     """Of the group and of its parents, of either version; what is no number is no limit."""
     machine = memory_limit(tmp_path)
-    assert machine > 10**8
+    assert machine == os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") > 10**8
     groups, mount = tmp_path / "proc/self/cgroup", tmp_path / "sys/fs/cgroup"
     groups.parent.mkdir(parents=True)
     (mount / "outer/inner").mkdir(parents=True)
@@ -181,3 +182,13 @@ def test_the_limit_of_a_control_group_counts(tmp_path: Path) -> None:
     (mount / "memory/older/memory.limit_in_bytes").write_text("500000\n")
     groups.write_text("4:cpu:/\n3:memory:/older\n")
     assert memory_limit(tmp_path) == 500_000
+    groups.write_text("4:cpu,memory:/older\n")
+    assert memory_limit(tmp_path) == 500_000
+    groups.write_text("4:cpu:/older\n5:name=a:b:/older\n")
+    assert memory_limit(tmp_path) == machine
+    (mount.parent / "memory.max").write_text("1\n")  # that of no group
+    groups.write_text("0::/outer\n")
+    assert memory_limit(tmp_path) == 2_000_000
+    (mount / "outer/memory.max").unlink()
+    (mount / "memory.max").write_text("3000000\n")
+    assert memory_limit(tmp_path) == 3_000_000

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from brimful.errors import ArgumentError
-from brimful.order.epochs import Order, beginning, permutation, stable_argsort
+from brimful.order.epochs import ROWS, Order, _dtype, beginning, permutation, stable_argsort
 
 GOLDEN = {
     (0, 0): [7, 6, 4, 5, 3, 9, 1, 0, 2, 8],
@@ -16,6 +16,7 @@ GOLDEN = {
     (1, 0): [3, 1, 7, 9, 4, 5, 0, 2, 8, 6],
 }
 GOLDEN_LATE = [354, 99, 406, 560, 753, 917, 122, 350]
+GOLDEN_WINDOWS = [10, 9, 13, 8, 14, 11, 12, 7, 1, 2, 0, 5, 4, 6, 3]
 
 
 def test_golden_orders() -> None:
@@ -24,6 +25,13 @@ def test_golden_orders() -> None:
     assert Order(10, seed=0).rows(1, 0, 10).tolist() == GOLDEN[0, 1]
     assert Order(10, seed=1).rows(0, 0, 10).tolist() == GOLDEN[1, 0]
     assert Order(1000, seed=7).rows(3, 500, 508).tolist() == GOLDEN_LATE
+
+
+def test_golden_windows() -> None:
+    """So are those of pieces of any size, two of them mixed at a time."""
+    bounds = np.array([0, 3, 7, 8, 12, 15])
+    assert Order(15, seed=5, bounds=bounds, window=2).rows(1, 0, 15).tolist() == GOLDEN_WINDOWS
+    assert Order(10).rows(0, 0, 10).tolist() == GOLDEN[0, 0]
 
 
 def test_seed_and_epoch_are_not_interchangeable() -> None:
@@ -62,6 +70,11 @@ def test_the_beginning_is_that_of_the_whole(n: int, seed: int) -> None:
     assert first.tolist() == permutation(n, seed, 0, 2, 0)[: len(first)].tolist()
 
 
+def test_the_beginning_is_a_small_part() -> None:
+    """One in sixteen, or so."""
+    assert len(beginning(160_000, 0, 0, 1, 0)) == pytest.approx(10_000, rel=0.03)
+
+
 def test_a_window_that_has_begun_gives_the_same_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Before all of its order is made, and after."""
     monkeypatch.setattr("brimful.order.epochs.MANY", 1)
@@ -69,12 +82,56 @@ def test_a_window_that_has_begun_gives_the_same_rows(monkeypatch: pytest.MonkeyP
     wanted = Order(1000, seed=3, bounds=bounds).rows(2, 0, 1000)
     window = Order(1000, seed=3, bounds=bounds).epoch(2).window(0)
     window.begin()
+    begun = len(window._beginning)
     assert window.is_ready(20)
-    assert not window.is_ready(1000)
-    assert window.rows(5, 20).tolist() == wanted[5:20].tolist()
+    assert window.is_ready(begun)
+    assert not window.is_ready(begun + 1)
+    assert window.rows(5, begun).tolist() == wanted[5:begun].tolist()
+    assert "permutation" not in vars(window)  # the order of all has not been made for these few
+    assert not window.is_prepared
     window.prepare()
     assert window.is_ready(1000)
     assert window.rows(0, 1000).tolist() == wanted.tolist()
+
+
+@pytest.mark.parametrize(("shuffle", "n"), [(True, 99), (False, 100)])
+def test_an_order_that_is_made_in_no_time_is_made_at_once(
+    shuffle: bool, n: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of few rows, and of rows as they lie."""
+    monkeypatch.setattr("brimful.order.epochs.MANY", 100)
+    window = Order(n, shuffle=shuffle).epoch(0).window(0)
+    window.begin()
+    assert window.is_prepared
+
+
+@pytest.mark.parametrize(("n", "dtype"), [(2**16, np.uint16), (2**16 + 1, np.uint32)])
+def test_as_many_bits_as_there_are_pieces(n: int, dtype: type) -> None:
+    """Two bytes a row while they do, and each row is found in its own."""
+    order = Order(n, seed=1, bounds=np.arange(n + 1))
+    assert order.epoch(0).window(0)._piece_of.dtype == dtype
+    assert np.array_equal(np.sort(order.rows(0, 0, n)), np.arange(n))
+
+
+@pytest.mark.parametrize(("n", "dtype"), [(2**32, np.uint32), (2**32 + 1, np.uint64)])
+def test_as_many_bits_as_there_are_rows(n: int, dtype: type) -> None:
+    """Four bytes a row while they do."""
+    assert _dtype(n) is dtype
+
+
+def test_the_window_looked_at_last_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Batch after batch, its permutation is drawn once."""
+    drawn = []
+
+    def noted(n: int, *words: int) -> object:
+        drawn.append(words)
+        return permutation(n, *words)
+
+    order = Order(40, bounds=np.arange(0, 41, 10), window=2)
+    monkeypatch.setattr("brimful.order.epochs.permutation", noted)
+    for start in range(0, 40, 5):
+        order.rows(3, start, start + 5)
+    assert [words for words in drawn if words[2] == ROWS] == [(0, 3, ROWS, 0), (0, 3, ROWS, 1)]
 
 
 @pytest.mark.parametrize("seed", [-1, 2**32])
@@ -82,6 +139,7 @@ def test_seed_must_fit_32_bits(seed: int) -> None:
     """A seed that could collide with another one is refused."""
     with pytest.raises(ArgumentError, match="seed"):
         Order(4, seed=seed)
+    assert Order(4, seed=2**32 - 1).seed == 2**32 - 1
 
 
 def test_order_of_many_rows_is_light() -> None:

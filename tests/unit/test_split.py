@@ -37,6 +37,17 @@ def test_golden_split_of_the_story() -> None:
     assert counts == [29_354, 8_472, 4_174]
 
 
+def test_golden_intervals() -> None:
+    """A part is cut at its own fractions, none of its hashes is lost, and the whole has all there are."""
+    low, high = 3 * 2**62, 2**64
+    train, validation, test = cut((low, high), test=0.25, validation=0.5)
+    assert test == (low, low + 2**60)
+    assert validation == (low + 2**60, low + 3 * 2**60)
+    assert train == (low + 3 * 2**60, high)
+    assert cut((low, high), test=0.25, validation=0) == [(low + 2**60, high), test]
+    assert WHOLE == (0, 2**64)
+
+
 @given(
     test=st.floats(0.001, 0.6),
     validation=st.floats(0, 0.3),
@@ -113,6 +124,7 @@ def test_split_seed_draws_anew(make_tree: Callable[..., Tree]) -> None:
     [
         ({"test": 0.0}, "above 0"),
         ({"test": 0.5, "validation": 0.5}, "below 1"),
+        ({"test": 0.5, "validation": -0.1}, "of at least 0"),
         ({"test": 1e-9}, "empty"),
         ({"test": 0.5, "group": "train"}, "empty"),
         ({"test": 0.5, "group": "("}, "regular expression"),

@@ -1,7 +1,6 @@
 """The store's format, by its specification and by other readers; and the data set that is packed in it."""
 
 import json
-import re
 from itertools import pairwise
 from pathlib import Path
 
@@ -16,8 +15,6 @@ from xxhash import xxh3_64_hexdigest
 import brimful as bf
 from brimful.cli.main import main
 from brimful.options import PackOptions
-from brimful.schema import Field
-from brimful.store.codecs.narrow import NarrowCodec
 from tests.faults.stores import pack_small, small_tree
 from tests.trees import Tree, write_tree
 
@@ -77,13 +74,6 @@ def test_what_must_never_change(tmp_path: Path) -> None:
         (56, 48, "cb9b9417d83b8dc6"),
         (56, 48, "144dd14675c9343f"),
     ]
-
-
-def test_the_page_about_the_format_lists_the_rules() -> None:
-    """In the order in which they are tried."""
-    page = (Path(__file__).parents[2] / "docs" / "format.md").read_text()
-    listed = re.findall(r"`(u?int(?:8|16)/[0-9]+)`", page)
-    assert listed == [codec.name for codec in NarrowCodec.for_field(Field((), "float32"))]
 
 
 @pytest.mark.parametrize("reader", ["pyarrow", "pandas", "polars", "duckdb"])
