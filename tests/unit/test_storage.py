@@ -26,6 +26,12 @@ linux = pytest.mark.skipif(
 
 
 @pytest.fixture
+def tmp_path(disk_path: Path) -> Path:
+    """A folder on a disk: some of these tests are about its page cache, which a tmpfs does not have."""
+    return disk_path
+
+
+@pytest.fixture
 def storage(tmp_path: Path) -> LocalStorage:
     """A folder with one file."""
     (tmp_path / "place").mkdir()
