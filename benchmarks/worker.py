@@ -128,6 +128,8 @@ def _walk(folder: str) -> int:
 
 
 if __name__ == "__main__":
+    import keras  # noqa: F401 (older builds import it with their batches, which takes memory)
+
     os.environ["XDG_CACHE_HOME"] = cache = tempfile.mkdtemp()
     print(json.dumps(MEASUREMENTS[sys.argv[1]](Path(sys.argv[2]))))
     shutil.rmtree(cache)

@@ -9,6 +9,7 @@ import stat
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -122,11 +123,11 @@ def test_a_file_system_that_refuses_o_direct_is_read_all_the_same(
     given_back: list[tuple[int, ...]] = []
     opened = os.open
 
-    def refuse(path: Path, how: int, mode: int = 0o777) -> int:
+    def refuse(path: Path, how: int, mode: int = 0o777, **options: Any) -> int:
         asked.append(bool(how & os.O_DIRECT))
         if how & os.O_DIRECT:
             raise OSError(errno.EINVAL, "no O_DIRECT here")
-        return opened(path, how, mode)
+        return opened(path, how, mode, **options)
 
     monkeypatch.setattr(os, "open", refuse)
     monkeypatch.setattr(os, "posix_fadvise", lambda _, *what: given_back.append(what))
