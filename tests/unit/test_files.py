@@ -266,3 +266,15 @@ def test_who_stops_in_between_leaves_nothing(tmp_path: Path) -> None:
     assert len(read(tmp_path, paths)) == 10  # while the other one is in between
     del groups
     assert opened() == before
+
+
+def test_no_thread_waits_long_for_another_that_reads(tmp_path: Path) -> None:
+    """A turn that does not come, as after a fork, is not waited for."""
+    contents = [b"%d" % number for number in range(10)]
+    paths = written(tmp_path, contents)
+    with files._reading:
+        assert read(tmp_path, paths) == contents
+        assert files._reading.locked()  # it is still the other one's
+    assert not files._reading.locked()
+    assert read(tmp_path, paths) == contents
+    assert not files._reading.locked()
