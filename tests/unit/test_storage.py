@@ -102,9 +102,9 @@ def test_past_the_page_cache_means_with_o_direct(
     advice: list[int] = []
     opened = os.open
 
-    def note(path: Path, how: int, mode: int = 0o777) -> int:
+    def note(path: Path, how: int, mode: int = 0o777, **options: Any) -> int:
         flags.append(how & os.O_DIRECT)
-        return opened(path, how & ~os.O_DIRECT, mode)
+        return opened(path, how & ~os.O_DIRECT, mode, **options)
 
     monkeypatch.setattr(os, "open", note)
     monkeypatch.setattr(os, "posix_fadvise", lambda *_: advice.append(1))
