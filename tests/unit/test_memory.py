@@ -117,9 +117,18 @@ def transform(batch: tuple[Any, ...], _: np.random.Generator) -> tuple[Any, ...]
     return batch[0] * 2, batch[1]
 
 
-@pytest.mark.parametrize("threads", THREADS)
-@pytest.mark.parametrize("is_slow", [False, True], ids=["quick", "slow"])
-@pytest.mark.parametrize("options", [{}, {"transform": transform}], ids=["plain", "anew"])
+def in_every_way(test: Callable[..., None]) -> Callable[..., None]:
+    """With few and many threads, a quick and a slow source, batches as they are and made anew."""
+    for mark in (
+        pytest.mark.parametrize("options", [{}, {"transform": transform}], ids=["plain", "anew"]),
+        pytest.mark.parametrize("is_slow", [False, True], ids=["quick", "slow"]),
+        pytest.mark.parametrize("threads", THREADS),
+    ):
+        test = mark(test)
+    return test
+
+
+@in_every_way
 def test_a_feed_from_raw_files_keeps_its_memory(
     tree: Path,
     threads: int,
@@ -141,9 +150,7 @@ def test_a_feed_from_raw_files_keeps_its_memory(
         assert parse_bytes(memory) / 20 < peak.nbytes <= parse_bytes(memory)
 
 
-@pytest.mark.parametrize("threads", THREADS)
-@pytest.mark.parametrize("is_slow", [False, True], ids=["quick", "slow"])
-@pytest.mark.parametrize("options", [{}, {"transform": transform}], ids=["plain", "anew"])
+@in_every_way
 def test_a_feed_from_a_store_keeps_its_memory(
     store: Path,
     threads: int,
