@@ -19,6 +19,7 @@ from brimful.errors import MemoryBudgetError
 from brimful.options import PackOptions
 from brimful.schema import Field
 from brimful.source import Source
+from brimful.store.changes import Changes
 from brimful.store.codecs.base import Codec, as_rows
 from brimful.store.codecs.narrow import NarrowCodec
 from brimful.store.codecs.raw import RawCodec
@@ -221,3 +222,21 @@ def test_content_is_checked_where_that_is_asked_for(tmp_path: Path) -> None:
     assert packed.changes is not None
     assert vars(packed.changes) == {"added": 0, "removed": 0, "edited": 1, "relabelled": 0}
     assert delivered(store)["train/00007"][0] == tree.x["train/00007"][::-1].tobytes()
+
+
+def test_files_that_were_written_just_before_packing_are_not_called_edited(tmp_path: Path) -> None:
+    """Their times prove nothing, so they are read again; their values have not changed."""
+    tree = small_tree(tmp_path / "data")
+    pack_small(tree.path, tmp_path / "data.brim")
+    packed = pack_small(tree.path, tmp_path / "data.brim")
+    assert packed.changes == Changes()
+
+
+def test_a_touched_file_is_not_called_edited(tmp_path: Path) -> None:
+    """It is read again, for its times are others; what it holds is compared."""
+    tree = small_tree(tmp_path / "data")
+    pack_small(tree.path, tmp_path / "data.brim")
+    tree.file("train/00007").touch()
+    np.savetxt(tree.file("train/00003"), np.full((2, 3), 0.25))
+    packed = pack_small(tree.path, tmp_path / "data.brim")
+    assert packed.changes == Changes(edited=1)

@@ -31,7 +31,7 @@ class Changes:
     Attributes:
         added: Samples that are new.
         removed: Samples that are gone.
-        edited: Samples whose file has changed, or may have; with the content checked, whose values have.
+        edited: Samples whose inputs have other values.
         relabelled: Samples that have another target or weight.
     """
 

@@ -48,10 +48,10 @@ class MergedReader:
 
     def read(self, at: NDArray[np.int64]) -> Samples:
         """Read the samples at some positions in the order of the store."""
-        compares = self._comparison.check_content
-        known = self._comparison.store_rows[at] >= 0 if compares else self._comparison.is_same[at]
+        known = self._comparison.store_rows[at] >= 0
+        same = self._comparison.is_same[at] & (not self._comparison.check_content)
         old = self._stored(at[known])
-        samples = self._read_source(at) if old is None or compares else self._merged(at, known, old)
+        samples = self._read_source(at) if old is None else self._merged(at, known, same, old)
         if old is not None:
             self._note_changes(at[known], old, samples, known)
         return samples
@@ -78,24 +78,26 @@ class MergedReader:
         except DamagedStoreError:
             return None
 
-    def _merged(self, at: NDArray[np.int64], known: NDArray[np.bool_], old: Samples) -> Samples:
-        """Known samples from the old store, the rest from the source, and all targets from the source."""
+    def _merged(
+        self, at: NDArray[np.int64], known: NDArray[np.bool_], same: NDArray[np.bool_], old: Samples
+    ) -> Samples:
+        """The same samples from the old store, the rest from the source, and all targets from the source."""
         own = self._source.has_own_targets  # then they are in the store, and are read with the inputs
-        merged = [np.empty((len(at), *x.shape[1:]), x.dtype) for x in (old.arrays if own else old.inputs)]
-        parts = [(known, old)]
-        if not known.all():
-            parts.append((~known, self._read_source(at[~known], targets=own)))
-        for which, samples in parts:
-            for x, values in zip(merged, samples.arrays, strict=False):
-                x[which] = values
+        arrays = old.arrays if own else old.inputs
+        merged = [np.empty((len(at), *x.shape[1:]), x.dtype) for x in arrays]
+        parts = [(same, [x[same[known]] for x in arrays])]
+        if not same.all():
+            parts.append((~same, self._read_source(at[~same], targets=own).arrays))
+        for which, values in parts:
+            for x, some in zip(merged, values, strict=False):
+                x[which] = some
         samples = Samples(*self._source.schema.structured(chain(merged, repeat(None))))
         return samples if own else Samples(samples.x, *self._source.targets(self._rows[at]))
 
     def _note_changes(
         self, at: NDArray[np.int64], old: Samples, samples: Samples, known: NDArray[np.bool_]
     ) -> None:
-        if self._comparison.check_content:
-            self._is_edited[at] = _any_differ(samples.inputs, old.inputs, known)
+        self._is_edited[at] = _any_differ(samples.inputs, old.inputs, known)
         was = (*map(self._renumbered, flatten(old.y)), *flatten(old.w))
         now = samples.arrays[len(samples.inputs) :]
         self._is_relabelled[at] = _any_differ(now, was, known)
