@@ -85,7 +85,7 @@ class MergedReader:
         own = self._source.has_own_targets  # then they are in the store, and are read with the inputs
         arrays = old.arrays if own else old.inputs
         merged = [np.empty((len(at), *x.shape[1:]), x.dtype) for x in arrays]
-        parts = [(same, [x[same[known]] for x in arrays])]
+        parts = [(same, tuple(x[same[known]] for x in arrays))]
         if not same.all():
             parts.append((~same, self._read_source(at[~same], targets=own).arrays))
         for which, values in parts:
