@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from brimful.errors import BrimfulError
 from brimful.keys import hash_keys
 from brimful.options import ScanOptions
+from brimful.sources.label_join import join_table
 from brimful.sources.label_table import read_table
-from brimful.sources.labels import Labels, join_table
+from brimful.sources.labels import Labels
 from brimful.sources.listing import Listing
 from brimful.sources.text.contents import FileContents
 from brimful.sources.text.dialect import Dialect, TextError
@@ -153,7 +154,7 @@ def small_listing() -> Listing:
     """A few samples in row order."""
     keys = sorted(KEYS, key=lambda key: int(hash_keys([key])[0]))
     paths = pa.array([f"{key}.csv" for key in keys], pa.large_string())
-    return Listing(Path("data"), paths, hash_keys(keys), {})
+    return Listing(Path("data"), paths, hash_keys(keys), ".csv", {})
 
 
 @click.command()

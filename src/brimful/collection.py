@@ -209,7 +209,10 @@ class Collection(ABC):
         """How many samples are of each class; reads all samples unless the labels are in memory."""
         classes = self.schema.classes
         if classes is None:
-            raise ArgumentError("Expected class_weight='balanced' with classes as target. Received: none")
+            raise ArgumentError(
+                "Expected class_weight='balanced' with known classes as target.",
+                "Name the classes: bf.scan(..., classes=[...]).",
+            )
         feed = Feed(self._loader(FeedOptions.of(batch_size, shuffle=False, memory=memory)))
         counts = np.zeros(self.schema.num_classes or 0, np.int64)
         for batch in feed:

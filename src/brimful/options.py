@@ -1,6 +1,5 @@
 """Options: the arguments of a user, checked once and passed on as one record."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import index
@@ -11,9 +10,9 @@ import numpy as np
 from brimful.errors import ArgumentError
 from brimful.memory import parse_bytes
 from brimful.samples import Progress
+from brimful.schema import Classes, count_from_zero
 
 DTYPES = ("float16", "float32", "float64")
-FOLDERS = "folders"  # as `labels`: the name of the folder that holds a file
 
 Last = Literal["short", "drop", "pad"]
 """What becomes of the samples left over at the end of an epoch."""
@@ -73,6 +72,11 @@ class FeedOptions:
         size, seed = check_int("batch_size", batch_size, 1), check_int("seed", seed, 0, 2**32 - 1)
         options = cls(size, seed, memory=parse_bytes(memory), **others)
         check_choice("last", options.last, ("short", "drop", "pad"))
+        if not isinstance(options.class_weight, (Mapping, type(None))):
+            raise ArgumentError(
+                "Expected `class_weight` as 'balanced', or as a mapping of classes to weights. "
+                f"Received: class_weight={options.class_weight!r:.80}"
+            )
         return options
 
 
@@ -115,11 +119,33 @@ def check_shape(name: str, shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(check_int(name, n, 1) for n in shape)
 
 
+def check_classes(classes: Sequence[str | int]) -> Classes:
+    """The labels that a user names, in the order of their numbers.
+
+    Integers that count from 0 stay integers. All others are names, which are delivered as their position.
+
+    Raises:
+        ArgumentError: They are not distinct strings or integers.
+    """
+    received = f"Received: classes={classes!r:.200}"
+    if isinstance(classes, str) or not isinstance(classes, Sequence) or not classes:
+        raise ArgumentError(f"Expected `classes` as a sequence of labels. {received}")
+    if len({str(name) for name in classes}) < len(classes):
+        raise ArgumentError(f"Expected `classes` to be distinct. {received}")
+    numbers = [index(name) for name in classes if isinstance(name, SupportsIndex)]
+    if len(numbers) == len(classes):
+        return tuple(sorted(numbers)) if count_from_zero(sorted(numbers)) else tuple(map(str, numbers))
+    if not all(isinstance(name, str) for name in classes):
+        raise ArgumentError(f"Expected `classes` as strings or as integers. {received}")
+    return tuple(map(str, classes))
+
+
 @dataclass(frozen=True, kw_only=True)
 class ScanOptions:
     """How to scan: the arguments of `brimful.scan`, columns as strings."""
 
-    labels: str | os.PathLike[str] | None = None
+    labels: Any = None
+    suffix: str | None = None
     shape: tuple[int, ...] | None = None
     dtype: str = DTYPES[1]
     limit: int | None = None
@@ -127,6 +153,7 @@ class ScanOptions:
     target: tuple[str, ...] = ()
     weight: str | None = None
     regression: bool = False
+    classes: Classes | None = None
     progress: Progress | None = None
 
     @property

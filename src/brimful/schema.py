@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -11,6 +11,8 @@ import numpy as np
 Part = TypeVar("Part")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
 """A valid name of one of several inputs or targets."""
+
+MOST_CLASSES = 10_000  # of integers that samples carry; more are no classes
 
 
 @dataclass(frozen=True)
@@ -52,6 +54,20 @@ def map_structure(whole: Any, what: Callable[[Any], Any]) -> Any:
     return None if whole is None else what(whole)
 
 
+Classes = tuple[int, ...] | tuple[str, ...]
+"""Labels: integers that are delivered as they are, or names that are delivered as their position."""
+
+
+def count_from_zero(numbers: Sequence[int]) -> bool:
+    """Whether ascending integers can be classes as they are: none is below 0, or far above their number."""
+    return numbers[0] >= 0 and numbers[-1] < max(1000, 10 * len(numbers))
+
+
+def numbers_of(classes: Classes) -> dict[str, int]:
+    """The number that is delivered for each class, by name."""
+    return {str(name): name if isinstance(name, int) else at for at, name in enumerate(classes)}
+
+
 @dataclass(frozen=True)
 class Schema:
     """What every sample of a source has.
@@ -59,14 +75,14 @@ class Schema:
     Attributes:
         inputs: The inputs of the model, by name if there are several.
         target: What to predict, by name if there are several outputs; None without labels.
-        classes: The labels that occur, ascending. Integers are delivered as they are, strings as
-            their position here. None if the target is not a class, or classes are not known beforehand.
+        classes: The labels that occur, or may occur. Integers, ascending, are delivered as they are; strings
+            as their position here. None if the target is not a class, or classes are not known beforehand.
         weight: The weight of a sample in the loss; None if all weights are equal.
     """
 
     inputs: Fields
     target: Fields | None = None
-    classes: tuple[int, ...] | tuple[str, ...] | None = None
+    classes: Classes | None = None
     weight: Field | None = None
 
     @property

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brimful.collection import Collection
-from brimful.errors import SourceError
+from brimful.errors import ArgumentError, SourceError
 from brimful.feed.rows import RowLoader
 from brimful.options import (
     DTYPES,
@@ -16,17 +16,19 @@ from brimful.options import (
     PackOptions,
     ScanOptions,
     check_choice,
+    check_classes,
     check_int,
     check_shape,
 )
 from brimful.samples import Fault, Finding, Progress
+from brimful.schema import Field
 from brimful.sources.audit import Audit, audit, glance
 from brimful.sources.base import Format
 from brimful.sources.detect import index_of
 from brimful.sources.index import Index
 from brimful.sources.objects import RandomAccess
 from brimful.storage.locate import Place, locate
-from brimful.store.changes import is_current
+from brimful.store.changes import is_current, numbered_as
 from brimful.store.estimate import PackEstimate, estimate
 from brimful.store.pack import Packed, pack
 
@@ -34,7 +36,8 @@ from brimful.store.pack import Packed, pack
 def scan(
     path: str | os.PathLike[str] | Format | RandomAccess,
     *,
-    labels: str | os.PathLike[str] | None = None,
+    labels: Any = None,
+    suffix: str | None = None,
     shape: Sequence[int] | None = None,
     dtype: str = "float32",
     on_bad: str = "raise",
@@ -43,6 +46,8 @@ def scan(
     target: str | int | Sequence[str | int] | None = None,
     weight: str | int | None = None,
     regression: bool = False,
+    classes: Sequence[str | int] | None = None,
+    like: Collection | None = None,
     progress: Progress | None = None,
 ) -> "Source":
     """Scan raw data: list its samples, join their labels by key, infer their schema.
@@ -52,9 +57,12 @@ def scan(
     Args:
         path: A folder with one text file per sample; any object with `len` and `[i] -> (x, y)`; or a
             format of your own (`brimful.sources.base.Format`).
-        labels: The label table; or `"folders"`: the label of a file is the name of its folder. By default
-            `target.csv`, `labels.csv` or the like in the folder; without such a table, the folders' names
-            if there are several.
+        labels: The label table: a file, or a table of pandas, Polars or Arrow. Or `"folders"`: the label of
+            a file is the name of its folder, `"folders:1"`: of the outermost folder; or `"name:REGEX"`: what
+            a regular expression finds in the file's name. Or a dict of keys to labels, or a function of the
+            key. By default `target.csv`, `labels.csv` or the like in the folder; without such a table, the
+            folders' names if it is clear which.
+        suffix: The suffix of the samples, like `".data"`. By default the most frequent of the usual ones.
         shape: Shape to give to each sample, like `(28, 28, 1)`. By default that of the files.
         dtype: The dtype of `x`, "float16", "float32" or "float64".
         on_bad: `"raise"`: a bad sample is an error when it is read. `"skip"`: every sample is read
@@ -67,6 +75,9 @@ def scan(
         weight: Column of sample weights; by default the one called weight, if there is one.
         regression: Whether targets are regression values, delivered as float32. By default targets written
             with fractions, and several columns, are; integers are classes.
+        classes: The labels, in the order of their numbers. By default those that occur: another folder, in
+            which one is missing, would number them otherwise.
+        like: Other samples, of which classes, shape and dtype are taken: `scan("test/", like=train)`.
         progress: Called with the number of files listed so far; of samples read, with `on_bad="skip"`.
 
     Returns:
@@ -76,9 +87,14 @@ def scan(
         SourceError: There are no samples, or no labels that fit, or the samples have no common shape.
         ArgumentError: An argument is wrong.
     """
+    if like is not None:
+        if classes is not None or shape is not None:
+            raise ArgumentError("Expected `like` alone, or `classes` and `shape`. Received: both")
+        classes, shape, dtype = like.schema.classes, *_shape_and_dtype(like)
     targets = () if target is None else (target,) if isinstance(target, (str, int)) else target
     options = ScanOptions(
         labels=labels,
+        suffix=suffix,
         shape=None if shape is None else check_shape("shape", shape),
         dtype=check_choice("dtype", dtype, DTYPES),
         limit=None if limit is None else check_int("limit", limit, 1),
@@ -86,11 +102,18 @@ def scan(
         target=tuple(map(str, targets)),
         weight=None if weight is None else str(weight),
         regression=regression,
+        classes=None if classes is None else check_classes(classes),
         progress=progress,
     )
     check_choice("on_bad", on_bad, ("raise", "skip"))
     source = Source(index_of(path, options))
     return usable(source, progress) if on_bad == "skip" else source
+
+
+def _shape_and_dtype(like: Collection) -> tuple[tuple[int, ...] | None, str]:
+    """The shape and dtype of an input; no shape if there are several."""
+    inputs = like.schema.inputs
+    return (inputs.shape, inputs.dtype) if isinstance(inputs, Field) else (None, "float32")
 
 
 def usable(source: "Source", progress: Progress | None = None) -> "Source":
@@ -162,13 +185,17 @@ class Source(Collection):
 
     def is_packed_in(self, path: Place) -> bool:
         """Whether `path` is a store of exactly these samples, by size, times and inode of their files."""
-        return is_current(self._reader, self._rows(), locate(path))
+        return is_current(numbered_as(self._reader, path), self._rows(), locate(path))
 
     def pack_into(self, path: Place, options: PackOptions = PackOptions()) -> Packed:  # noqa: B008 (frozen)
-        """Pack the source, as `brimful.pack` does, and report what was done."""
+        """Pack the source, as `brimful.pack` does, and report what was done.
+
+        The classes of a store that is brought up to date keep their numbers; new ones come after them.
+        """
+        index = self._reader if options.overwrite else numbered_as(self._reader, path)
         if glance(self._reader, self._rows()).problems:
             raise self.audit(progress=options.progress).refusal()
-        return pack(self._reader, self._rows(), path, options, self.plan())
+        return pack(index, self._rows(), path, options, self.plan())
 
     def _loader(self, options: FeedOptions) -> RowLoader:
         known = glance(self._reader, self._rows())

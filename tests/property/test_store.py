@@ -135,7 +135,9 @@ def test_what_is_packed_comes_back(drawn: tuple[Source, PackOptions]) -> None:
         path = Path(folder) / "x.brim"
         pack(reader, rows, path, options)
         store = StoreReader(path)
-        assert store.schema == source.schema
+        assert replace(store.schema, classes=None) == replace(source.schema, classes=None)
+        if source.schema.target == Field((), "int64"):
+            assert store.schema.classes == tuple(sorted({int(y) for y in reader.read(rows).y}))
         keys = store.keys(rows)
         order = [list(source.keys).index(key) for key in keys]
         assert sorted(order) == rows.tolist()

@@ -201,11 +201,13 @@ def test_other_tables_are_no_samples(tmp_path: Path) -> None:
     mine.write_text("1,8\n2,9\n")
     assert labels_of(bf.scan(root, labels=mine)) == {"a/1": 8, "b/2": 9}
     mine.unlink()
-    assert labels_of(bf.scan(root)) == {"a/1": 5, "b/2": 6}
+    with pytest.raises(bf.LabelError, match=r"2 label tables, and they differ: target.csv, labels.csv"):
+        bf.scan(root)
+    assert labels_of(bf.scan(root, labels=root / "target.csv")) == {"a/1": 5, "b/2": 6}
     assert bf.scan(root, labels="folders").schema.classes == ("a", "b")
     (root / "target.csv").rename(tmp_path / "elsewhere.csv")
     (root / "target.csv").symlink_to(tmp_path / "elsewhere.csv")
-    assert labels_of(bf.scan(root)) == {"a/1": 5, "b/2": 6}
+    assert labels_of(bf.scan(root, labels=root / "target.csv")) == {"a/1": 5, "b/2": 6}
 
 
 def table(root: Path, text: str) -> Path:

@@ -26,7 +26,7 @@ def _shape(_: click.Context, option: click.Parameter, value: str | None) -> tupl
     return shape
 
 
-DATA_OPTIONS = ("labels", "id", "target", "weight", "regression", "shape", "limit")
+DATA_OPTIONS = ("labels", "id", "target", "weight", "regression", "classes", "shape", "limit")
 
 on_bad_option = click.option(
     "--on-bad",
@@ -59,6 +59,11 @@ def data_options(command: Any) -> Any:
             is_flag=True,
             help="Targets are regression values, even if all of them are integers.",
         ),
+        click.option(
+            "--classes",
+            metavar="NAME,NAME",
+            help="The labels, in the order of their numbers.  [default: those that occur]",
+        ),
         click.option("--weight", metavar="COLUMN", help="Column of sample weights."),
         click.option(
             "--target",
@@ -78,11 +83,18 @@ def data_options(command: Any) -> Any:
 
 
 def scan_data(
-    screen: Screen, data: str, *, on_bad: str = "raise", target: str | None = None, **options: Any
+    screen: Screen,
+    data: str,
+    *,
+    on_bad: str = "raise",
+    target: str | None = None,
+    classes: str | None = None,
+    **options: Any,
 ) -> Source:
     """Scan what the command line names, leave out bad samples if asked to, and show the progress."""
     with screen.counting(f"listing {data}:") as listed:
-        source = scan(data, target=target.split(",") if target else None, progress=listed, **options)
+        columns, names = (text.split(",") if text else None for text in (target, classes))
+        source = scan(data, target=columns, classes=names, progress=listed, **options)
     if on_bad != "skip":
         return source
     with screen.bar("reading every sample", len(source)) as bar:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from math import ceil
 from typing import Any
 
@@ -60,6 +60,17 @@ class Feed:
         return ceil(self.samples_per_epoch / self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
+        return self._pass_over(is_padded=self.last == "pad")
+
+    def unpadded(self) -> Generator[Batch]:
+        """A pass as Keras is given it: with `last="pad"`, the last batch has its weights, but no padding.
+
+        Keras divides the loss by the number of rows whatever their weights, shows no weights to plain
+        metrics, and predicts for every row.
+        """
+        return self._pass_over(is_padded=False)
+
+    def _pass_over(self, *, is_padded: bool) -> Generator[Batch]:
         # A generator begins at its first `next`: an iterator that is never used (Keras makes some) neither
         # reads nor ends the pass under way.
         with self._beginning:
@@ -80,8 +91,15 @@ class Feed:
                 stats.count(batch.rows)
                 position += len(batch.rows)
                 self._position = (epoch, position) if position < stop else (epoch + 1, 0)
+                if is_padded and len(batch.rows) < self.batch_size:
+                    batch = batch.padded(self.batch_size - len(batch.rows))
                 yield (*batch.samples.batch, batch.keys) if self.include_keys else batch.samples.batch
                 del batch  # or it would live on beside the next one
+
+    @property
+    def position(self) -> Position:
+        """The epoch, and the number of its rows that were handed out; 0 between two epochs."""
+        return self._position
 
     def state_dict(self) -> dict[str, Any]:
         """The exact position: what has been handed out, and the order it is from. Fit for JSON."""

@@ -37,6 +37,14 @@ class Block(NamedTuple):
             samples = Samples(*(map_structure(part, itemgetter(here)) for part in self.samples))
             yield Block(self.rows[here], samples, self.keys[here])
 
+    def padded(self, rows: int) -> "Block":
+        """The same samples with rows of zeros behind them, in memory of their own."""
+
+        def with_zeros(array: NDArray[Any]) -> NDArray[Any]:
+            return np.concatenate([array, np.zeros((rows, *array.shape[1:]), array.dtype)])
+
+        return self._replace(samples=Samples(*(map_structure(part, with_zeros) for part in self.samples)))
+
 
 class EpochIterator(ABC):
     """The batches of one epoch from a position on. Iterating gives them in order; closing stops threads."""

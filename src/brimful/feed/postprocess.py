@@ -1,4 +1,4 @@
-"""Postprocessor: class weights, one-hot targets, the user's transform, padding, in this order."""
+"""Postprocessor: class weights, one-hot targets, the user's transform, in this order."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,9 +11,10 @@ from brimful.errors import ArgumentError, DamagedStoreError
 from brimful.feed.loader import Block
 from brimful.options import FeedOptions
 from brimful.samples import Samples
-from brimful.schema import Field, Schema, flatten, map_structure
+from brimful.schema import Field, Schema, flatten, numbers_of
 
 TRANSFORM = 3  # use of the generator, in its seed, beside `brimful.order.epochs.ROWS` and PIECES
+NAME_CLASSES = "Name the classes: bf.scan(..., classes=[...])."
 WEIGHT = Field((), "float32")
 
 
@@ -31,7 +32,6 @@ class Postprocessor:
         if pad or weights is not None:
             self.schema = replace(self.schema, weight=WEIGHT)
         self._options = options
-        self._pad = pad
         self._of_class = None if weights is None else weight_of_each(weights, schema)
         self._classes = schema.num_classes if options.one_hot or weights is not None else None
         self.is_plain = not (options.one_hot or pad or options.transform or weights is not None)
@@ -57,8 +57,6 @@ class Postprocessor:
         samples = Samples(x, y, w)
         if self._options.transform:
             samples = self._transformed(samples, epoch, position)
-        if self._pad and len(batch.rows) < self._options.batch_size:
-            samples = Samples(*(map_structure(part, self._padded) for part in samples))
         return batch._replace(samples=samples)
 
     def _check_classes(self, y: Any) -> None:
@@ -90,12 +88,6 @@ class Postprocessor:
         left = iter(batch)
         return Samples(*(None if part is None else next(left) for part in samples))
 
-    def _padded(self, array: NDArray[Any]) -> NDArray[Any]:
-        """The array with zeros behind it."""
-        padded = np.zeros((self._options.batch_size, *array.shape[1:]), array.dtype)
-        padded[: len(array)] = array
-        return padded
-
 
 def balanced(counts: Mapping[Any, int]) -> dict[Any, float]:
     """Weights that give each class the same total weight, from its count: `n / (classes * count)`.
@@ -115,16 +107,16 @@ def weight_of_each(class_weight: Mapping[Any, float], schema: Schema) -> NDArray
     """
     classes = schema.classes
     if classes is None or schema.num_classes is None or (isinstance(classes[0], int) and classes[0] < 0):
-        raise ArgumentError("Expected `class_weight` with classes as target. Received: a target that is none")
-    numbers = {name: name if isinstance(name, int) else at for at, name in enumerate(classes)}
+        raise ArgumentError("Expected `class_weight` with known classes as target.", NAME_CLASSES)
+    numbers = numbers_of(classes)
     weights = np.ones(schema.num_classes, np.float32)
     for name, weight in class_weight.items():
-        if name not in numbers or not weight >= 0:
+        if str(name) not in numbers or not weight >= 0:
             raise ArgumentError(
                 f"Expected `class_weight` as weights of at least 0 by class. Received: {name!r}: {weight!r}",
                 f"There are the classes {', '.join(map(repr, classes[:10]))}{', ...' * (len(classes) > 10)}.",
             )
-        weights[numbers[name]] = weight
+        weights[numbers[str(name)]] = weight
     return weights
 
 
@@ -135,10 +127,10 @@ def one_hot_schema(schema: Schema) -> Schema:
         ArgumentError: The target is not a class, or the classes are not known or do not count from 0.
     """
     if schema.num_classes is None or schema.classes is None:
-        raise ArgumentError("Expected `one_hot` with classes as target. Received: a target that is none")
+        raise ArgumentError("Expected `one_hot` with known classes as target.", NAME_CLASSES)
     first = schema.classes[0]
     if isinstance(first, int) and first < 0:
-        raise ArgumentError(f"Expected `one_hot` with classes from 0. Received: {first}")
+        raise ArgumentError(f"Expected `one_hot` with classes from 0. Received: {first}", NAME_CLASSES)
     return replace(schema, target=Field((schema.num_classes,), "float32"))
 
 

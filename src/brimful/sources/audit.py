@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from brimful.errors import LabelError, SourceError
 from brimful.prefetch import Prefetch, reading_threads
 from brimful.samples import EXAMPLES, FINGERPRINT, Fault, Finding, Progress
-from brimful.schema import Schema, to_json
+from brimful.schema import MOST_CLASSES, Field, Schema, numbers_of, to_json
 from brimful.sources import audit_cache
 from brimful.sources.audit_cache import Observations
 from brimful.sources.index import Index
@@ -156,7 +156,7 @@ def _summary(reader: Index, rows: NDArray[np.int64], seen: Observations, seconds
     unlabelled = reader.label_faults(rows)
     labels = {at: f"its label: {kind.replace('_', ' ')}" for at, kind in unlabelled.items()}
     faults = _faults(reader, rows, {**unlabelled, **seen.kinds}, {**labels, **seen.messages})
-    counts = reader.class_counts(rows)
+    counts = reader.class_counts(rows) or _count(reader, seen)
     intact = ~np.isnan(seen.low)
     return Audit(
         reader.name,
@@ -186,6 +186,22 @@ def findings_in(reader: Index, rows: NDArray[np.int64]) -> tuple[Finding, ...]:
     seen = Observations.none(len(rows))
     _observe(reader, rows, seen, np.arange(len(rows)))
     return tuple(_counted(_faults(reader, rows, seen.kinds, seen.messages)))
+
+
+def _count(reader: Index, seen: Observations) -> dict[int, int] | dict[str, int] | None:
+    """How many samples are of each class, by the integers that they carry; None if they carry none."""
+    if not seen.targets or reader.is_fingerprinted:
+        return None
+    values, counts = np.unique(np.concatenate(seen.targets), return_counts=True)
+    by_value = dict(zip(values.tolist(), counts.tolist(), strict=True))
+    if reader.schema.classes is None:
+        return by_value if len(by_value) <= MOST_CLASSES else None
+    return {
+        name: by_value.get(number, 0)
+        for name, number in zip(
+            reader.schema.classes, numbers_of(reader.schema.classes).values(), strict=True
+        )
+    }  # type: ignore[return-value]
 
 
 def _merged(findings: Iterable[Finding]) -> tuple[Finding, ...]:
@@ -223,7 +239,7 @@ def _observe(reader: Index, rows: NDArray[np.int64], seen: Observations, at: NDA
     """Read the samples at some positions of rows; if that fails, one half and then the other."""
     try:
         prints = np.full((len(at), len(FINGERPRINT)), -1)
-        samples = reader.read(rows[at], targets=False, prints=prints)
+        samples = reader.read(rows[at], targets=reader.has_own_targets, prints=prints)
     except SourceError as error:
         if len(at) == 1:
             seen.prints[at] = reader.fingerprints(rows[at])
@@ -232,6 +248,8 @@ def _observe(reader: Index, rows: NDArray[np.int64], seen: Observations, at: NDA
         middle = len(at) // 2
         return sum(_observe(reader, rows, seen, half) for half in (at[:middle], at[middle:]))
     (seen.low[at], seen.high[at]), seen.prints[at] = samples.ranges, prints
+    if reader.schema.target == Field((), "int64") and reader.has_own_targets:
+        seen.targets.append(samples.y)
     return len(at)
 
 

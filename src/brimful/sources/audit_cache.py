@@ -62,6 +62,7 @@ class Observations:
         kinds: Kinds of faults, by position.
         messages: Messages of faults, by position.
         packing: What packing takes per sample, `bytes` and `seconds`; empty if that is not known.
+        targets: Integer targets that the samples carry, some at a time; not kept.
     """
 
     prints: NDArray[np.int64]
@@ -70,6 +71,7 @@ class Observations:
     kinds: dict[int, str]
     messages: dict[int, str]
     packing: dict[str, float] = field(default_factory=dict)
+    targets: list[NDArray[np.int64]] = field(default_factory=list)
 
     @classmethod
     def none(cls, n: int) -> "Observations":

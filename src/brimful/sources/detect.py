@@ -9,6 +9,7 @@ from brimful.errors import ArgumentError
 from brimful.options import ScanOptions
 from brimful.sources.base import BaseFormat, Format
 from brimful.sources.index import Index
+from brimful.sources.look_alikes import refuse_look_alike
 from brimful.sources.objects import RandomAccess, scan_object
 from brimful.sources.text.folder import scan_folder
 
@@ -26,6 +27,7 @@ def index_of(thing: Any, options: ScanOptions) -> Index:
         ArgumentError: The format is not known here, or an option means nothing for it.
         SourceError: There are no samples, or they cannot be used.
     """
+    refuse_look_alike(thing)
     for recognises, scan in _formats:
         if recognises(thing):
             return scan(thing, options)
@@ -42,7 +44,7 @@ def register(recognises: Recognises, scan: Scan) -> Callable[[], None]:
 
 def scan_format(samples: Format, options: ScanOptions) -> Index:
     """The index of a user's own format, which gives its own labels and shapes."""
-    names = ("labels", "shape", "dtype", "id", "target", "weight", "regression")
+    names = ("labels", "shape", "dtype", "id", "target", "weight", "regression", "classes")
     options.refuse(names, f"{samples.name}, which has its own schema")
     return Index.of(samples, options.limit)
 

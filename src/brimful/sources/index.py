@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from brimful.errors import LabelError, SourceError
 from brimful.keys import DRAW_SEED, KEYS_PER_PIECE, hash_keys, row_order
 from brimful.samples import FINGERPRINT, Fault, Finding, Samples
-from brimful.schema import Field, Schema
+from brimful.schema import Classes, Field, Schema
 from brimful.sources.base import Format
 from brimful.sources.labels import FAULTS, FIT, Labels
 
@@ -115,6 +115,13 @@ class Index:
         fewer = Index(self.format, self._order.take(rows), labels, (*self.skipped, *faults))
         fewer.findings = tuple(finding for finding in self.findings if not finding.is_problem)
         return fewer
+
+    def numbered(self, classes: Classes) -> "Index":
+        """The same rows with the numbers of given classes, among which all of its own must be."""
+        labels = self._labels and self._labels.numbered(classes)
+        other = Index(self.format, self._order, labels, self.skipped)
+        other.findings, other.sampled_findings = self.findings, self.sampled_findings
+        return other
 
     def __len__(self) -> int:
         return len(self._order)

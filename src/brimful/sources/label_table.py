@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -23,7 +24,6 @@ FILE_NAMES = tuple(
 ID_NAMES = ("id", "key", "file", "filename", "file_name", "path", "name", "stem", "image", "sample")
 TARGET_NAMES = ("label", "labels", "target", "targets", "class", "y")
 WEIGHT_NAMES = ("weight", "weights", "sample_weight")
-INTEGER = r"^[+-]?[0-9]{1,18}$"
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,12 @@ class LabelTable:
     """The columns taken, as strings without blanks around them.
 
     Attributes:
-        first_line: Line of the file that holds the first row, if each takes one line.
+        name: The file, or what else it is, for messages.
+        first_line: Line of the file that holds the first row, if each takes one line; 0 if it is no file.
         others: Names of the columns that are not used.
     """
 
-    path: Path
+    name: str
     ids: HashedKeys
     targets: dict[str, pa.Array]
     weights: pa.Array | None
@@ -47,7 +48,7 @@ class LabelTable:
         ids = HashedKeys.of(self.ids.keys[1:])
         targets = {name: cells[1:] for name, cells in self.targets.items()}
         weights = None if self.weights is None else self.weights[1:]
-        return LabelTable(self.path, ids, targets, weights, self.first_line + 1, self.others)
+        return LabelTable(self.name, ids, targets, weights, self.first_line + 1, self.others)
 
 
 def find_tables(root: Path) -> Iterator[Path]:
@@ -66,9 +67,39 @@ def read_table(path: Path, options: ScanOptions) -> LabelTable:
         LabelError: The file is not a table, or it is not clear which columns to take.
         ArgumentError: The table lacks a column that was asked for.
     """
-    cells = _cells(path)
-    heads = [str(column[0].as_py()) for column in cells]
-    has_header = _is_header(heads, options)
+    return _table(str(path), _cells(path), options, first_line=1)
+
+
+def frame_table(frame: Any, options: ScanOptions) -> LabelTable:
+    """The label table that a table in memory holds, of pandas, Polars or Arrow; an index is the first column.
+
+    Raises:
+        LabelError: It is not clear which columns to take.
+        ArgumentError: The table lacks a column that was asked for.
+    """
+    table = pa.table(frame)
+    names = ["id" if name.startswith("__index_level_") else name for name in table.column_names]
+    columns = [
+        pa.concat_arrays([pa.array([name], pa.large_string()), *_as_strings(column).chunks])
+        for name, column in zip(names, table.columns, strict=True)
+    ]
+    order = sorted(range(len(names)), key=lambda at: names[at] != "id" or table.column_names[at] == "id")
+    return _table(
+        f"the {type(frame).__name__} given as labels", [columns[at] for at in order], options, first_line=0
+    )
+
+
+def _as_strings(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column as strings, empty where there is nothing."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    return pc.fill_null(column.cast(pa.large_string()), "")
+
+
+def _table(name: str, cells: list[pa.Array], options: ScanOptions, *, first_line: int) -> LabelTable:
+    """The columns that are taken; the first row may be a header, and is one if there are no lines."""
+    path, heads = name, [str(column[0].as_py()) for column in cells]
+    has_header = not first_line or _is_header(heads, options)
     numbers = [str(number) for number in range(1, len(cells) + 1)]
     names = heads if has_header else numbers
     if len(set(names)) < len(names):
@@ -95,11 +126,11 @@ def read_table(path: Path, options: ScanOptions) -> LabelTable:
         raise ArgumentError(f"{path}: one column cannot be two of id, target and weight: {_listed(names)}.")
     by_name = dict(zip(names, ([column[1:] for column in cells] if has_header else cells), strict=True))
     return LabelTable(
-        path,
+        name,
         HashedKeys.of(by_name[id_name]),
         {name: by_name[name] for name in targets},
         by_name[weight] if weight else None,
-        2 if has_header else 1,
+        first_line + has_header if first_line else 0,
         tuple(name for name in left if name not in targets),
     )
 
@@ -112,7 +143,7 @@ def _is_header(heads: Sequence[str], options: ScanOptions) -> bool:
     return words[0] in ID_NAMES or bool({*words} & {*ID_NAMES} and others)
 
 
-def _target(path: Path, left: Sequence[str]) -> tuple[str, ...]:
+def _target(path: str, left: Sequence[str]) -> tuple[str, ...]:
     usual = _usual(left, TARGET_NAMES)
     if usual or len(left) == 1:
         return (usual or left[0],)

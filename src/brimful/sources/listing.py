@@ -14,7 +14,10 @@ from brimful.errors import SourceError, SourceNotFoundError
 from brimful.keys import DRAW_SEED, KEYS_PER_PIECE, hash_keys, row_order
 from brimful.memory import POOL
 from brimful.samples import Finding, Progress
-from brimful.sources.walk import SUFFIX_BYTES, SUFFIXES, keys_of, suffix_of, walk
+from brimful.sources.walk import SUFFIXES, Found, keys_of, suffix_of, walk
+
+MORE_SUFFIXES = (".csv.gz", ".txt.gz", ".tsv.gz", ".dat.gz", ".asc.gz", ".data", ".text")
+SECOND = 10  # at least one file in so many has the second most frequent suffix: that is worth a remark
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,7 @@ class Listing:
 
     Attributes:
         paths: Paths below the root, `/`-separated, a pyarrow large_string array in row order.
+        suffix: The suffix of all paths, in small letters.
         hashes: `xxh3_64` of every key, ascending, uint64.
         left_out: How many other files there are, by suffix.
         findings: What is named like a sample file and is none.
@@ -31,6 +35,7 @@ class Listing:
     root: Path
     paths: pa.LargeStringArray
     hashes: NDArray[np.uint64]
+    suffix: str
     left_out: dict[str, int]
     findings: tuple[Finding, ...] = ()
 
@@ -40,7 +45,11 @@ class Listing:
     @property
     def keys(self) -> pa.LargeStringArray:
         """Keys of all rows."""
-        return keys_of(self.paths)
+        return self.keys_of(self.paths)
+
+    def keys_of(self, paths: pa.LargeStringArray) -> pa.LargeStringArray:
+        """Paths or names of sample files without their suffix."""
+        return keys_of(paths, self.suffix)
 
     @property
     def nbytes(self) -> int:
@@ -57,7 +66,7 @@ class Listing:
 
     def inodes(self) -> NDArray[np.uint64]:
         """The inode of each file, 0 if it is gone; lists the folder again, without a system call per file."""
-        found = walk(self.root)
+        found = walk(self.root, suffixes=(self.suffix,))
         hashes, inodes = np.concatenate(found.hashes), np.concatenate(found.inodes)
         if not len(hashes):
             return np.zeros(len(self), np.uint64)
@@ -71,31 +80,73 @@ class Listing:
         return np.sort(np.argsort(second, kind="stable")[:n])
 
 
-def list_folder(root: Path, *, without: Sequence[Path] = (), progress: Progress | None = None) -> Listing:
+def list_folder(
+    root: Path,
+    *,
+    without: Sequence[Path] = (),
+    suffix: str | None = None,
+    progress: Progress | None = None,
+) -> Listing:
     """List the sample files below a folder: those of the most frequent of the suffixes, in capitals or not.
 
     Files in `without`, such as label tables, are no samples, even if a link leads to them.
+
+    Args:
+        root: The folder.
+        without: Files that are no samples.
+        suffix: The suffix of the samples; by default the most frequent of SUFFIXES, or else of MORE_SUFFIXES.
+        progress: Called with the number of files found so far.
 
     Raises:
         SourceNotFoundError: The folder does not exist, or holds no sample file.
         SourceError: A name is not UTF-8, or two files have the same key.
     """
-    found = walk(root, progress)
+    suffixes = SUFFIXES if suffix is None else (suffix.lower(),)
+    found = walk(root, progress, suffixes)
+    listing = _listed(root, found, without, suffixes, is_asked=suffix is not None)
+    if listing is None and suffix is None:
+        others = Counter(map(suffix_of, strings(pa.chunked_array(found.paths))))
+        usual = max(MORE_SUFFIXES, key=lambda each: others[each])
+        if others[usual]:
+            listing = _listed(root, walk(root, progress, (usual,)), without, (usual,), is_asked=True)
+    if listing is not None:
+        return listing
+    others = found.passed_over + Counter(map(suffix_of, strings(pa.chunked_array(found.paths))))
+    raise SourceNotFoundError(
+        f"{root}: no sample files ({', '.join(suffixes)}) in this folder or below it"
+        + (f"; it holds {counted(others)}." if others else "; it is empty."),
+        "Give the folder that holds one text file per sample; name its suffix if it is another one: "
+        "suffix='.data', --suffix .data.",
+    )
+
+
+def _listed(
+    root: Path, found: Found, without: Sequence[Path], suffixes: Sequence[str], *, is_asked: bool
+) -> Listing | None:
+    """The files that were found with the most frequent suffix; None if there are none."""
     paths, hashes = pa.chunked_array(found.paths), np.concatenate(found.hashes)
-    suffixes = np.concatenate(found.suffixes)
-    usual = np.argmax(np.bincount(suffixes + 1, minlength=2)[1:])
-    is_sample = suffixes == usual
-    left_out = found.passed_over + Counter(map(suffix_of, strings(paths.filter(~is_sample))))
-    is_sample &= ~_lead_to(without, root, paths)
+    numbers = np.concatenate(found.suffixes)
+    is_table = _lead_to(without, root, paths)
+    counts = np.bincount(numbers[~is_table] + 1, minlength=1 + len(suffixes))[1:]
+    usual = int(np.argmax(counts))
+    is_sample = (numbers == usual) & ~is_table
     if not is_sample.any():
-        others = counted(left_out)
-        raise SourceNotFoundError(
-            f"{root}: no sample files ({', '.join(SUFFIXES)}) in this folder or below it"
-            + (f"; it holds {others}." if others else "; it is empty."),
-            "Give the folder that holds one text file per sample.",
-        )
-    listing = _in_row_order(root, paths, hashes, np.flatnonzero(is_sample))
-    return replace(listing, left_out=dict(left_out), findings=found.findings(root))
+        return None
+    left_out = found.passed_over + Counter(map(suffix_of, strings(paths.filter(numbers != usual))))
+    listing = _in_row_order(root, paths, hashes, np.flatnonzero(is_sample), suffixes[usual])
+    doubts = () if is_asked else _doubts(dict(zip(suffixes, counts.tolist(), strict=True)))
+    return replace(listing, left_out=dict(left_out), findings=(*found.findings(root), *doubts))
+
+
+def _doubts(counts: dict[str, int]) -> tuple[Finding, ...]:
+    """The finding about files of a second suffix, if there are many of them."""
+    (usual, most), (second, count) = Counter(counts).most_common(2)
+    if count * SECOND < most:
+        return ()
+    is_problem = count * 2 >= most
+    example = f"{most:,} files are {usual}, {count:,} are {second}, which are left out"
+    hint = f"Say which are the samples: suffix='{usual}', --suffix {usual}."
+    return (Finding("second_suffix", count, (example,), is_problem=is_problem, hint=hint),)
 
 
 def counted(left_out: Mapping[str, int]) -> str:
@@ -120,15 +171,18 @@ def _lead_to(files: Sequence[Path], root: Path, paths: pa.ChunkedArray) -> NDArr
 
 
 def _in_row_order(
-    root: Path, paths: pa.ChunkedArray, hashes: NDArray[np.uint64], samples: NDArray[np.int64]
+    root: Path, paths: pa.ChunkedArray, hashes: NDArray[np.uint64], samples: NDArray[np.int64], suffix: str
 ) -> Listing:
     """The listing of those paths that are samples."""
-    order = samples[row_order(hashes[samples], lambda: keys_of(paths.take(pa.array(samples)).chunk(0)))]
-    listing = Listing(root, pc.take(paths, pa.array(order), memory_pool=POOL).chunk(0), hashes[order], {})
+    order = samples[
+        row_order(hashes[samples], lambda: keys_of(paths.take(pa.array(samples)).chunk(0), suffix))
+    ]
+    taken = pc.take(paths, pa.array(order), memory_pool=POOL).chunk(0)
+    listing = Listing(root, taken, hashes[order], suffix, {})
     equal = np.flatnonzero(np.diff(listing.hashes) == 0)
     for row in equal.tolist():
         first, second = listing.paths.slice(row, 2).to_pylist()
-        if first[:-SUFFIX_BYTES] == second[:-SUFFIX_BYTES]:
+        if first[: len(first) - len(suffix)] == second[: len(second) - len(suffix)]:
             raise SourceError(
                 f"{root}: two files have the same key: {first} and {second}.",
                 "Rename one of them: the key is the path without its suffix.",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from brimful.errors import ArgumentError, MalformedFileError
 from brimful.options import ScanOptions
 from brimful.samples import INFERRED_FROM, Samples
-from brimful.schema import NAME, Field, Fields, Schema
+from brimful.schema import NAME, Field, Fields, Schema, numbers_of
 from brimful.sources.base import BaseFormat
 from brimful.sources.index import Index, RowOrder
 
@@ -40,8 +40,10 @@ class ObjectFormat(BaseFormat):
         self._samples = samples
         self._lock = threading.Lock()
         self.name = self.identity = type(samples).__name__
+        self._numbers = numbers_of(options.classes or ())
         self._given, target = self._infer(first, options)
-        self.schema = Schema(self._given if options.shape is None else self._reshaped(options.shape), target)
+        inputs = self._given if options.shape is None else self._reshaped(options.shape)
+        self.schema = Schema(inputs, target, options.classes)
         self.facts = (f"{len(self):,} samples of a {self.name}, keyed by index",)
 
     def __len__(self) -> int:
@@ -58,7 +60,8 @@ class ObjectFormat(BaseFormat):
         for at, index in enumerate(numbers.tolist()):
             try:
                 with self._lock:
-                    sample = _flat(*self._pair(index), given)
+                    x, y = self._pair(index)
+                sample = _flat(x, self._number(y), given)
                 for array, field, value in zip(arrays, given.fields, sample, strict=True):
                     array[at] = _cast(value, field.shape, field.dtype)
             except (ValueError, TypeError) as error:  # an ArgumentError of `_pair` is a ValueError
@@ -75,6 +78,15 @@ class ObjectFormat(BaseFormat):
     def working_bytes(self, n: int) -> int:
         """The arrays handed out, and one more sample."""
         return (n + 1) * self.schema.nbytes
+
+    def _number(self, y: Any) -> Any:
+        """The number of a class, where classes were given; any other target stays as it is."""
+        if not self._numbers or y is None:
+            return y
+        label = y.item() if isinstance(y, (np.ndarray, np.generic)) and y.ndim == 0 else y
+        if str(label) not in self._numbers:
+            raise ValueError(f"found {y!r}, which is none of the classes")
+        return self._numbers[str(label)]
 
     def _reshaped(self, shape: tuple[int, ...]) -> Field:
         """The input in the shape that was asked for."""
@@ -97,6 +109,8 @@ class ObjectFormat(BaseFormat):
         inputs = _by_name([x for x, _ in pairs], partial(self._input, dtype=options.dtype))
         if all(y is None for _, y in pairs):
             return inputs, None
+        if options.classes is not None:
+            return inputs, Field((), "int64")
         target = partial(self._target, regression=options.regression)
         return inputs, _by_name([y for _, y in pairs], target)
 

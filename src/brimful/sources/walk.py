@@ -18,13 +18,16 @@ from brimful.memory import POOL
 from brimful.samples import EXAMPLES, Finding, Progress
 from brimful.sources._getdents import FILE, FOLDER, OTHER, read_entries
 
-SUFFIXES = (".csv", ".tsv", ".txt", ".dat")
-SUFFIX_ARRAY = pa.array(SUFFIXES, pa.large_binary())
-SUFFIX_BYTES = len(SUFFIXES[0])  # bytes and letters of each
+SUFFIXES = (".csv", ".tsv", ".txt", ".dat", ".asc", ".tab", ".prn", ".xyz", ".lvm")
+COMPRESSED = (".gz",)
 NO_SAMPLE = ".~#"  # first characters of files that systems and editors leave behind
 THREADS = 2  # one works while another one waits for the system; more contend for the GIL
 PROGRESS_SECONDS = 0.1  # between two calls of `progress`
 TOGETHER = 32  # folders per task, so that many small ones share the cost of a native call
+
+
+NOT_A_FILE = "Take them out of the folder: they are folders, pipes or links that lead to no file."
+LINKED = "Links to folders are not followed: what they hold is left out. Put the folder itself in its place."
 
 
 @dataclass
@@ -35,9 +38,10 @@ class Found:
         paths: Paths of the files below the root, `/`-separated, in no order: pyarrow large_string arrays.
         hashes: `xxh3_64` of the key that each path has if it is a sample.
         inodes: The inode of each.
-        suffixes: Which of SUFFIXES each path has, in capitals or not, -1 for none of them.
+        suffixes: Which of the suffixes looked for each path has, in capitals or not, -1 for none of them.
         passed_over: Files that are no samples by their name, counted by suffix.
         not_files: Paths named like a sample that are no files: pipes, links to nowhere, empty folders.
+        linked: Links to folders, which are not followed.
         folders: Paths of folders that are still to be visited.
     """
 
@@ -47,15 +51,25 @@ class Found:
     suffixes: list[NDArray[np.int8]] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
     not_files: list[str] = field(default_factory=list)
+    linked: list[str] = field(default_factory=list)
     folders: list[bytes] = field(default_factory=list)
 
     def findings(self, root: Path) -> tuple[Finding, ...]:
-        """The finding about what is named like a sample and is none."""
-        if not self.not_files:
-            return ()
-        examples = tuple(str(root / path) for path in sorted(self.not_files)[:EXAMPLES])
-        hint = "Take them out of the folder: they are folders, pipes or links that lead to no file."
-        return (Finding("not_a_file", len(self.not_files), examples, is_problem=True, hint=hint),)
+        """The findings about what is named like a sample and is none, and about links to folders."""
+        return tuple(
+            Finding(
+                kind,
+                len(paths),
+                tuple(str(root / path) for path in sorted(paths)[:EXAMPLES]),
+                is_problem=kind == "not_a_file",
+                hint=hint,
+            )
+            for kind, paths, hint in (
+                ("not_a_file", self.not_files, NOT_A_FILE),
+                ("linked_folder", self.linked, LINKED),
+            )
+            if paths
+        )
 
     def add(self, other: "Found") -> None:
         """Add what was found elsewhere."""
@@ -63,8 +77,8 @@ class Found:
             vars(self)[name] += more
 
 
-def walk(root: Path, progress: Progress | None = None) -> Found:
-    """Find all files below a folder.
+def walk(root: Path, progress: Progress | None = None, suffixes: Sequence[str] = SUFFIXES) -> Found:
+    """Find all files below a folder; those that may be samples have one of some suffixes of one length.
 
     Links to files are followed, links to folders are not; hidden folders (`.x`) are not entered. Hidden
     files and files that editors leave behind (`~$x`, `#x#`) are passed over.
@@ -74,13 +88,14 @@ def walk(root: Path, progress: Progress | None = None) -> Found:
         SourceError: The name of a possible sample is not UTF-8.
     """
     found = Found(folders=[b""])
-    _keep(root, found, pa.array([], pa.large_binary()), np.empty(0, np.uint64))  # for an empty folder
+    endings = Suffixes(suffixes)
+    endings.keep(root, found, pa.array([], pa.large_binary()), np.empty(0, np.uint64))  # for an empty folder
     counts: list[int] = []
     with ThreadPoolExecutor(THREADS, "brimful-walk") as pool:
         while folders := found.folders:
             found.folders = []
             batches = (folders[at : at + TOGETHER] for at in range(0, len(folders), TOGETHER))
-            for visit in [pool.submit(_visit, root, batch, counts) for batch in batches]:
+            for visit in [pool.submit(_visit, root, batch, counts, endings) for batch in batches]:
                 while progress and not wait([visit], PROGRESS_SECONDS).done:
                     progress(sum(counts))  # while a folder of millions is listed
                 found.add(visit.result())
@@ -89,7 +104,7 @@ def walk(root: Path, progress: Progress | None = None) -> Found:
     return found
 
 
-def _visit(root: Path, folders: Sequence[bytes], counts: list[int]) -> Found:
+def _visit(root: Path, folders: Sequence[bytes], counts: list[int], endings: "Suffixes") -> Found:
     """Find what some folders hold, and count the files meanwhile. Called in threads."""
     found = Found()
     top = os.fsencode(root) + b"/"
@@ -105,11 +120,11 @@ def _visit(root: Path, folders: Sequence[bytes], counts: list[int]) -> Found:
             is_no_sample = np.isin(initials, list(NO_SAMPLE.encode()))
             to_visit = (types == FOLDER) & ~is_hidden
             is_kept = is_file & ~is_no_sample
-            _keep(root, found, paths if is_kept.all() else paths.filter(is_kept), inodes[is_kept])
+            endings.keep(root, found, paths if is_kept.all() else paths.filter(is_kept), inodes[is_kept])
             found.passed_over.update(map(suffix_of, _decoded(names.filter(is_file & is_no_sample))))
             found.passed_over["hidden folders"] += int(((types == FOLDER) & is_hidden).sum())
             found.folders += paths.filter(to_visit).to_pylist()
-            _note_others(found, paths.filter(types == OTHER))
+            _note_others(top, found, paths.filter(types == OTHER), endings)
             counts.append(int(is_kept.sum()))
             is_empty[of[is_file | to_visit]] = False
     except OSError as error:
@@ -118,7 +133,7 @@ def _visit(root: Path, folders: Sequence[bytes], counts: list[int]) -> Found:
             "Check the path and the permissions.",
         ) from error
     empty = (os.fsdecode(folders[at]) for at in np.flatnonzero(is_empty).tolist())
-    found.not_files += filter(sample_suffix, empty)  # but a folder of samples may be called data.csv
+    found.not_files += filter(endings.are_of, empty)  # but a folder of samples may be called data.csv
     return found
 
 
@@ -132,66 +147,90 @@ def _resolve_types(top: bytes, paths: pa.LargeBinaryArray, types: NDArray[np.uin
             types[at] = FOLDER
 
 
-def _keep(root: Path, found: Found, paths: pa.LargeBinaryArray, inodes: NDArray[np.uint64]) -> None:
-    """Keep the paths of files that may be samples."""
-    try:
-        packed = pc.cast(paths, pa.large_string(), memory_pool=POOL)
-    except pa.ArrowInvalid:
-        is_text = np.array([_is_text(root, found, path) for path in _decoded(paths)])
-        paths, inodes = paths.filter(is_text), inodes[is_text]
-        packed = paths.cast(pa.large_string())
-    found.inodes.append(inodes)
-    found.paths.append(packed)
-    found.hashes.append(hash_keys(_sliced(paths, 0, -SUFFIX_BYTES)))
-    numbers = pc.index_in(_sliced(paths, -SUFFIX_BYTES), value_set=SUFFIX_ARRAY, memory_pool=POOL)
-    if numbers.null_count:
-        endings = pc.utf8_lower(pc.utf8_slice_codeunits(packed, -SUFFIX_BYTES))
-        numbers = pc.index_in(endings.cast(pa.large_binary()), value_set=SUFFIX_ARRAY)
-    found.suffixes.append(pc.fill_null(numbers, -1).to_numpy().astype(np.int8))
+class Suffixes:
+    """The suffixes of the files that may be samples, all of one length."""
+
+    def __init__(self, suffixes: Sequence[str]) -> None:
+        self._suffixes = suffixes
+        self._array = pa.array(suffixes, pa.large_binary())
+        self._stop = -len(suffixes[0]) or None  # where the key ends
+
+    def keep(self, root: Path, found: Found, paths: pa.LargeBinaryArray, inodes: NDArray[np.uint64]) -> None:
+        """Keep the paths of files that may be samples."""
+        try:
+            packed = pc.cast(paths, pa.large_string(), memory_pool=POOL)
+        except pa.ArrowInvalid:
+            is_text = np.array([self._is_text(root, found, path) for path in _decoded(paths)])
+            paths, inodes = paths.filter(is_text), inodes[is_text]
+            packed = paths.cast(pa.large_string())
+        found.inodes.append(inodes)
+        found.paths.append(packed)
+        found.hashes.append(hash_keys(_sliced(paths, 0, self._stop)))
+        found.suffixes.append(self._numbers(paths, packed))
+
+    def are_of(self, path: str) -> bool:
+        """Whether a path may be a sample by its name."""
+        name = path.rpartition("/")[2]
+        return (
+            name[:1] not in NO_SAMPLE
+            and name.lower().endswith(tuple(self._suffixes))
+            and self._stop is not None
+        )
+
+    def _numbers(self, paths: pa.LargeBinaryArray, packed: pa.LargeStringArray) -> NDArray[np.int8]:
+        """Which of the suffixes each path has; no suffix at all means that there is no dot in the name."""
+        if self._stop is None:
+            has_suffix = pc.match_substring_regex(packed, r"\.[^/]*$")
+            return np.where(has_suffix.to_numpy(zero_copy_only=False), -1, 0).astype(np.int8)
+        numbers = pc.index_in(_sliced(paths, self._stop), value_set=self._array, memory_pool=POOL)
+        if numbers.null_count:
+            endings = pc.utf8_lower(pc.utf8_slice_codeunits(packed, self._stop))
+            numbers = pc.index_in(endings.cast(pa.large_binary()), value_set=self._array)
+        return pc.fill_null(numbers, -1).to_numpy().astype(np.int8)  # type: ignore[no-any-return]
+
+    def _is_text(self, root: Path, found: Found, path: str) -> bool:
+        """Whether a path is UTF-8; others are counted if they are no samples."""
+        if is_utf8(path):
+            return True
+        if self.are_of(path):
+            raise SourceError(f"{root}: the name of a file is not UTF-8: {path!r}.", "Rename the file.")
+        found.passed_over[suffix_of(path)] += 1
+        return False
 
 
-def _is_text(root: Path, found: Found, path: str) -> bool:
-    """Whether a path is UTF-8; others are counted if they are no samples."""
-    if is_utf8(path):
-        return True
-    if sample_suffix(path):
-        raise SourceError(f"{root}: the name of a file is not UTF-8: {path!r}.", "Rename the file.")
-    found.passed_over[suffix_of(path)] += 1
-    return False
-
-
-def _note_others(found: Found, paths: pa.LargeBinaryArray) -> None:
+def _note_others(top: bytes, found: Found, paths: pa.LargeBinaryArray, endings: Suffixes) -> None:
     """Note paths of what is neither file nor folder."""
     for path in _decoded(paths):
-        if sample_suffix(path):
+        if endings.are_of(path):
             found.not_files.append(path)
+        elif os.path.isdir(os.fsdecode(top) + path):  # noqa: PTH112 (the name may not be UTF-8)
+            found.linked.append(path)
         else:
-            found.passed_over["links to folders or nowhere, pipes or devices"] += 1
+            found.passed_over["links to nowhere, pipes or devices"] += 1
 
 
 def _decoded(paths: pa.LargeBinaryArray) -> Iterator[str]:
     return map(os.fsdecode, paths.to_pylist())
 
 
-def keys_of(paths: pa.LargeStringArray) -> pa.LargeStringArray:
-    """Keys of sample files: paths without their suffix; all suffixes are of one length."""
-    return _sliced(paths.cast(pa.large_binary()), 0, -SUFFIX_BYTES).cast(pa.large_string())
+def keys_of(paths: pa.LargeStringArray, suffix: str) -> pa.LargeStringArray:
+    """Keys of sample files: paths without their suffix, which is as long as the one given."""
+    return _sliced(paths.cast(pa.large_binary()), 0, -len(suffix) or None).cast(pa.large_string())
+
+
+def split_paths(paths: pa.LargeStringArray) -> pa.StructArray:
+    """Folder and name of each path; the folder is empty at the root."""
+    return pc.extract_regex(paths, pattern=r"(?s)^(?:(?P<folder>.*)/)?(?P<name>[^/]*)$", memory_pool=POOL)
 
 
 def _sliced(strings: pa.LargeBinaryArray, start: int, stop: int | None = None) -> pa.LargeBinaryArray:
     return pc.binary_slice(strings, start, stop, memory_pool=POOL)
 
 
-def sample_suffix(path: str) -> str:
-    """The suffix of a path that may be a sample by its name; empty for all others."""
-    name = path.rpartition("/")[2]
-    suffix = PurePosixPath(name).suffix.lower()
-    return suffix if suffix in SUFFIXES and name[0] not in NO_SAMPLE else ""
-
-
 def suffix_of(path: str) -> str:
-    """The suffix by which a file that is no sample is counted."""
-    suffix = PurePosixPath(path).suffix.lower()
+    """The suffix by which a file that is no sample is counted; with the one before, if it is compressed."""
+    name = PurePosixPath(path.lower())
+    suffix = "".join(name.suffixes[-2:]) if name.suffix in COMPRESSED else name.suffix
     return suffix if is_utf8(suffix) and suffix else "without suffix"
 
 

@@ -16,6 +16,7 @@ from brimful.samples import FINGERPRINT, Progress, Reader
 from brimful.sources.index import Index
 from brimful.sources.read_files import NO_PRINT
 from brimful.storage.base import Storage
+from brimful.storage.locate import Place
 from brimful.store.format import Shard
 from brimful.store.provenance import read_provenance, targets_digest
 from brimful.store.reader import StoreReader
@@ -183,6 +184,21 @@ def by_hash(reader: Reader, rows: NDArray[np.int64], seed: int) -> NDArray[np.in
     """Some rows in the order of another hash."""
     keys = pa.array(reader.keys(rows), pa.large_string())
     return rows[row_order(hash_keys(keys, seed), lambda: keys)]
+
+
+def numbered_as(source: Index, place: Place) -> Index:
+    """The source with its classes numbered as in the store that is there, if any; new ones come after them.
+
+    A model that was trained on the store before goes on to fit it.
+    """
+    try:
+        old = StoreReader(place, check_sizes=False).schema.classes
+    except (StoreError, ValueError):  # there is no store, or no path could be like that
+        return source
+    new = source.schema.classes
+    if not old or not new or isinstance(old[0], int) or isinstance(new[0], int):
+        return source
+    return source.numbered((*old, *(name for name in new if name not in old)))
 
 
 def is_current(source: Index, rows: NDArray[np.int64], storage: Storage) -> bool:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from brimful.errors import DamagedStoreError
 from brimful.samples import FINGERPRINT, Samples
-from brimful.schema import flatten
+from brimful.schema import MOST_CLASSES, Classes, Field, flatten
 from brimful.sources.read_files import NO_PRINT
 from brimful.store.changes import Changes, Comparison
 from brimful.store.sort import ExternalSort
@@ -35,6 +35,17 @@ class MergedReader:
         known = comparison.store_rows >= 0
         self._is_edited = known & ~comparison.is_same & (not comparison.check_content)
         self._is_relabelled = np.zeros(len(known), bool)
+        target = self._source.schema.target
+        self._counts = target == Field((), "int64") and not (
+            self._source.schema.classes or self._source.is_fingerprinted
+        )
+        self._numbers: set[int] = set()
+
+    @property
+    def classes(self) -> Classes | None:
+        """The classes, known once all samples are read, if these carry integers as targets."""
+        known = self._source.schema.classes
+        return known or (tuple(sorted(self._numbers)) if 0 < len(self._numbers) <= MOST_CLASSES else None)
 
     @property
     def changes(self) -> Changes | None:
@@ -54,6 +65,8 @@ class MergedReader:
         samples = self._read_source(at) if old is None else self._merged(at, known, same, old)
         if old is not None:
             self._note_changes(at[known], old, samples, known)
+        if self._counts and len(self._numbers) <= MOST_CLASSES:
+            self._numbers.update(np.unique(samples.y).tolist())
         return samples
 
     def _read_source(self, at: NDArray[np.int64], *, targets: bool = True) -> Samples:

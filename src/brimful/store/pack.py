@@ -233,7 +233,8 @@ class _Packing:
             for number, at in self._divided()
         )
         skipped = len(self._source.skipped)
-        manifest = Manifest(self._layout, self._options.split_seed, len(self._rows), skipped, shards)
+        layout = replace(self._layout, schema=replace(self._layout.schema, classes=reader.classes))
+        manifest = Manifest(layout, self._options.split_seed, len(self._rows), skipped, shards)
         self._commit(manifest, reader)
         return self._packed(manifest, reader)
 

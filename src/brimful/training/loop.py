@@ -15,6 +15,7 @@ from brimful.training.backend import keras
 from brimful.training.batches import Batches
 from brimful.training.emitter import Emitter
 from brimful.training.events import EpochReport, LinePrinter, Listener, Metrics
+from brimful.training.keras_call import KerasCall
 from brimful.training.models import compile_for
 from brimful.training.run import Run
 
@@ -145,6 +146,9 @@ def _fit(model: Any, batches: Batches, validation: Batches | None, emitter: Emit
 
 
 def _train_on_batch(model: Any, batches: Batches, validation: Batches | None, emitter: Emitter) -> None:
+    call = KerasCall("fit", model, {"validation_data": validation}, is_validation=False)
+    call.check(batches.feed)
+    call.check_inputs(batches.schema.inputs)
     for _ in range(emitter.epochs):
         emitter.begin_epoch()
         train = _train_an_epoch(model, batches, emitter)
@@ -158,7 +162,7 @@ def _train_on_batch(model: Any, batches: Batches, validation: Batches | None, em
 def _train_an_epoch(model: Any, batches: Batches, emitter: Emitter) -> Metrics:
     """Train on every batch, and average the metrics, which are those of each batch alone."""
     sums: Metrics = {}
-    for x, y, *w in batches:
+    for x, y, *w in batches.feed.unpadded():
         for name, value in _metrics(model.train_on_batch(x, y, *w, return_dict=True)).items():
             sums[name] = sums.get(name, 0.0) + value * len(flatten(x)[0])
         emitter.end_batch()

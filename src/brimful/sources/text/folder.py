@@ -3,7 +3,8 @@
 import contextlib
 import os
 from collections import Counter
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,20 +13,18 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from brimful.errors import ArgumentError, MalformedFileError, ReadError, SourceError, SourceNotFoundError
-from brimful.options import FOLDERS, ScanOptions
+from brimful.options import ScanOptions
 from brimful.samples import FINGERPRINT, INFERRED_FROM, Samples
 from brimful.schema import Field, Schema
 from brimful.sources.audit import findings_in
 from brimful.sources.base import BaseFormat
 from brimful.sources.index import Index, RowOrder
-from brimful.sources.label_table import FILE_NAMES, LabelTable, find_tables, read_table
-from brimful.sources.labels import Labels, from_folders, has_folder_classes, join_table
+from brimful.sources.labelling import Labelling
 from brimful.sources.listing import Listing, counted, list_folder, strings
 from brimful.sources.read_files import OPEN_AHEAD, OPEN_FILE_BYTES, fingerprint, read_file, read_files
 from brimful.sources.text.contents import FileContents
 from brimful.sources.text.dialect import Dialect, TextError
 from brimful.sources.text.parse import detect, parse, parse_one
-from brimful.sources.walk import keys_of
 
 PARSED_TOGETHER = 128  # files per native call, during which the kernel reads those opened ahead
 MARKS = {b" ": "blanks", b"\t": "tabs", b",": "commas", b";": "semicolons"}
@@ -59,7 +58,7 @@ class TextFolder(BaseFormat):
 
     def keys(self, numbers: NDArray[np.int64]) -> pa.LargeStringArray:
         """Paths of some files without suffix."""
-        return keys_of(self._listing.paths_of(numbers))
+        return self._listing.keys_of(self._listing.paths_of(numbers))
 
     def fingerprints(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Size, times and inode of some files."""
@@ -125,52 +124,35 @@ def scan_folder(root: Path, options: ScanOptions) -> Index:
         SourceError: There are no samples, or no labels that fit, or the samples have no common shape.
         ArgumentError: An option does not fit the folder or its label table.
     """
-    table = _label_table(root, options)
-    tables = [*find_tables(root), *([table] if table else [])]
+    _refuse_other(root)
+    labelling = Labelling(root, options)
     with ThreadPoolExecutor(1, "brimful-scan") as pool:
-        reading = pool.submit(read_table, table, options) if table else None
-        whole = list_folder(root, without=tables, progress=options.progress)
+        reading = pool.submit(labelling.read)
+        files = list_folder(root, without=labelling.tables, suffix=options.suffix, progress=options.progress)
+        whole = labelling.samples_of(files)
         limit = options.limit
         rows = whole.draw(limit) if limit is not None and limit < len(whole) else None
         listing = whole if rows is None else whole.take(rows)
         inferring = pool.submit(_infer, listing)
-        labels = _joined(whole, reading, options)
+        labels, doubts = labelling.labels(whole, reading.result())
         if labels and rows is not None:
             labels = labels.take(rows).with_findings(listing)
         dialect, mean_bytes = inferring.result()
+    listing = replace(listing, findings=(*listing.findings, *doubts))
     inputs = Field(_reshaped(dialect, options.shape), options.dtype)
     index = Index(TextFolder(listing, dialect, inputs, mean_bytes), RowOrder(listing.hashes), labels)
     index.sampled_findings = findings_in(index, np.arange(min(INFERRED_FROM, len(index))))
     return index
 
 
-def _label_table(root: Path, options: ScanOptions) -> Path | None:
-    """The label table that was named, or that of the folder; None without either."""
+def _refuse_other(root: Path) -> None:
+    """Refuse what is no folder."""
     if not os.path.exists(root):  # noqa: PTH110 (pathlib raises where a name is too long)
         raise SourceNotFoundError(f"{root}: there is no such folder.", "Check the path.")
     if not root.is_dir():
         raise SourceNotFoundError(
             f"{root}: this is a file.", "Give the folder that holds one file per sample."
         )
-    named = Path(options.labels) if options.labels else next(find_tables(root), None)
-    table = None if options.labels == FOLDERS else named
-    if table is not None and not table.is_file():
-        raise SourceNotFoundError(f"{table}: there is no such label table.", "Check the path.")
-    if table is None and (options.columns or options.regression):
-        wanted = f"the column {options.columns[0]!r}" if options.columns else "numbers"
-        raise ArgumentError(
-            f"{root}: there is no label table to take {wanted} from.",
-            f"Name the table (--labels FILE), or call it {FILE_NAMES[0]} and put it into the folder.",
-        )
-    return table
-
-
-def _joined(listing: Listing, reading: Future[LabelTable] | None, options: ScanOptions) -> Labels | None:
-    """The labels of a listing: from a table, or the folders' names; None without either."""
-    if reading:
-        return join_table(reading.result(), listing, regression=options.regression)
-    folders = options.labels == FOLDERS
-    return from_folders(listing) if folders or has_folder_classes(listing) else None
 
 
 def _infer(listing: Listing) -> tuple[Dialect, int]:

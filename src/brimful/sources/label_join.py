@@ -1,0 +1,244 @@
+"""Label join: joins a label table to the samples of a listing, by id, never by position.
+
+All ids of a table name samples in the same way, the one that fits most of them: the key, the path, the file's
+stem, the file's name, or the integer that the stem spells ("1" matches "00001.csv"). A target is a class (an
+integer, or a name) or, if numbers have fractions or there are several columns, one or several floats
+(regression).
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from brimful.errors import LabelError
+from brimful.keys import find_keys
+from brimful.memory import POOL
+from brimful.samples import EXAMPLES, Finding
+from brimful.schema import Classes
+from brimful.sources.label_table import LabelTable
+from brimful.sources.labels import CONFLICTING, FAULTS, FIT, MALFORMED, MISSING, Labels, finished, of_rows
+from brimful.sources.listing import Listing
+from brimful.sources.walk import split_paths
+from brimful.sources.words import NUMBER, Words, integers, is_blank, matches
+
+
+def join_table(
+    table: LabelTable, listing: Listing, *, regression: bool = False, classes: Classes | None = None
+) -> Labels:
+    """Join a label table to the samples of a listing, by id; `classes` are those that may occur, if known.
+
+    Raises:
+        LabelError: No id names a sample, or an id could mean several.
+    """
+    way, rows, example = _match(table, listing)
+    if rows[0] < 0 and table.first_line == 1 and _is_header(next(iter(table.targets.values()))):
+        table, rows = table.without_first(), rows[1:]
+    join = _Join(table, rows, listing)
+    values, found = join.targets(regression=regression, given=classes)
+    weights = join.weights()
+    join.note("orphan_label", np.flatnonzero(rows < 0), is_problem=False)
+    row_values, row_weights = join.by_row(values, weights)
+    others = f"; not used: {', '.join(table.others)}" if table.others else ""
+    how = f"{Path(table.name).name} names the samples by {way} ({example}){others}"
+    labels = Labels(row_values, join.state, found, row_weights, how, tuple(join.findings))
+    return finished(labels, listing, classes)
+
+
+class _Join:
+    """A join of a table's lines to rows, and the findings about them.
+
+    `rows` holds the row that each line's id names, -1 for none.
+    """
+
+    def __init__(self, table: LabelTable, rows: NDArray[np.int64], listing: Listing) -> None:
+        self.table = table
+        self.rows = rows
+        self.listing = listing
+        self.findings: list[Finding] = []
+        self.state = np.full(len(listing), MISSING, np.uint8)
+        self._bad = np.zeros(len(rows), bool)  # lines with a malformed cell
+        self._blank = np.zeros(len(rows), bool)  # lines with an empty cell
+
+    def targets(
+        self, *, regression: bool, given: Classes | None = None
+    ) -> tuple[NDArray[Any], Classes | None]:
+        """The target of each line, and the classes; None for floats. Classes may be given beforehand."""
+        columns = [self._met(column) for column in self.table.targets.values()]
+        if len(columns) > 1:
+            return np.stack([self._floats(column) for column in columns], axis=1), None
+        words = Words.of(columns[0])
+        if regression or (not given and words.have_fractions()):
+            return self._floats(columns[0]), None
+        strays = words.strays() & (not given)
+        hint = (
+            f"Correct {self.table.name}: most labels are integers, these are not. For regression, give "
+            "regression=True in Python, --regression on the command line."
+        )
+        self._note_malformed(np.flatnonzero(strays[words.at]), columns[0], "not an integer", hint)
+        self._blank |= is_blank(words.words)[words.at]
+        return words._replace(words=pc.if_else(pa.array(strays), "", words.words)).classes()
+
+    def weights(self) -> NDArray[np.float32] | None:
+        """The weight of each line, not below 0; None without weights."""
+        if self.table.weights is None:
+            return None
+        weights = self._floats(self._met(self.table.weights))
+        below = np.flatnonzero((weights < 0) & ~self._bad)
+        hint = f"Correct {self.table.name}: a weight must not be below 0."
+        self._note_malformed(below, self.table.weights, "below 0", hint)
+        return weights
+
+    def by_row(
+        self, values: NDArray[Any], weights: NDArray[np.float32] | None
+    ) -> tuple[NDArray[Any], NDArray[np.float32] | None]:
+        """The values and weights of the lines, in row order."""
+        lines = np.flatnonzero(self.rows >= 0)
+        rows = self.rows[lines]
+        self.state[rows[~self._blank[lines]]] = FIT
+        if (np.bincount(rows) > 1).any():
+            self._find_repeated(lines, (values,) if weights is None else (values, weights))
+        self.state[rows[self._bad[lines]]] = MALFORMED
+        hint = f"Add them to {self.table.name}, or take the files out of {self.listing.root}."
+        self.findings += of_rows(FAULTS[0], np.flatnonzero(self.state == MISSING), self.listing, hint)
+        return _placed(values[lines], rows, len(self.listing)), (
+            None if weights is None else _placed(weights[lines], rows, len(self.listing))
+        )
+
+    def _find_repeated(self, lines: NDArray[np.int64], columns: Sequence[NDArray[Any]]) -> None:
+        """Note lines that name a sample again, with equal or with conflicting values."""
+        lines = lines[np.argsort(self.rows[lines], kind="stable")]
+        again = np.flatnonzero(self.rows[lines[1:]] == self.rows[lines[:-1]]) + 1
+        again = again[~(self._bad[lines[again]] | self._bad[lines[again - 1]])]
+        differs = self._blank[lines[again]] != self._blank[lines[again - 1]]
+        for values in columns:
+            unequal = values[lines[again]] != values[lines[again - 1]]
+            differs |= unequal.any(axis=tuple(range(1, unequal.ndim)))
+        equal, conflicting = lines[again[~differs]], lines[again[differs]]
+        hint = f"Correct {self.table.name}: a sample has two different labels."
+        self.note("duplicate_label", equal, is_problem=False)
+        self.note("conflicting_label", conflicting, hint)
+        self.state[self.rows[conflicting]] = CONFLICTING
+
+    def _met(self, cells: pa.Array) -> pa.Array:
+        """Cells of the lines that name a sample, empty for the others, whose labels are no classes."""
+        met = self.rows >= 0
+        return cells if met.all() else pc.if_else(pa.array(met), cells, "", memory_pool=POOL)
+
+    def _floats(self, cells: pa.Array) -> NDArray[np.float32]:
+        """Cells as finite floats; 0 for empty and malformed ones, which are noted."""
+        blank = is_blank(cells)
+        valid = matches(cells, NUMBER)
+        numbers = pc.if_else(pa.array(valid), cells, "0").cast(pa.float64()).to_numpy()
+        with np.errstate(over="ignore"):
+            values: NDArray[np.float32] = numbers.astype(np.float32)
+        valid &= np.isfinite(values)
+        hint = f"Correct {self.table.name}: these are not finite numbers."
+        malformed = np.flatnonzero(~valid & ~blank & ~self._bad)
+        self._note_malformed(malformed, cells, "not a finite number", hint)
+        self._blank |= blank
+        return np.where(valid, values, np.float32(0))
+
+    def _note_malformed(self, lines: NDArray[np.int64], cells: pa.Array, what: str, hint: str) -> None:
+        self._bad[lines] = True
+        remarks = [f": {cell!r} is {what}" for cell in cells.take(pa.array(lines[:EXAMPLES])).to_pylist()]
+        self.note("malformed", lines, hint, remarks=remarks)
+
+    def note(
+        self,
+        kind: str,
+        lines: NDArray[np.int64],
+        hint: str = "",
+        *,
+        is_problem: bool = True,
+        remarks: Iterable[str] = repeat(""),
+    ) -> None:
+        """Note a finding about some lines, if there are any, with remarks on the first of them."""
+        if lines.size:
+            path, first, ids = self.table.name, self.table.first_line, self.table.ids.keys
+            few = zip(lines[:EXAMPLES].tolist(), remarks, strict=False)
+            examples = tuple(
+                f"{path}{f':{line + first}' * (first > 0)} ({ids[line]}){what}" for line, what in few
+            )
+            self.findings.append(Finding(kind, lines.size, examples, is_problem=is_problem, hint=hint))
+
+
+def _placed(values: NDArray[Any], rows: NDArray[np.int64], n: int) -> NDArray[Any]:
+    placed = np.zeros((n, *values.shape[1:]), values.dtype)
+    placed[rows] = values
+    return placed
+
+
+def _ways(table: LabelTable, listing: Listing) -> Iterator[tuple[str, NDArray[np.int64], pa.Array]]:
+    """The ways in which ids can name samples: name of the way, row of each id, names of the samples."""
+    ids, keys = table.ids.keys, lambda rows: listing.keys_of(listing.paths_of(rows))
+    yield "key", find_keys(table.ids, listing.hashes, keys), listing.paths
+    yield "path", _rows_of(ids, listing.paths), listing.paths
+    names = pc.struct_field(split_paths(listing.paths), "name")
+    stems = listing.keys_of(names)
+    yield "stem", _rows_of(ids, stems), stems
+    yield "file name", _rows_of(ids, names), names
+    spelt = integers(stems)
+    yield "integer", _rows_of(integers(ids), spelt), spelt
+
+
+def _rows_of(ids: pa.Array, names: pa.Array) -> NDArray[np.int64]:
+    """The first row with each name, -1 for none."""
+    rows: NDArray[np.int32] = pc.fill_null(pc.index_in(ids, value_set=names, skip_nulls=True), -1).to_numpy()
+    return rows.astype(np.int64)
+
+
+def _match(table: LabelTable, listing: Listing) -> tuple[str, NDArray[np.int64], str]:
+    """Find the way in which the ids name samples, the row of each (-1 for none), and an example."""
+    path, ids, most = table.name, table.ids.keys, 0
+    for each, rows_of_ids, names_of_samples in _ways(table, listing):
+        count = int(np.count_nonzero(rows_of_ids >= 0))
+        if count > most:
+            most, way, rows, names = count, each, rows_of_ids, names_of_samples
+        if count == len(ids):
+            break
+    if not most:
+        raise LabelError(
+            f"{path}: none of its {len(ids):,} ids names a sample. Ids look like "
+            f"{_some(ids)}, keys like {_some(listing.keys)}.",
+            "An id is the key, the file's stem or name, or the integer that the stem spells.",
+        )
+    if way not in ("key", "path"):  # which are each file's own
+        _refuse_ambiguous(path, way, rows, names, listing)
+    met = int(np.argmax(rows >= 0))
+    example = f"{ids[met].as_py()!r} matches {listing.paths[rows[met]].as_py()!r}"
+    return way, rows, example
+
+
+def _refuse_ambiguous(
+    path: str, way: str, rows: NDArray[np.int64], names: pa.Array, listing: Listing
+) -> None:
+    """Refuse ids that name several samples: files in different folders may share stem, name or integer."""
+    counts = pc.value_counts(pc.drop_null(names))
+    shared = pc.filter(counts.field("values"), pc.greater(counts.field("counts"), 1))
+    used = names.take(pa.array(rows[rows >= 0]))
+    both = pc.filter(used, pc.is_in(used, value_set=shared))
+    if len(both):
+        files = sorted(pc.filter(listing.paths, pc.equal(names, both[0])).slice(0, 2).to_pylist())
+        raise LabelError(
+            f"{path}: ids are the {way} of a file, and {both[0].as_py()!r} is that of several: "
+            f"{', '.join(files)}.",
+            f"Write the key as id, the path without suffix: {listing.keys_of(pa.array(files))[0].as_py()!r}.",
+        )
+
+
+def _some(strings: pa.Array) -> str:
+    return ", ".join(repr(string) for string in strings.slice(0, 3).to_pylist())
+
+
+def _is_header(cells: pa.Array) -> bool:
+    """Whether the first label, whose id names no sample, is a heading: it is unlike all other labels."""
+    others = cells[1:]
+    if pc.all(pc.match_substring_regex(others, NUMBER)).as_py():
+        return not pc.match_substring_regex(cells[:1], NUMBER)[0].as_py()
+    return not pc.is_in(cells[:1], value_set=others)[0].as_py()

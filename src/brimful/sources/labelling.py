@@ -1,0 +1,178 @@
+"""Labelling: how the samples of a folder get their labels: as the user says, or as the folder shows."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from brimful.errors import ArgumentError, LabelError, SourceNotFoundError
+from brimful.keys import HashedKeys
+from brimful.options import ScanOptions
+from brimful.samples import EXAMPLES, Finding
+from brimful.sources.folder_labels import from_folders, meaning_of
+from brimful.sources.label_join import join_table
+from brimful.sources.label_table import FILE_NAMES, LabelTable, find_tables, frame_table, read_table
+from brimful.sources.labels import Labels
+from brimful.sources.listing import Listing
+from brimful.sources.walk import split_paths
+
+FOLDERS = re.compile(r"folders(?::(-?[1-9][0-9]?))?")
+NAME = "name:"
+INNER_TABLE = r"(?i)(^|/)(target|targets|label|labels)\.[a-z]{3}$"
+
+
+class Labelling:
+    """The way in which the samples of a folder get their labels.
+
+    Args:
+        root: The folder.
+        options: `labels`, and the columns of a table.
+
+    Raises:
+        SourceNotFoundError: The label table does not exist.
+        LabelError: There are several label tables.
+        ArgumentError: `labels` means nothing, or a column was asked for where there is no table.
+
+    Attributes:
+        tables: Files of the folder that are label tables, not samples.
+    """
+
+    def __init__(self, root: Path, options: ScanOptions) -> None:
+        self._root = root
+        self._options = options
+        self._given = options.labels
+        found = list(find_tables(root))
+        self._path = self._table_path(found)
+        self.tables = [*found, *([self._path] if self._path else [])]
+        has_columns = self._path or _is_frame(self._given)
+        is_asked = options.columns or (options.regression and not _has_words(self._given))
+        if is_asked and not has_columns:
+            wanted = f"the column {options.columns[0]!r}" if options.columns else "numbers"
+            raise ArgumentError(
+                f"{root}: there is no label table to take {wanted} from.",
+                f"Name the table (--labels FILE), or call it {FILE_NAMES[0]} and put it into the folder.",
+            )
+
+    def read(self) -> LabelTable | None:
+        """Read the label table, if there is one; the folder may be listed meanwhile."""
+        if self._path:
+            return read_table(self._path, self._options)
+        return frame_table(self._given, self._options) if _is_frame(self._given) else None
+
+    def samples_of(self, listing: Listing) -> Listing:
+        """The listing without label tables that lie deeper in the folder."""
+        is_table = _are_tables(listing)
+        if not is_table.any():
+            return listing
+        rows = np.flatnonzero(is_table)
+        examples = tuple(str(self._root / listing.paths[row].as_py()) for row in rows[:EXAMPLES].tolist())
+        hint = "Name the label table (--labels FILE), or scan its folder alone."
+        is_problem = self._given is None
+        inner = Finding("table_below", len(rows), examples, is_problem=is_problem, hint=hint)
+        others = listing.take(np.flatnonzero(~is_table))
+        return replace(others, findings=(*others.findings, inner))
+
+    def labels(self, listing: Listing, table: LabelTable | None) -> tuple[Labels | None, tuple[Finding, ...]]:
+        """The labels of a listing, given the table that was read; and what is doubtful if there are none."""
+        options, given = self._options, self._given
+        if table is None and _has_words(given):
+            table = self._words(listing)
+        if table is not None:
+            return join_table(table, listing, regression=options.regression, classes=options.classes), ()
+        if isinstance(given, str) and (asked := FOLDERS.fullmatch(given)):
+            return from_folders(listing, int(asked[1] or -1), options.classes), ()
+        meaning = meaning_of(listing, options.classes)
+        if meaning.level is None:
+            return None, meaning.findings
+        return from_folders(listing, meaning.level, options.classes), meaning.findings
+
+    def _table_path(self, found: list[Path]) -> Path | None:
+        """The file that is the label table; None if labels come from elsewhere."""
+        given = self._given
+        if given is None:
+            if len(found) > 1 and len({file.read_bytes() for file in found}) > 1:
+                raise LabelError(
+                    f"{self._root}: there are {len(found)} label tables, and they differ: "
+                    f"{', '.join(file.name for file in found)}.",
+                    f"Name one: labels={str(found[0])!r}, --labels {found[0]}.",
+                )
+            return found[0] if found else None
+        if callable(given) or _is_frame(given) or isinstance(given, Mapping):
+            return None
+        if isinstance(given, (list, tuple, np.ndarray)):
+            raise ArgumentError(
+                f"Expected no {type(given).__name__} as `labels`, for labels are never joined by position.",
+                "Give a dict of keys to labels, or a function of the key.",
+            )
+        if isinstance(given, str) and (FOLDERS.fullmatch(given) or given.startswith(NAME)):
+            return None
+        if isinstance(given, str) and given.startswith("folders:"):
+            raise ArgumentError(
+                f"Expected `labels` as 'folders', or 'folders:1' for the outermost one. Received: {given!r}"
+            )
+        path = Path(given)
+        if path.is_dir():
+            raise SourceNotFoundError(
+                f"{path}: this is a folder, not a label table.",
+                "Give a file, or labels='folders' if the folders' names are the labels.",
+            )
+        if not path.is_file():
+            raise SourceNotFoundError(f"{path}: there is no such label table.", "Check the path.")
+        return path
+
+    def _words(self, listing: Listing) -> LabelTable:
+        """A table of labels that were found one by one: by a function, by key, or in the files' names."""
+        given, keys = self._given, listing.keys
+        if isinstance(given, str):
+            names = listing.keys_of(pc.struct_field(split_paths(listing.paths), "name"))
+            return _table("the names of the files", keys, _found(given.removeprefix(NAME), names))
+        name = f"the {type(given).__name__} given as labels"
+        if callable(given) and not isinstance(given, Mapping):
+            return _table(name, keys, map(given, keys.to_pylist()))
+        labels: Mapping[Any, Any] = given if isinstance(given, Mapping) else given.to_dict()  # a Series
+        return _table(name, pa.array(map(str, labels), pa.large_string()), labels.values())
+
+
+def _is_frame(given: Any) -> bool:
+    """Whether labels are given as a table in memory: of pandas, Polars or Arrow."""
+    return hasattr(given, "__arrow_c_stream__") and hasattr(given, "columns")
+
+
+def _has_words(given: Any) -> bool:
+    """Whether labels are found one by one."""
+    is_series = hasattr(given, "to_dict") and not _is_frame(given)
+    is_name = isinstance(given, str) and given.startswith(NAME)
+    return callable(given) or isinstance(given, Mapping) or is_series or is_name
+
+
+def _table(name: str, ids: pa.LargeStringArray, labels: Iterable[Any]) -> LabelTable:
+    words = pa.array(("" if label is None else str(label) for label in labels), pa.large_string())
+    return LabelTable(name, HashedKeys.of(ids), {"label": words}, None, 0, ())
+
+
+def _found(pattern: str, names: pa.LargeStringArray) -> Iterable[str]:
+    """What a regular expression finds in each name: its first group, or the whole match; or nothing."""
+    try:
+        search: Callable[[str], re.Match[str] | None] = re.compile(pattern).search
+    except re.error as error:
+        raise ArgumentError(
+            f"Expected a regular expression after 'name:'. Received: {pattern!r}: {error}"
+        ) from error
+    matches = map(search, names.to_pylist())
+    return (match[1 if match.lastindex else 0] if match else "" for match in matches)
+
+
+def _are_tables(listing: Listing) -> Any:
+    """Which files have the name of a label table."""
+    found = np.zeros(len(listing), bool)
+    for ending in ("arget", "abel"):
+        if pc.any(hits := pc.match_substring(listing.paths, ending)).as_py():
+            rows = np.flatnonzero(hits.to_numpy(zero_copy_only=False))
+            names = listing.paths.take(pa.array(rows))
+            found[rows] |= pc.match_substring_regex(names, INNER_TABLE).to_numpy(zero_copy_only=False)
+    return found

@@ -1,0 +1,1 @@
+"""Situations: what people reported of loaders elsewhere, each kind in several variations."""
