@@ -7,6 +7,7 @@ integer, or a name) or, if numbers have fractions or there are several columns, 
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from brimful.sources.labels import CONFLICTING, FAULTS, FIT, MALFORMED, MISSING,
 from brimful.sources.listing import Listing
 from brimful.sources.walk import split_paths
 from brimful.sources.words import NUMBER, Words, integers, is_blank, matches
+
+MANY = 20  # classes; fewer may well be as many as there are samples
 
 
 def join_table(
@@ -47,6 +50,8 @@ def join_table(
     others = f"; not used: {', '.join(table.others)}" if table.others else ""
     how = f"{Path(table.name).name} names the samples by {way} ({example}){others}"
     labels = Labels(row_values, join.state, found, row_weights, how, tuple(join.findings))
+    if classes is None:
+        labels = replace(labels, findings=(*labels.findings, *_many(labels, table.name)))
     return finished(labels, listing, classes)
 
 
@@ -73,6 +78,8 @@ class _Join:
         if len(columns) > 1:
             return np.stack([self._floats(column) for column in columns], axis=1), None
         words = Words.of(columns[0])
+        if not given:
+            words = self._read_as_classes(words, regression=regression)
         if regression or (not given and words.have_fractions()):
             return self._floats(columns[0]), None
         strays = words.strays() & (not given)
@@ -83,6 +90,31 @@ class _Join:
         self._note_malformed(np.flatnonzero(strays[words.at]), columns[0], "not an integer", hint)
         self._blank |= is_blank(words.words)[words.at]
         return words._replace(words=pc.if_else(pa.array(strays), "", words.words)).classes()
+
+    def _read_as_classes(self, words: Words, *, regression: bool) -> Words:
+        """The words of a column whose classes are not known: some of them may say that there is no label.
+
+        Raises:
+            LabelError: They are numbers that are written in another way.
+        """
+        if words.are_decorated():
+            some = ", ".join(repr(word) for word in words.words.to_pylist()[:3])
+            raise LabelError(
+                f"{self.table.name}: labels like {some} are numbers with signs that are not read here.",
+                "Write them with a decimal point alone, like 1234.5; or, if they are classes, name them: "
+                "classes=[...], --classes.",
+            )
+        words, is_unknown = words.without_unknown()
+        lines = np.flatnonzero(is_unknown[words.at])
+        if lines.size:
+            hint = "They say that there is no label. If they are a class, name all: classes=[...], --classes."
+            self.note("unknown_word", lines, hint, is_problem=False)
+            self._blank[lines] = True
+        whole = words if regression else words.as_whole()
+        if whole is not words:
+            hint = "Labels like 1.0 are taken for classes. If they are values: regression=True, --regression."
+            self.note("float_label", np.flatnonzero(~self._blank), hint, is_problem=False)
+        return whole
 
     def weights(self) -> NDArray[np.float32] | None:
         """The weight of each line, not below 0; None without weights."""
@@ -168,6 +200,19 @@ class _Join:
             self.findings.append(Finding(kind, lines.size, examples, is_problem=is_problem, hint=hint))
 
 
+def _many(labels: Labels, name: str) -> list[Finding]:
+    """The problem that there is a class for nearly every sample."""
+    count, classes = int((labels.state == FIT).sum()), labels.classes or ()
+    if len(classes) < MANY or len(classes) * 10 < count * 9:
+        return []
+    example = f"{name}: {len(classes):,} classes for {count:,} samples"
+    hint = (
+        "If these are values to come close to: regression=True, --regression. If another column has the "
+        "labels: target=..., --target. If they are classes, name them: classes=[...], --classes."
+    )
+    return [Finding("many_classes", count, (example,), is_problem=True, hint=hint)]
+
+
 def _placed(values: NDArray[Any], rows: NDArray[np.int64], n: int) -> NDArray[Any]:
     placed = np.zeros((n, *values.shape[1:]), values.dtype)
     placed[rows] = values
@@ -183,8 +228,44 @@ def _ways(table: LabelTable, listing: Listing) -> Iterator[tuple[str, NDArray[np
     stems = listing.keys_of(names)
     yield "stem", _rows_of(ids, stems), stems
     yield "file name", _rows_of(ids, names), names
+    if len(ids) and (below := _below(ids, listing)) is not None:
+        yield "path", below, listing.paths
     spelt = integers(stems)
     yield "integer", _rows_of(integers(ids), spelt), spelt
+    whole = pc.replace_substring_regex(ids, pattern=r"\.0+$", replacement="")  # 1.0, as spreadsheets write
+    yield "integer", _rows_of(integers(whole), spelt), spelt
+    for names in (stems, listing.keys):
+        yield "name in other letters", _rows_of(_folded(_stems(ids)), _folded(names)), _folded(names)
+
+
+def _below(ids: pa.Array, listing: Listing) -> NDArray[np.int64] | None:
+    """The rows of ids that are paths from elsewhere: absolute, with backslashes, or with another suffix.
+
+    As many leading folders are left out as makes the first id a key; None if there are no such paths.
+    """
+    slashes, stems = pc.replace_substring(ids, "\\", "/"), _stems(ids)
+    if (
+        not pc.any(pc.match_substring(slashes, "/")).as_py()
+        and not pc.any(pc.match_substring(ids, ".")).as_py()
+    ):
+        return None
+    parts, keys = stems[0].as_py().split("/"), listing.keys
+    for folders in range(len(parts)):
+        tails = pc.replace_substring_regex(stems, pattern=rf"^([^/]*/){{{folders}}}", replacement="")
+        if pc.index(keys, tails[0]).as_py() >= 0:
+            return _rows_of(tails, keys)
+    return None
+
+
+def _stems(ids: pa.Array) -> pa.Array:
+    """Ids that may be paths, with slashes and without suffix."""
+    slashes = pc.replace_substring(ids, "\\", "/")
+    return pc.replace_substring_regex(slashes, pattern=r"\.[A-Za-z0-9]{1,5}(\.gz)?$", replacement="")
+
+
+def _folded(names: pa.Array) -> pa.Array:
+    """Names in small letters, in one Unicode form."""
+    return pc.utf8_normalize(pc.utf8_lower(names), form="NFC")
 
 
 def _rows_of(ids: pa.Array, names: pa.Array) -> NDArray[np.int64]:

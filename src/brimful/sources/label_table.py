@@ -1,6 +1,8 @@
 """LabelTable: the file that labels the samples: a column of ids, some of targets, perhaps one of weights."""
 
+import codecs
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,9 +23,23 @@ FILE_NAMES = tuple(
     for name in ("target", "targets", "labels", "label")
     for suffix in ("csv", "tsv", "txt")
 )
-ID_NAMES = ("id", "key", "file", "filename", "file_name", "path", "name", "stem", "image", "sample")
-TARGET_NAMES = ("label", "labels", "target", "targets", "class", "y")
-WEIGHT_NAMES = ("weight", "weights", "sample_weight")
+ID_NAMES = (
+    *("id", "key", "file", "filename", "filepath", "path", "name", "stem", "fname", "basename"),
+    *("image", "imageid", "imagename", "imagefile", "imagepath", "img", "imgid"),
+    *("sample", "sampleid", "samplename", "recording", "recordingid", "uid", "uuid", "guid"),
+)
+TARGET_NAMES = (
+    *("label", "labels", "target", "targets", "class", "y"),
+    *("category", "classid", "classname", "labelid", "labelname", "species"),
+)
+WEIGHT_NAMES = ("weight", "weights", "sampleweight", "sampleweights")
+OTHER_FORMATS = {
+    b"PK": "an Excel file",
+    b"\xd0\xcf": "an old Excel file",
+    b"{": "JSON",
+    b"[": "JSON",
+    b"PAR1": "Parquet",
+}
 
 
 @dataclass(frozen=True)
@@ -77,7 +93,10 @@ def frame_table(frame: Any, options: ScanOptions) -> LabelTable:
         LabelError: It is not clear which columns to take.
         ArgumentError: The table lacks a column that was asked for.
     """
-    table = pa.table(frame)
+    if hasattr(frame, "index"):  # of pandas; a name says that the index is worth keeping
+        table = pa.Table.from_pandas(frame, preserve_index=True if frame.index.name else None)
+    else:
+        table = pa.table(frame)
     names = ["id" if name.startswith("__index_level_") else name for name in table.column_names]
     columns = [
         pa.concat_arrays([pa.array([name], pa.large_string()), *_as_strings(column).chunks])
@@ -138,13 +157,15 @@ def _table(name: str, cells: list[pa.Array], options: ScanOptions, *, first_line
 def _is_header(heads: Sequence[str], options: ScanOptions) -> bool:
     if any(name in heads for name in options.columns if not name.isdigit()):
         return True
-    words = [head.casefold() for head in heads]
+    words = [_word(head) for head in heads]
     others = {*words} & {*TARGET_NAMES, *WEIGHT_NAMES}
     return words[0] in ID_NAMES or bool({*words} & {*ID_NAMES} and others)
 
 
 def _target(path: str, left: Sequence[str]) -> tuple[str, ...]:
     usual = _usual(left, TARGET_NAMES)
+    if usual and _word(usual) == "y" and any(_word(name) == "x" for name in left):
+        usual = None  # a place, of which y is one half
     if usual or len(left) == 1:
         return (usual or left[0],)
     if not left:
@@ -159,8 +180,13 @@ def _target(path: str, left: Sequence[str]) -> tuple[str, ...]:
 
 
 def _usual(names: Sequence[str], known: Sequence[str]) -> str | None:
-    """The first known name that occurs, in capitals or not."""
-    return next((name for usual in known for name in names if name.casefold() == usual), None)
+    """The first known name that occurs, however it is spelt."""
+    return next((name for usual in known for name in names if _word(name) == usual), None)
+
+
+def _word(head: str) -> str:
+    """A heading as it is looked up: `ImageId`, `image_id` and `Image Id` are one."""
+    return "".join(letter for letter in head.casefold() if letter.isalnum())
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -168,16 +194,19 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _cells(path: Path) -> list[pa.Array]:
-    """All columns as strings, stripped; a header is still the first row."""
+    """All columns as strings, stripped, without what is blank throughout; a header is still the first row."""
+    content = _text(path)
+    line = next((line for line in content.splitlines()[:100] if line.strip()), b"")
+    delimiter = next((mark.decode() for mark in (b"\t", b";", b",") if mark in line), " ")
+    if delimiter == " " and b'"' not in content:
+        content = re.sub(rb"(?m)^ +| +$", b"", re.sub(rb" {2,}", b" ", content))
+    content = _with_row_names(content, delimiter.encode())
+    first = content[: 1 << 16]
+    row = first if b'"' in line else line  # quoted cells may hold line breaks; `count` is an upper bound
+    count = row.count(delimiter.encode()) + 2
     try:
-        with path.open("rb") as file:
-            head = file.read(1 << 16)
-        line = next((line for line in head.splitlines() if line.strip()), b"")
-        delimiter = next((mark.decode() for mark in (b"\t", b";", b",") if mark in line), " ")
-        row = head if b'"' in line else line  # quoted cells may hold line breaks; `count` is an upper bound
-        count = row.count(delimiter.encode()) + 1
         table = pyarrow.csv.read_csv(
-            path,
+            pa.BufferReader(content),
             # each thread would keep its own freed memory
             pyarrow.csv.ReadOptions(use_threads=False, autogenerate_column_names=True),
             pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
@@ -188,14 +217,50 @@ def _cells(path: Path) -> list[pa.Array]:
             ),
             POOL,
         )
-    except OSError as error:
-        raise ReadError(f"{path}: the label table cannot be read: {error.strerror or error}.") from error
     except pa.ArrowInvalid as error:
         raise LabelError(
             f"{path}: this is not a label table: {error}.",
-            "Expected columns, id and label, in UTF-8, with the same delimiter in every line.",
+            "Expected columns, id and label, with the same delimiter in every line.",
         ) from error
-    return [_trimmed(pa.concat_arrays(column.chunks, POOL)) for column in table.columns]
+    return _without_blanks([_trimmed(pa.concat_arrays(column.chunks, POOL)) for column in table.columns])
+
+
+def _text(path: Path) -> bytes:
+    """The table in UTF-8: spreadsheets also write UTF-16, and cp1252."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ReadError(f"{path}: the label table cannot be read: {error.strerror or error}.") from error
+    for magic, what in OTHER_FORMATS.items():
+        if content.lstrip().startswith(magic):
+            raise LabelError(
+                f"{path}: this is {what}, not a table as text.",
+                "Save it as CSV, or read it with pandas and give the table: labels=frame.",
+            )
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return content.decode("utf-16").encode()
+    try:
+        content.decode()
+    except UnicodeDecodeError:
+        return content.decode("cp1252", errors="replace").encode()
+    return content
+
+
+def _with_row_names(content: bytes, delimiter: bytes) -> bytes:
+    """The table of R's `write.table`, whose lines begin with a name that the header lacks, with a heading."""
+    first, second, *_ = [*content.split(b"\n", 2)[:2], b""]
+    is_short = first.count(delimiter) + 1 == second.count(delimiter) and first.startswith(b'"')
+    return b'"row names"' + delimiter + content if is_short and second.startswith(b'"') else content
+
+
+def _without_blanks(cells: list[pa.Array]) -> list[pa.Array]:
+    """The columns and rows in which something stands; spreadsheets write others too."""
+    blank = np.array([pc.equal(column, "").to_numpy(zero_copy_only=False) for column in cells])
+    kept = [column for column, empty in zip(cells, blank, strict=True) if not empty.all()]
+    if not blank.all(axis=0).any():
+        return kept or cells
+    rows = pa.array(~blank.all(axis=0))
+    return [column.filter(rows) for column in kept] or cells
 
 
 def _trimmed(cells: pa.LargeStringArray) -> pa.LargeStringArray:

@@ -77,6 +77,7 @@ class Labels:
         if self.classes is None or self.classes == classes:
             return self
         number_of = numbers_of(classes)
+        number_of |= {str(int(name)): at for name, at in number_of.items() if re.match(INTEGER, name)}
         numbers = np.array([number_of.get(str(name), -1) for name in self.classes])
         values = numbers[self._places().clip(max=len(numbers) - 1)]
         state = np.where((self.state == FIT) & (values < 0), UNKNOWN, self.state).astype(np.uint8)

@@ -14,6 +14,10 @@ INTEGER = r"^[+-]?[0-9]{1,18}$"
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 WHOLE = r"^[+-]?[0-9]+$"
 FRACTIONS = 20  # at least one number in so many has a fraction: the targets are floats
+FLOAT_CLASS = r"^[+-]?[0-9]+\.0+$"
+DECORATED = r"^[^0-9A-Za-z]*[+-]?[0-9][0-9.,' ]*[,%€$£°'][0-9.,' ]*%?$|^[€$£] ?[0-9.,]+$"
+"""A number with a decimal comma, thousands, a percent sign or a currency."""
+UNKNOWN_WORDS = frozenset({"na", "n/a", "#n/a", "nan", "none", "null", "nil", "?", "unknown", "missing", "-"})
 STRAYS = 10  # more than one label in so many is not an integer: the labels are names
 
 
@@ -30,6 +34,29 @@ class Words(NamedTuple):
         encoded = pc.dictionary_encode(cells, memory_pool=POOL)
         at = encoded.indices.to_numpy()
         return cls(encoded.dictionary, np.bincount(at, minlength=len(encoded.dictionary)), at)
+
+    def without_unknown(self) -> tuple["Words", NDArray[np.bool_]]:
+        """The same column with empty cells where a word like NA says that there is no label; and which do."""
+        is_unknown = np.array([word.casefold() in UNKNOWN_WORDS for word in self.words.to_pylist()], bool)
+        if not is_unknown.any():
+            return self, is_unknown
+        return self._replace(words=pc.if_else(pa.array(is_unknown), "", self.words)), is_unknown
+
+    def as_whole(self) -> "Words":
+        """The same column with integers in place of 0.0, 1.0, 2.0, if it holds few others."""
+        is_float = matches(self.words, FLOAT_CLASS)
+        is_class = is_float | matches(self.words, INTEGER) | is_blank(self.words)
+        if not is_float.any() or not is_class.all() or len(self.words) > self.counts.sum() // 2:
+            return self
+        whole = pc.replace_substring_regex(self.words, pattern=r"\.0+$", replacement="")
+        encoded = pc.dictionary_encode(whole)
+        at = encoded.indices.to_numpy()[self.at]
+        return Words(encoded.dictionary, np.bincount(at, minlength=len(encoded.dictionary)), at)
+
+    def are_decorated(self) -> bool:
+        """Whether most cells are numbers with a decimal comma, a percent sign or the like."""
+        filled = self.counts[~is_blank(self.words)].sum()
+        return bool(filled) and bool(self.counts[matches(self.words, DECORATED)].sum() * 2 > filled)
 
     def have_fractions(self) -> bool:
         """Whether most cells are numbers, and enough of them are written with a fraction."""
