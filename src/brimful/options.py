@@ -1,5 +1,6 @@
 """Options: the arguments of a user, checked once and passed on as one record."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import index
@@ -119,6 +120,28 @@ def check_shape(name: str, shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(check_int(name, n, 1) for n in shape)
 
 
+def check_columns(columns: str | Sequence[int] | None) -> tuple[tuple[int, int | None], ...]:
+    """The columns of files that a user names, like "2-4,6", "2-" or [2, 3], as ranges from 1.
+
+    Raises:
+        ArgumentError: They are none.
+    """
+    received = f"Received: columns={columns!r}"
+    if columns is None:
+        return ()
+    if not isinstance(columns, str):
+        return tuple((check_int("columns", at, 1),) * 2 for at in columns)
+    spans = [re.fullmatch(r"\s*([1-9][0-9]*)(-([1-9][0-9]*)?)?\s*", part) for part in columns.split(",")]
+    if not all(spans):
+        raise ArgumentError(f"Expected `columns` like '2-4,6' or '2-', counted from 1. {received}")
+    found = []
+    for first, is_range, last in (span.groups() for span in spans if span):
+        found.append((int(first), int(last) if last else None if is_range else int(first)))
+    if any(last is not None and last < first for first, last in found):
+        raise ArgumentError(f"Expected `columns` as ascending ranges. {received}")
+    return tuple(found)
+
+
 def check_classes(classes: Sequence[str | int]) -> Classes:
     """The labels that a user names, in the order of their numbers.
 
@@ -146,6 +169,9 @@ class ScanOptions:
 
     labels: Any = None
     suffix: str | None = None
+    skip_lines: int | None = None
+    kept: tuple[tuple[int, int | None], ...] = ()
+    decimal: str | None = None
     shape: tuple[int, ...] | None = None
     dtype: str = DTYPES[1]
     limit: int | None = None

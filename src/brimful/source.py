@@ -17,6 +17,7 @@ from brimful.options import (
     ScanOptions,
     check_choice,
     check_classes,
+    check_columns,
     check_int,
     check_shape,
 )
@@ -38,6 +39,9 @@ def scan(
     *,
     labels: Any = None,
     suffix: str | None = None,
+    skip_lines: int | None = None,
+    columns: str | Sequence[int] | None = None,
+    decimal: str | None = None,
     shape: Sequence[int] | None = None,
     dtype: str = "float32",
     on_bad: str = "raise",
@@ -63,6 +67,10 @@ def scan(
             key. By default `target.csv`, `labels.csv` or the like in the folder; without such a table, the
             folders' names if it is clear which.
         suffix: The suffix of the samples, like `".data"`. By default the most frequent of the usual ones.
+        skip_lines: Lines at the beginning of each file to leave out. By default those that begin with `#`
+            or `%`, if all files have as many.
+        columns: Columns of each file to keep, counted from 1, like `"2-4,6"`, `"2-"` or `[2, 3]`.
+        decimal: The decimal mark of the files, `"."` or `","`.
         shape: Shape to give to each sample, like `(28, 28, 1)`. By default that of the files.
         dtype: The dtype of `x`, "float16", "float32" or "float64".
         on_bad: `"raise"`: a bad sample is an error when it is read. `"skip"`: every sample is read
@@ -95,6 +103,9 @@ def scan(
     options = ScanOptions(
         labels=labels,
         suffix=suffix,
+        skip_lines=None if skip_lines is None else check_int("skip_lines", skip_lines, 0),
+        kept=check_columns(columns),
+        decimal=None if decimal is None else check_choice("decimal", decimal, (".", ",")),
         shape=None if shape is None else check_shape("shape", shape),
         dtype=check_choice("dtype", dtype, DTYPES),
         limit=None if limit is None else check_int("limit", limit, 1),

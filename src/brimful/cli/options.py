@@ -8,6 +8,7 @@ import click
 
 from brimful.cli.console import Screen
 from brimful.errors import ArgumentError
+from brimful.options import DTYPES
 from brimful.source import Source, scan, usable
 from brimful.store.format import MANIFEST, SHARD_NAME
 
@@ -26,7 +27,10 @@ def _shape(_: click.Context, option: click.Parameter, value: str | None) -> tupl
     return shape
 
 
-DATA_OPTIONS = ("labels", "id", "target", "weight", "regression", "classes", "shape", "limit")
+DATA_OPTIONS = (
+    *("labels", "id", "target", "weight", "regression", "classes"),
+    *("suffix", "skip_lines", "columns", "decimal", "shape", "dtype", "limit"),
+)
 
 on_bad_option = click.option(
     "--on-bad",
@@ -54,6 +58,15 @@ def data_options(command: Any) -> Any:
             metavar="28,28,1",
             help="Shape of a sample.  [default: as in the files]",
         ),
+        click.option(
+            "--dtype", type=click.Choice(DTYPES), help="The dtype of the numbers.  [default: float32]"
+        ),
+        click.option("--decimal", type=click.Choice([".", ","]), help="The decimal mark of the files."),
+        click.option("--columns", metavar="2-4,6", help="Columns of each file to keep, counted from 1."),
+        click.option(
+            "--skip-lines", type=click.IntRange(min=0), metavar="N", help="Lines of each file to leave out."
+        ),
+        click.option("--suffix", metavar=".data", help="Suffix of the samples.  [default: the usual one]"),
         click.option(
             "--regression",
             is_flag=True,
@@ -93,8 +106,9 @@ def scan_data(
 ) -> Source:
     """Scan what the command line names, leave out bad samples if asked to, and show the progress."""
     with screen.counting(f"listing {data}:") as listed:
-        columns, names = (text.split(",") if text else None for text in (target, classes))
-        source = scan(data, target=columns, classes=names, progress=listed, **options)
+        targets, names = (text.split(",") if text else None for text in (target, classes))
+        kind = options.pop("dtype", None) or DTYPES[1]
+        source = scan(data, target=targets, classes=names, dtype=kind, progress=listed, **options)
     if on_bad != "skip":
         return source
     with screen.bar("reading every sample", len(source)) as bar:

@@ -102,14 +102,14 @@ class Labelling:
                     f"Name one: labels={str(found[0])!r}, --labels {found[0]}.",
                 )
             return found[0] if found else None
-        if callable(given) or _is_frame(given) or isinstance(given, Mapping):
+        if _is_frame(given) or _has_words(given):
             return None
         if isinstance(given, (list, tuple, np.ndarray)):
             raise ArgumentError(
                 f"Expected no {type(given).__name__} as `labels`, for labels are never joined by position.",
                 "Give a dict of keys to labels, or a function of the key.",
             )
-        if isinstance(given, str) and (FOLDERS.fullmatch(given) or given.startswith(NAME)):
+        if isinstance(given, str) and FOLDERS.fullmatch(given):
             return None
         if isinstance(given, str) and given.startswith("folders:"):
             raise ArgumentError(

@@ -224,6 +224,8 @@ def split_paths(paths: pa.LargeStringArray) -> pa.StructArray:
 
 
 def _sliced(strings: pa.LargeBinaryArray, start: int, stop: int | None = None) -> pa.LargeBinaryArray:
+    if not start and stop is None:
+        return strings
     return pc.binary_slice(strings, start, stop, memory_pool=POOL)
 
 

@@ -17,6 +17,31 @@ class TextError(ValueError):
 
 
 @dataclass(frozen=True)
+class TextOptions:
+    """What a user says about the files.
+
+    Attributes:
+        skip_lines: Lines at the beginning to leave out; None for the comments there.
+        columns: Ranges of columns to keep, from 1, both ends included, None for an open end; empty for all.
+        decimal: The decimal mark; None if it was not given.
+    """
+
+    skip_lines: int | None = None
+    columns: tuple[tuple[int, int | None], ...] = ()
+    decimal: str | None = None
+
+    def kept_of(self, width: int) -> tuple[int, ...]:
+        """The columns, from 0, that are kept of so many; empty if all are kept."""
+        spans = (
+            range(first - 1, width if last is None else min(last, width)) for first, last in self.columns
+        )
+        return tuple(column for span in spans for column in span)
+
+
+PLAIN = TextOptions()
+
+
+@dataclass(frozen=True)
 class Dialect:
     """How a file holds its numbers.
 
@@ -25,20 +50,44 @@ class Dialect:
         rows: Lines with values.
         columns: Values per line.
         padded: Whether values are separated by runs of blanks, so that every file must be tidied first.
+        skip: Lines at the beginning that are left out.
+        comments: Whether these lines must be comments, beginning with `#` or `%`.
+        trailing: Whether every line ends with a delimiter.
+        quoted: Whether values may stand in quotes.
+        decimal: The decimal mark, a point or a comma.
+        kept: The columns that are kept, from 0; empty if all of them are.
     """
 
     delimiter: bytes
     rows: int
     columns: int
     padded: bool = False
+    skip: int = 0
+    comments: bool = False
+    trailing: bool = False
+    quoted: bool = False
+    decimal: str = "."
+    kept: tuple[int, ...] = ()
 
     @property
     def identity(self) -> str:
         """A text that must never change: stores and audits recognise a source by it."""
-        return (
+        plain = (
             f"Layout(delimiter={self.delimiter!r}, rows={self.rows}, columns={self.columns}, "
             f"padded={self.padded})"
         )
+        others = (self.skip, self.trailing, self.quoted, self.decimal, self.kept)
+        return f"{plain} {others}" if self.is_written_otherwise else plain
+
+    @property
+    def is_written_otherwise(self) -> bool:
+        """Whether files hold more than the plain numbers between delimiters."""
+        return bool(self.skip or self.trailing or self.quoted or self.kept or self.decimal != ".")
+
+    @property
+    def plain(self) -> "Dialect":
+        """The dialect of the same numbers alone."""
+        return Dialect(b"," if self.decimal == "," else self.delimiter, self.rows, self.columns)
 
     @property
     def size(self) -> int:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -23,10 +24,14 @@ from brimful.sources.labelling import Labelling
 from brimful.sources.listing import Listing, counted, list_folder, strings
 from brimful.sources.read_files import OPEN_AHEAD, OPEN_FILE_BYTES, fingerprint, read_file, read_files
 from brimful.sources.text.contents import FileContents
-from brimful.sources.text.dialect import Dialect, TextError
+from brimful.sources.text.dialect import Dialect, TextError, TextOptions
+from brimful.sources.text.doubts import doubts
 from brimful.sources.text.parse import detect, parse, parse_one
+from brimful.sources.text.unpack import unpacked
+from brimful.sources.walk import COMPRESSED
 
 PARSED_TOGETHER = 128  # files per native call, during which the kernel reads those opened ahead
+HEAD_BYTES = 4096  # of a file, to compare with those of others
 MARKS = {b" ": "blanks", b"\t": "tabs", b",": "commas", b";": "semicolons"}
 
 
@@ -82,10 +87,23 @@ class TextFolder(BaseFormat):
             at_a_time=self._text_bytes(len(numbers)),
             prints=prints,
         )
-        for texts in groups:
+        for packed in groups:
+            texts = self._unpacked(paths[done : done + len(packed)], packed)
             x[done : done + len(texts)] = self._parse(paths[done : done + len(texts)], texts)
             done += len(texts)
         return Samples(x.reshape(-1, *self._inputs.shape))
+
+    def _unpacked(self, paths: list[str], texts: FileContents) -> FileContents:
+        """The texts of files that may be compressed."""
+        suffix, largest, found = self._listing.suffix, self._dialect.largest_file, []
+        if not suffix.endswith(COMPRESSED):
+            return texts
+        for path, text in zip(paths, texts.split(), strict=True):
+            try:
+                found.append(unpacked(text, suffix, largest))
+            except TextError as error:
+                raise malformed(self._listing.root / path, error, self._dialect) from error
+        return FileContents.of(found)
 
     def working_bytes(self, n: int) -> int:
         """Four times the text while it is searched; cells and values as they are cast; files open ahead."""
@@ -126,6 +144,7 @@ def scan_folder(root: Path, options: ScanOptions) -> Index:
     """
     _refuse_other(root)
     labelling = Labelling(root, options)
+    said = TextOptions(options.skip_lines, options.kept, options.decimal)
     with ThreadPoolExecutor(1, "brimful-scan") as pool:
         reading = pool.submit(labelling.read)
         files = list_folder(root, without=labelling.tables, suffix=options.suffix, progress=options.progress)
@@ -133,12 +152,13 @@ def scan_folder(root: Path, options: ScanOptions) -> Index:
         limit = options.limit
         rows = whole.draw(limit) if limit is not None and limit < len(whole) else None
         listing = whole if rows is None else whole.take(rows)
-        inferring = pool.submit(_infer, listing)
-        labels, doubts = labelling.labels(whole, reading.result())
+        inferring = pool.submit(_infer, listing, said)
+        labels, unclear = labelling.labels(whole, reading.result())
         if labels and rows is not None:
             labels = labels.take(rows).with_findings(listing)
         dialect, mean_bytes = inferring.result()
-    listing = replace(listing, findings=(*listing.findings, *doubts))
+    unsure = doubts(listing, dialect, options.dtype, said)
+    listing = replace(listing, findings=(*listing.findings, *unclear, *unsure))
     inputs = Field(_reshaped(dialect, options.shape), options.dtype)
     index = Index(TextFolder(listing, dialect, inputs, mean_bytes), RowOrder(listing.hashes), labels)
     index.sampled_findings = findings_in(index, np.arange(min(INFERRED_FROM, len(index))))
@@ -155,24 +175,44 @@ def _refuse_other(root: Path) -> None:
         )
 
 
-def _infer(listing: Listing) -> tuple[Dialect, int]:
+def _infer(listing: Listing, options: TextOptions) -> tuple[Dialect, int]:
     """The dialect of most of the first files, and their mean size."""
     dialects: list[Dialect] = []
-    sizes = []
+    sizes, heads = [], []
     first_error: SourceError | None = None
     for path in listing.paths[:INFERRED_FROM].to_pylist():
         full = listing.root / path
         try:
-            file = read_file(full)
-            dialects.append(detect(file))
+            file = unpacked(read_file(full), listing.suffix)
+            heads.append(file[:HEAD_BYTES])
+            dialects.append(detect(file, options))
             sizes.append(len(file))
         except TextError as error:
             first_error = first_error or malformed(full, error)
         except ReadError as error:
             first_error = first_error or error
     if first_error and not dialects:
-        raise first_error
+        raise _of_all(listing.root, heads) or first_error
     return _usual(listing.root, dialects), max(1, sum(sizes) // len(sizes))
+
+
+def _of_all(root: Path, heads: list[bytes]) -> MalformedFileError | None:
+    """The error for files that all begin with the same lines which are no numbers; None if they do not."""
+    lines = [head.splitlines() for head in heads]
+    common = 0
+    while all(len(each) > common and each[common] == lines[0][common] for each in lines):
+        common += 1
+    words = [at for at in range(common) if re.search(rb"[A-Za-z]{2}", lines[0][at])]
+    if len(heads) < 2 or not words:
+        return None
+    first = lines[0][words[-1]][:60].decode(errors="replace")
+    skip = words[-1] + 1
+    return MalformedFileError(
+        f"{root}: all {len(heads):,} files that were looked at begin with the same "
+        f"{'line' if skip == 1 else f'{skip} lines'} of words: {first!r}.",
+        f"Leave them out: skip_lines={skip}, --skip-lines {skip}; and columns that are no numbers: "
+        "columns='2-4', --columns 2-4.",
+    )
 
 
 def _usual(root: Path, dialects: list[Dialect]) -> Dialect:

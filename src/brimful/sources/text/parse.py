@@ -12,6 +12,7 @@ float64, NumPy casts. Parsing takes the fastest safe way, and falls back:
 import codecs
 import contextlib
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from numpy.typing import NDArray
 
 from brimful.sources.text.columns import NEWLINE, even_numbers, marked_numbers
 from brimful.sources.text.contents import FileContents
-from brimful.sources.text.dialect import Dialect, TextError
+from brimful.sources.text.dialect import PLAIN, Dialect, TextError, TextOptions
 
 DECIMAL_COMMA = re.compile(
     rb"\d,\d|^\d+[ \t]+[+-]?\d+$"
@@ -29,19 +30,41 @@ CARRIAGE_RETURN = ord("\r")
 SMALL = 1_000  # bytes; below, a dozen native calls take longer than Python's `float`
 
 
-def detect(text: bytes) -> Dialect:
-    """Detect the dialect of a file.
+def detect(text: bytes, options: TextOptions = PLAIN) -> Dialect:
+    """Detect the dialect of a file, as far as the options do not say it.
 
     Raises:
         TextError: It is of no dialect known here.
     """
     _refuse_binary(text)
-    delimiter = next((mark for mark in (b";", b",", b"\t") if mark in text), b" ")
-    lines = [line for line in _lines(text) if line.strip()]
+    lines = _lines(text)
+    comments = 0
+    while comments < len(lines) and lines[comments].startswith((b"#", b"%")):
+        comments += 1
+    skip = comments if options.skip_lines is None else options.skip_lines
+    lines = [line for line in lines[skip:] if line.strip()]
     if not lines:
         raise TextError("empty", "there is no number in this file")
+    body = b"\n".join(lines)
+    marks = (b";", b"\t") if options.decimal == "," else (b";", b",", b"\t")
+    delimiter = next((mark for mark in marks if mark in body), b" ")
+    around = b" " if delimiter == b"\t" else b" \t"
+    trailing = delimiter != b" " and all(line.rstrip(around).endswith(delimiter) for line in lines)
     padded = delimiter == b" " and any(b"" in line.split(b" ") for line in lines)
-    dialect = Dialect(delimiter, len(lines), len(_cells(lines[0], delimiter)), padded)
+    columns = len(_cells(lines[0], delimiter)) - trailing
+    kept = options.kept_of(columns)
+    dialect = Dialect(
+        delimiter,
+        len(lines),
+        len(kept) or columns,
+        padded,
+        skip,
+        options.skip_lines is None and skip > 0,
+        trailing,
+        b'"' in body,
+        options.decimal or ".",
+        kept,
+    )
     if len(text) >= SMALL:
         with contextlib.suppress(TextError):
             parse(FileContents.of([text]), dialect, "float64")
@@ -60,6 +83,8 @@ def parse(texts: FileContents, dialect: Dialect, dtype: str) -> NDArray[Any]:
         TextError: A file is not of this dialect, or holds something that is not a finite number.
             `parse_one` finds which file it is, and the place.
     """
+    if dialect.is_written_otherwise:
+        return parse(FileContents.of([plain(text, dialect) for text in texts.split()]), dialect.plain, dtype)
     if not dialect.padded:
         with contextlib.suppress(TextError):
             return even_numbers(texts, dialect, dtype)
@@ -82,7 +107,7 @@ def parse_one(text: bytes, dialect: Dialect, dtype: str = "float64") -> NDArray[
         TextError: With line and column.
     """
     _refuse_binary(text)
-    lines = [(number, line) for number, line in enumerate(_lines(text), start=1) if line.strip()]
+    lines = list(_numbered(text, dialect))
     if not lines:
         raise TextError("empty", "there is no number in this file")
     array = np.array([_numbers(line, number, dialect) for number, line in lines])
@@ -92,9 +117,44 @@ def parse_one(text: bytes, dialect: Dialect, dtype: str = "float64") -> NDArray[
         array = array.astype(dtype)
     for row, column in np.argwhere(~np.isfinite(array)).tolist():
         number, line = lines[row]
-        cell = _cells(line, dialect.delimiter)[column].decode()
+        cell = _kept_cells(line, dialect)[column].decode()
         raise TextError("non_finite", f"{cell} is not finite as {dtype}", number, column + 1)
     return array.ravel()
+
+
+def plain(text: bytes, dialect: Dialect) -> bytes:
+    """The same numbers between delimiters alone, with decimal points; cells that are not kept are gone.
+
+    Raises:
+        TextError: A line that should be a comment is none.
+    """
+    mark = dialect.plain.delimiter
+    lines = (_kept_cells(line, dialect) for _, line in _numbered(text, dialect))
+    return b"".join(mark.join(cells) + b"\n" for cells in lines)
+
+
+def _numbered(text: bytes, dialect: Dialect) -> Iterator[tuple[int, bytes]]:
+    """The lines with values, and their numbers from 1."""
+    for number, line in enumerate(_lines(text), start=1):
+        if number <= dialect.skip:
+            if dialect.comments and not line.startswith((b"#", b"%")):
+                raise TextError("malformed", "expected a comment here, as in the other files", number)
+        elif line.strip():
+            yield number, line
+
+
+def _kept_cells(line: bytes, dialect: Dialect) -> list[bytes]:
+    """The cells of a line that are kept, without quotes, with decimal points."""
+    cells = _cells(line, dialect.delimiter)
+    if not dialect.is_written_otherwise:
+        return cells
+    if dialect.trailing and not cells[-1]:
+        cells.pop()
+    if dialect.kept:
+        cells = [cells[at] for at in dialect.kept if at < len(cells)]
+    if dialect.quoted:
+        cells = [cell.strip(b'"') for cell in cells]
+    return [cell.replace(b",", b".") for cell in cells] if dialect.decimal == "," else cells
 
 
 def tidy(text: bytes, delimiter: bytes) -> bytes:
@@ -133,7 +193,7 @@ def _cells(line: bytes, delimiter: bytes) -> list[bytes]:
 
 
 def _numbers(line: bytes, number: int, dialect: Dialect) -> list[float]:
-    cells = _cells(line, dialect.delimiter)
+    cells = _kept_cells(line, dialect)
     values = [_number(cell, number, column) for column, cell in enumerate(cells, start=1)]
     if len(cells) != dialect.columns:
         column = min(len(cells), dialect.columns) + 1
