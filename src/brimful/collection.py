@@ -19,11 +19,13 @@ from brimful.order.split import WHOLE, Interval, cut
 from brimful.order.view import View
 from brimful.samples import Reader, Samples
 from brimful.schema import Schema
+from brimful.sides import SIDES, level_of_sides, side_of
 from brimful.training.batches import Batches
 
 Group = str | Callable[[str], str]
 """How to find the group of a key: a regular expression whose match is the group, or a function."""
 
+SEEN = 256  # keys that are looked at for folders; they are a uniform draw
 KEYS_TOGETHER = 65_536  # keys held as Python strings at a time
 
 
@@ -87,10 +89,14 @@ class Collection(ABC):
         *,
         group: Group | None = None,
         split_seed: int | None = None,
+        by: str | None = None,
     ) -> tuple[Self, ...]:
         """Split by a hash of the key: no sample changes sides when others are added or removed.
 
         The fractions are met approximately. Parts can be split again; fractions are then of the part.
+
+        If folders of the data are called train and test or the like, they are a split already: then `by`
+        says whether it is used (`"folders"`), or all samples are pooled and split anew (`"hash"`).
 
         Args:
             test: Fraction for the test side.
@@ -98,13 +104,26 @@ class Collection(ABC):
             group: The group of a key, so that no group is on two sides: a regular expression to search for
                 in the key (the match of its first group, or the whole match), or a function of the key.
             split_seed: Seed of the hash; by default 0 for a source, and that of the store for packed data.
+            by: `"hash"`, the default; `"folders"`: the sides are the folders called train, validation and
+                test or the like; `"folders:NAME"`: test is the folder of that name, like one of several
+                folds, and train the others.
 
         Returns:
             Train and test, or train, validation and test.
 
         Raises:
-            ArgumentError: The fractions are wrong, or one side would be empty.
+            ArgumentError: The fractions are wrong, or one side would be empty; or the folders are a split
+                already, and it is not said whether to use it.
         """
+        if by is not None and by != "hash":
+            return self._split_by_folders(by)
+        if by is None and group is None and (level := self.level_of_sides) is not None:
+            names = sorted({key.split("/")[level] for key in self.keys[:SEEN]})
+            raise ArgumentError(
+                f"{self.name}: the folders {', '.join(names[:5])} are a split already.",
+                "Use it: split(by='folders'), or by='folders:NAME' for a test folder of that name; or pool "
+                "all samples and split them anew: by='hash'.",
+            )
         own = self._reader.split_seed
         seed = own if split_seed is None else check_int("split_seed", split_seed, 0, 2**64 - 1)
         within = self._within.get((group, seed), WHOLE)
@@ -126,6 +145,35 @@ class Collection(ABC):
                 "Take another fraction, more data, or a `group` that distinguishes more samples.",
             )
         return tuple(parts)
+
+    @property
+    def level_of_sides(self) -> int | None:
+        """Which folder of the keys, from 0, is called train, test or the like; None if none is."""
+        return level_of_sides([key.split("/")[:-1] for key in self.keys[:SEEN]])
+
+    def _split_by_folders(self, by: str) -> tuple[Self, ...]:
+        """The split that the user has made: by folders called train, test or the like, or by one name."""
+        kind, _, test = by.partition(":")
+        level = self.level_of_sides
+        if kind != "folders":
+            raise ArgumentError(f"Expected `by` as 'hash', 'folders' or 'folders:NAME'. Received: {by!r}")
+        if level is None:
+            raise ArgumentError(
+                f"{self.name}: no folders are called train and test, or fold1 and fold2, or the like.",
+                "Split by hash, the default; or name the keys of each side: select(keys).",
+            )
+        names = (key.split("/")[level] for key in self.keys)
+        sides = [("test" if name == test else "train") if test else side_of(name) for name in names]
+        if None in sides:
+            raise ArgumentError(
+                f"{self.name}: it is not clear which of the folders are for testing.",
+                "Name one: by='folders:fold1'.",
+            )
+        found = [side for side in SIDES if side in sides]
+        if len(found) < 2:
+            raise ArgumentError(f"{self.name}: there is only one side, {found[0]}, with by={by!r}.")
+        views = [self._view.part(np.flatnonzero([each == side for each in sides])) for side in found]
+        return tuple(type(self)(self._reader, view, self._within) for view in views)
 
     def select(self, keys: Iterable[str]) -> Self:
         """The part with these keys.

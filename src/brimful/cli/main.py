@@ -13,7 +13,7 @@ from brimful.cli.bench import bench
 from brimful.cli.demo import demo
 from brimful.cli.scan import scan_command
 from brimful.cli.store import info_command, pack_command, verify_command
-from brimful.cli.train import train
+from brimful.cli.train import train, with_free_run
 from brimful.errors import ArgumentError, BrimfulError
 
 DONE = 0
@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
-        click.echo(f"interrupted; to go on: {shlex.join(['brimful', *arguments])}", err=True)
+        click.echo(f"interrupted; to go on: {shlex.join(['brimful', *with_free_run(arguments)])}", err=True)
         return INTERRUPTED
     return DONE
 

@@ -25,7 +25,7 @@ from brimful.cli.store import pack_source
 from brimful.collection import Collection
 from brimful.dataset import Dataset
 from brimful.dataset import open as open_store
-from brimful.errors import OtherStoreError, StoreError
+from brimful.errors import OtherStoreError, StoreError, WriteError
 from brimful.memory import parse_bytes
 from brimful.samples import Fault
 from brimful.source import Source
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from brimful.training.models import BuildModel
 
 
-KEPT = ("model", "seed", "test", "group", "split_seed")  # options in the run's config.json
+KEPT = ("model", "seed", "test", "group", "split", "split_seed")  # options in the run's config.json
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,7 @@ class TrainingOptions:
     batch_size: int = 512
     test: float = 0.1
     group: str | None = None
+    split: str | None = None
     split_seed: int | None = None
     seed: int = 0
     memory: str = "1GB"
@@ -69,7 +70,7 @@ class TrainingOptions:
     default="lenet",
     show_default=True,
     metavar="NAME",
-    help="lenet, lenet-wide or package.module:function.",
+    help="lenet, lenet-wide, dense, conv1d or package.module:function.",
 )
 @click.option("--epochs", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=512, show_default=True)
@@ -82,6 +83,12 @@ class TrainingOptions:
 )
 @click.option(
     "--group", metavar="REGEX", help="Part of the key; samples that share it are on one side of the split."
+)
+@click.option(
+    "--split",
+    metavar="folders[:NAME]|hash",
+    help="Test on the folders called test or the like (or NAME), or on a fraction by hash.  "
+    "[default: folders, if there are such]",
 )
 @click.option(
     "--split-seed",
@@ -138,6 +145,7 @@ def train(
         samples = source = scan_data(screen, data, on_bad=on_bad, **scan_options)
         skipped = source.skipped
         say_source(screen, source)
+        refuse_model(build, source)  # before hours of packing
         if not no_pack and (store or not scan_options["limit"]):
             samples = packed(source, store or store_beside(data), how, screen)
     reports, document = train_on(samples, how, build, screen, skipped)
@@ -150,10 +158,31 @@ def train(
     screen.result(document)
 
 
+def with_free_run(arguments: list[str]) -> list[str]:
+    """The same command with another run folder if its own was used, for no run is written over."""
+    parts = (each.split("=", 1) if each.startswith("--run=") else [each] for each in arguments)
+    joined = [part for each in parts for part in each]
+    at = joined.index("--run") + 1 if "--run" in joined[:-1] else 0
+    run, number = Path(joined[at]) if at else Path(), 2
+    if not at or not run.is_dir() or not any(run.iterdir()):
+        return arguments
+    while run.exists():
+        run, number = Path(f"{joined[at]}-{number}"), number + 1
+    return [*joined[:at], str(run), *joined[at + 1 :]]
+
+
 def store_beside(data: str | Path) -> Path:
     """The path of the store into which a folder of raw data is packed."""
     folder = Path(data).resolve()
     return folder.with_name(f"{folder.name}.brim")
+
+
+def refuse_model(build: "BuildModel", source: Source) -> None:
+    """Refuse a model that does not fit the samples."""
+    from brimful.training.models import build_model
+
+    if source.schema.target is not None:
+        build_model(build, source.schema)
 
 
 def packed(source: Source, store: Path, how: TrainingOptions, screen: Screen) -> Dataset:
@@ -171,9 +200,9 @@ def packed(source: Source, store: Path, how: TrainingOptions, screen: Screen) ->
         split_seed = how.split_seed or 0
     try:
         pack_source(screen, source, store, split_seed=split_seed, memory=how.memory)
-    except OtherStoreError as error:
+    except (OtherStoreError, WriteError) as error:
         hint = "Name another one: --store STORE; or train from the raw files: --no-pack."
-        raise OtherStoreError(error.message, hint) from error
+        raise type(error)(error.message, hint) from error
     return open_store(store)
 
 
@@ -188,6 +217,8 @@ def train_on(
 
     `skipped` are the bad samples that were left out of the data.
     """
+    if how.test and not how.group and not how.split and samples.level_of_sides is not None:
+        screen.say("  the folders are a split already, which is used (--split hash pools all samples)")
     training, test = _sides(samples, how)
     _say_plan(training, test, how, screen)
 
@@ -262,8 +293,9 @@ def _figure(value: float | None, form: str) -> str:
 def _sides(samples: Collection, how: TrainingOptions) -> tuple[Collection, Collection | None]:
     if not how.test:
         return samples, None
-    training, test = samples.split(test=how.test, group=how.group, split_seed=how.split_seed)
-    return training, test
+    by = how.split or ("hash" if how.group or samples.level_of_sides is None else "folders")
+    training, *held_out = samples.split(test=how.test, group=how.group, split_seed=how.split_seed, by=by)
+    return training, held_out[0]
 
 
 def _say_plan(training: Collection, test: Collection | None, how: TrainingOptions, screen: Screen) -> None:

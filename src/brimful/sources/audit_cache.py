@@ -150,7 +150,8 @@ def _load(path: Path) -> pa.Table | None:
 
 
 def _path(reader: Index) -> Path:
-    name = xxh3_128_hexdigest(f"{VERSION}\n{reader.identity}".encode(errors="surrogateescape"))
+    root = reader.root and reader.root.resolve()  # however it is spelt
+    name = xxh3_128_hexdigest(f"{VERSION}\n{root}\n{reader.identity}".encode(errors="surrogateescape"))
     return user_cache_path("brimful") / "audits" / f"{name}.arrow"
 
 

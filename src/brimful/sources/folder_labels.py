@@ -33,6 +33,7 @@ KEPT = re.compile(
     r"|(19|20)[0-9]{2}([-_.]?(0[1-9]|1[0-2])([-_.]?(0[1-9]|[12][0-9]|3[01]))?)?",
     re.IGNORECASE,
 )
+DAY = re.compile(r"[0-3]?[0-9]")  # or month
 HEX = re.compile(r"[0-9a-f]{2,3}", re.IGNORECASE)
 FANNED_OUT = 16  # folders with names of hexadecimal digits, at the least
 PARTS = re.compile(
@@ -95,7 +96,7 @@ def meaning_of(listing: Listing, classes: Classes | None = None) -> Meaning:
         return Meaning(fitting[-1])
     if len(paths) < 2:
         return Meaning()
-    named = [at for at, names in enumerate(levels, start=1) if not _is_no_label(names)]
+    named = [at for at, names in enumerate(levels, start=1) if not _is_no_label(names, levels[: at - 1])]
     if outside * STRAYS > len(listing):
         return Meaning(
             None, _doubt(listing, outside, _outside(levels, outside, len(listing))) if named else ()
@@ -119,9 +120,10 @@ def _name(folder: str, level: int) -> str:
     return names[at] if -len(names) <= at < len(names) else ""
 
 
-def _is_no_label(names: Sequence[str]) -> bool:
-    """Whether the names of a level are something else than labels."""
-    return len(set(names)) < 2 or bool(_what(names))
+def _is_no_label(names: Sequence[str], outer: Sequence[Sequence[str]]) -> bool:
+    """Whether the names of a level are something else than labels, given the levels outside of it."""
+    is_of_date = bool(outer) and all(map(KEPT.fullmatch, outer[0])) and all(map(DAY.fullmatch, names))
+    return len(set(names)) < 2 or is_of_date or bool(_what(names))
 
 
 def _what(names: Iterable[str]) -> str:

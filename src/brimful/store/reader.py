@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from functools import cached_property, lru_cache
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -43,6 +44,10 @@ class StoreReader:
         self._content = lru_cache(max(1, cache_bytes // self._largest_chunk))(self.chunks.content)
         if check_sizes:
             self.check_sizes()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy, or a reader in another process, opens the store anew."""
+        return StoreReader, (self.storage,)
 
     def check_sizes(self) -> None:
         """Raise DamagedStoreError if a shard is missing or cut."""

@@ -35,6 +35,11 @@ class Batches:
         self.feed = feed
         self._seat = Seat(feed)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """A copy has the same samples and the same position."""
+        loader = self.feed.loader
+        return _again, (type(loader), loader.reader, loader.view, loader.options, self.state_dict())
+
     def __len__(self) -> int:
         """Batches per epoch."""
         return len(self.feed)
@@ -120,6 +125,15 @@ class Batches:
     def on_epoch_end(self) -> None:
         """Raise the error that ended the pass from which Keras drew."""
         self._seat.end_epoch()
+
+
+def _again(kind: Any, *arguments: Any) -> Batches:
+    """The batches of a loader that is made again, from a position on."""
+    *given, state = arguments
+    batches = Batches(Feed(kind(*given)))
+    if state["epoch"] or state["position"]:
+        batches.load_state_dict(state)
+    return batches
 
 
 @cache

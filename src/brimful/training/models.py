@@ -29,7 +29,36 @@ def lenet_wide(input_shape: tuple[int, ...], num_classes: int) -> Any:
     return _convolutional("lenet-wide", input_shape, num_classes, filters=(20, 50), dense=(500,))
 
 
-BUILT_IN: dict[str, BuildModel] = {"lenet": lenet, "lenet-wide": lenet_wide}
+def dense(input_shape: tuple[int, ...], _: int) -> Any:
+    """Two dense layers of 128 and 64 on samples of any shape."""
+    model = _sequential("dense", input_shape)
+    model.add(keras.layers.Flatten())
+    for units in (128, 64):
+        model.add(keras.layers.Dense(units, activation="relu", kernel_initializer="he_normal"))
+    return model
+
+
+def conv1d(input_shape: tuple[int, ...], _: int) -> Any:
+    """Convolutions along the first axis, for signals of shape `(steps,)` or `(steps, channels)`."""
+    if len(input_shape) not in (1, 2) or input_shape[0] < 8:
+        raise ArgumentError(
+            "conv1d expects signals of at least 8 steps: (steps,) or (steps, channels). "
+            f"Received: input_shape={input_shape}",
+            "Take another model (--model dense), or one of your own (--model package.module:function).",
+        )
+    model = _sequential("conv1d", input_shape)
+    if len(input_shape) == 1:
+        model.add(keras.layers.Reshape((*input_shape, 1)))
+    for filters in (32, 64):
+        model.add(keras.layers.Conv1D(filters, 5, padding="same", activation="relu"))
+        model.add(keras.layers.MaxPooling1D())
+    model.add(keras.layers.GlobalAveragePooling1D())
+    model.add(keras.layers.Dense(64, activation="relu"))
+    return model
+
+
+BUILT_IN: dict[str, BuildModel] = {"lenet": lenet, "lenet-wide": lenet_wide, "dense": dense, "conv1d": conv1d}
+BODIES = (dense, conv1d)  # whose last layer depends on the target: classes, or numbers
 
 
 def find_model(name: str) -> BuildModel:
@@ -41,6 +70,13 @@ def find_model(name: str) -> BuildModel:
     if name in BUILT_IN:
         return BUILT_IN[name]
     module_name, colon, function_name = name.partition(":")
+    if "/" in module_name or module_name.endswith(".py") or module_name.startswith("."):
+        stem = module_name.rpartition("/")[2].removesuffix(".py")
+        raise ArgumentError(
+            f"Expected a module, not a path, in the model {name!r}.",
+            f"Start brimful in the folder of the file, or add it to PYTHONPATH, and give --model "
+            f"{stem}:{function_name or 'function'}.",
+        )
     if not colon:
         close = difflib.get_close_matches(name, BUILT_IN, n=1)
         raise ArgumentError(
@@ -86,6 +122,9 @@ def build_model(build: BuildModel, schema: Schema) -> Any:
     if build in BUILT_IN.values():
         _refuse_for_built_in(build, schema, outputs)
     model = build(shape, outputs)
+    if build in BODIES:
+        activation = "softmax" if schema.num_classes else None
+        model.add(keras.layers.Dense(outputs, activation=activation))
     if not isinstance(model, keras.Model):
         raise ArgumentError(
             f"Expected a Keras model from {build.__name__}{shape, outputs}. Received: {type(model).__name__}"
@@ -96,10 +135,11 @@ def build_model(build: BuildModel, schema: Schema) -> Any:
 def _refuse_for_built_in(build: BuildModel, schema: Schema, outputs: Any) -> None:
     """Refuse what the built-in networks cannot do: several inputs or outputs, and regression."""
     name = build.__name__
-    bring = f"Bring your own model: --model package.module:function, called with (input_shape, {outputs})."
+    bring = f"Take your own model: --model package.module:function, called with (input_shape, {outputs})."
     if isinstance(schema.inputs, dict) or isinstance(schema.target, dict):
         raise ArgumentError(f"{name} has one input and one output. Samples are {schema.described}.", bring)
-    if schema.target and schema.num_classes is None:
+    if schema.target and schema.num_classes is None and build not in BODIES:
+        bring = f"Take --model dense, or conv1d for signals. {bring}"
         number = f"{outputs} number{'s' * (outputs > 1)}, of which no classes are known"
         raise ArgumentError(f"{name} is a classifier, but the target is {number}.", bring)
 
@@ -119,6 +159,12 @@ def compile_for(model: Any, schema: Schema) -> None:
         model.compile(optimizer="adam", loss="mean_squared_error")
 
 
+def _sequential(name: str, input_shape: tuple[int, ...]) -> Any:
+    model = keras.Sequential(name=name)
+    model.add(keras.Input(input_shape))
+    return model
+
+
 def _convolutional(
     name: str,
     input_shape: tuple[int, ...],
@@ -134,10 +180,10 @@ def _convolutional(
             f"(height, width, channels). "
             f"Received: input_shape={input_shape}",
             "Give the samples that shape (--shape 28,28,1), "
-            "or a model of your own (--model package.module:function).",
+            "or take another model: --model dense, --model conv1d for signals, or one of your own "
+            "(--model package.module:function).",
         )
-    model = keras.Sequential(name=name)
-    model.add(keras.Input(input_shape))
+    model = _sequential(name, input_shape)
     if len(input_shape) == 2:
         model.add(keras.layers.Reshape((*input_shape, 1)))
     for count in filters:

@@ -50,7 +50,7 @@ class TextFolder(BaseFormat):
         self.schema = Schema(inputs)
         self.root = root = listing.root
         self.name = str(root)
-        self.identity = f"{root.absolute()} {root} {dialect.identity} {inputs.dtype}"
+        self.identity = f"{dialect.identity} {inputs.dtype}"  # inodes tell a folder from a copy of it
         self.findings = listing.findings
         self.nbytes = int(listing.paths.nbytes)  # the hashes are those of the index
         grid = f"{dialect.rows} x {dialect.columns} numbers between {MARKS[dialect.delimiter]}"
