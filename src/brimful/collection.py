@@ -217,8 +217,9 @@ class Collection(ABC):
                 store that does not fit in `memory`, one of its chunks, and of the rows in windows of them.
             memory: Memory for feeding, in bytes or like "64MB", "1GB" (10**9).
             last: The samples left over at the end of an epoch are a `"short"` batch, or are dropped
-                (`"drop"`), or the batch is filled with zeros of weight 0 (`"pad"`): then all batches are of
-                one size, and have weights.
+                (`"drop"`), or the batch is filled with zeros of weight 0 (`"pad"`): then all batches of a
+                loop are of one size, and have weights. Keras, which would count the zeros, gets the batch
+                without them.
             one_hot: Whether labels are one-hot, float32 of shape `(batch, num_classes)`.
             class_weight: Weight of the samples of each class, by class, 1 for those not named; or
                 `"balanced"`: all classes have the same total weight. Batches then have weights.
