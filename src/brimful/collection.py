@@ -1,6 +1,7 @@
 """Collection: samples with keys that can be split, selected and fed; the base of Source and Dataset."""
 
 import re
+import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal, Self, overload
@@ -144,6 +145,7 @@ class Collection(ABC):
                 f"(test={test}, validation={validation}, group={group!r}).",
                 "Take another fraction, more data, or a `group` that distinguishes more samples.",
             )
+        self._look_at_sides(parts)
         return tuple(parts)
 
     @property
@@ -173,7 +175,27 @@ class Collection(ABC):
         if len(found) < 2:
             raise ArgumentError(f"{self.name}: there is only one side, {found[0]}, with by={by!r}.")
         views = [self._view.part(np.flatnonzero([each == side for each in sides])) for side in found]
-        return tuple(type(self)(self._reader, view, self._within) for view in views)
+        parts = [type(self)(self._reader, view, self._within) for view in views]
+        self._look_at_sides(parts)
+        return tuple(parts)
+
+    def _look_at_sides(self, parts: Sequence[Self]) -> None:
+        """Warn of classes that a side of a split lacks."""
+        present = {name for name, count in self._known_counts().items() if count}
+        for part in parts if present else ():
+            counts = part._known_counts()  # noqa: SLF001 (of this class)
+            lacking = sorted(str(name) for name in present if not counts.get(name))
+            if lacking:
+                few = ", ".join(lacking[:5]) + ", ..." * (len(lacking) > 5)
+                warnings.warn(
+                    f"{self.name}: a side of the split, of {len(part):,} samples, has none of the class "
+                    f"{few}. Take a larger fraction, or more data of that class.",
+                    stacklevel=3,
+                )
+
+    def _known_counts(self) -> dict[Any, int]:
+        """How many samples are of each class, if that is known without reading them; empty if not."""
+        return {}
 
     def select(self, keys: Iterable[str]) -> Self:
         """The part with these keys.

@@ -208,6 +208,9 @@ class Source(Collection):
             raise self.audit(progress=options.progress).refusal()
         return pack(index, self._rows(), path, options, self.plan())
 
+    def _known_counts(self) -> dict[Any, int]:
+        return dict(self._reader.class_counts(self._rows()) or {})
+
     def _loader(self, options: FeedOptions) -> RowLoader:
         known = glance(self._reader, self._rows())
         if known.problems:

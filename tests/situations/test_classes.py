@@ -1,6 +1,7 @@
 """Classes: their numbers agree between folders, stores and models, and never reach a model unmapped."""
 
 import re
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +212,17 @@ def test_targets_that_the_model_does_not_know_are_refused(
     data = bf.pack(source, tmp_path / "data.brim") if where == "store" else source
     with pytest.raises(bf.ArgumentError, match=r"targets from .* tells 3 classes apart"):
         network().fit(data.batches(16), verbose=0)
+
+
+@pytest.mark.parametrize("rare", [1, 2])
+def test_a_class_that_a_side_lacks_is_a_warning(rare: int, tmp_path: Path) -> None:
+    """Nothing could be learnt or said of it; where each side has all classes, there is none."""
+    folders(tmp_path, ("cat", "dog"), 60)
+    source = bf.scan(tmp_path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        source.split(test=0.3)
+    for number in range(60 - rare):
+        (tmp_path / "dog" / f"dog{number}.csv").unlink()
+    with pytest.warns(UserWarning, match="none of the class dog"):
+        bf.scan(tmp_path).split(test=0.02)
