@@ -198,12 +198,14 @@ def _infer(listing: Listing, options: TextOptions) -> tuple[Dialect, int]:
 
 def _of_all(root: Path, heads: list[bytes]) -> MalformedFileError | None:
     """The error for files that all begin with the same lines which are no numbers; None if they do not."""
+    if len(heads) < 2:
+        return None
     lines = [head.splitlines() for head in heads]
     common = 0
     while all(len(each) > common and each[common] == lines[0][common] for each in lines):
         common += 1
     words = [at for at in range(common) if re.search(rb"[A-Za-z]{2}", lines[0][at])]
-    if len(heads) < 2 or not words:
+    if not words:
         return None
     first = lines[0][words[-1]][:60].decode(errors="replace")
     skip = words[-1] + 1
