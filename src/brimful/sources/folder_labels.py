@@ -54,18 +54,24 @@ class Meaning:
     findings: tuple[Finding, ...] = ()
 
 
-def from_folders(listing: Listing, level: int = -1, classes: Classes | None = None) -> Labels:
+def from_folders(
+    listing: Listing,
+    level: int = -1,
+    classes: Classes | None = None,
+    folders: pa.DictionaryArray | None = None,
+) -> Labels:
     """Label every sample with the name of a folder on its path.
 
     Args:
         listing: The files.
         level: Which folder: from 1 for the outermost below the root, or from -1 for that of the file itself.
         classes: The labels that may occur, if they are known.
+        folders: The folder of each file, if `folders_of` has found it before.
 
     Raises:
         LabelError: Two folders spell the same class in different ways.
     """
-    encoded = _folders(listing).dictionary_encode()
+    encoded = folders_of(listing) if folders is None else folders
     names = pa.array([_name(folder, level) for folder in encoded.dictionary.to_pylist()], pa.large_string())
     values, found = Words.of(names).classes()
     if len(found) < len(pc.unique(names)) - ("" in names.to_pylist()):
@@ -82,9 +88,8 @@ def from_folders(listing: Listing, level: int = -1, classes: Classes | None = No
     return finished(Labels(values[at], state, found, None, how, tuple(missing)), listing, classes)
 
 
-def meaning_of(listing: Listing, classes: Classes | None = None) -> Meaning:
+def meaning_of(listing: Listing, encoded: pa.DictionaryArray, classes: Classes | None = None) -> Meaning:
     """Find out what the folders of a listing mean, by their names, or by those of the classes, if known."""
-    encoded = _folders(listing).dictionary_encode()
     folders = encoded.dictionary.to_pylist()
     counts = np.bincount(encoded.indices.to_numpy(), minlength=len(folders))
     outside = int(counts[folders.index("")]) if "" in folders else 0
@@ -108,9 +113,9 @@ def meaning_of(listing: Listing, classes: Classes | None = None) -> Meaning:
     return Meaning(named[0], _alike(listing, counts, levels[named[0] - 1]))
 
 
-def _folders(listing: Listing) -> pa.LargeStringArray:
+def folders_of(listing: Listing) -> pa.DictionaryArray:
     """The folder of each file, empty at the root."""
-    return pc.fill_null(pc.struct_field(split_paths(listing.paths), "folder"), "")
+    return pc.fill_null(pc.struct_field(split_paths(listing.paths), "folder"), "").dictionary_encode()
 
 
 def _name(folder: str, level: int) -> str:

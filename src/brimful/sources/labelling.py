@@ -14,7 +14,7 @@ from brimful.errors import ArgumentError, LabelError, SourceNotFoundError
 from brimful.keys import HashedKeys
 from brimful.options import ScanOptions
 from brimful.samples import EXAMPLES, Finding
-from brimful.sources.folder_labels import from_folders, meaning_of
+from brimful.sources.folder_labels import folders_of, from_folders, meaning_of
 from brimful.sources.label_join import join_table
 from brimful.sources.label_table import FILE_NAMES, LabelTable, find_tables, frame_table, read_table
 from brimful.sources.labels import Labels
@@ -86,10 +86,11 @@ class Labelling:
             return join_table(table, listing, regression=options.regression, classes=options.classes), ()
         if isinstance(given, str) and (asked := FOLDERS.fullmatch(given)):
             return from_folders(listing, int(asked[1] or -1), options.classes), ()
-        meaning = meaning_of(listing, options.classes)
+        folders = folders_of(listing)
+        meaning = meaning_of(listing, folders, options.classes)
         if meaning.level is None:
             return None, meaning.findings
-        return from_folders(listing, meaning.level, options.classes), meaning.findings
+        return from_folders(listing, meaning.level, options.classes, folders), meaning.findings
 
     def _table_path(self, found: list[Path]) -> Path | None:
         """The file that is the label table; None if labels come from elsewhere."""
