@@ -140,9 +140,10 @@ class Seat:
 
         If it is shared, an iterator that hands out no more than the first batch leaves the pass to another.
         """
-        is_own = not is_shared
+        is_own = False  # and so is to be closed
         try:
             first, others = self._draw_first()
+            is_own = not is_shared
             batches = chain([first], others)
             del first  # or it would live on for the whole pass
             self._first_drawn = is_shared
