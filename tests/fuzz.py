@@ -7,8 +7,11 @@ changed. What comes out is compared with a few lines of plain Python that know n
 import codecs
 import math
 import random
+import re
 import tempfile
 import time
+from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 import click
@@ -106,31 +109,51 @@ def table_case(draw: random.Random, path: Path, listing: Listing) -> None:
     except BrimfulError:
         return
     if b'"' not in text and b"\r" not in text:
-        compare(labels, text.removeprefix(codecs.BOM_UTF8).decode(), listing)
+        compare(labels, as_string(text.removeprefix(codecs.BOM_UTF8)), listing)
+
+
+def as_string(text: bytes) -> str:
+    """The text of a table, which spreadsheets may write in the code page of their country."""
+    try:
+        return text.decode()
+    except UnicodeDecodeError:
+        return text.decode("cp1252", errors="replace")
 
 
 def compare(labels: Labels, text: str, listing: Listing) -> None:
     """Each label delivered must stand in a line with a name of its sample."""
-    first = next(line for line in text.split("\n") if line.strip())
-    mark = next((mark for mark in "\t;," if mark in first), " ")
+    lines = list(cells_of(text))
     for row, key in enumerate(listing.keys.to_pylist()):
         if labels.state[row]:
             continue
         said = labels.values[row]
         if labels.classes and isinstance(labels.classes[0], str):
             said = labels.classes[said]
-        for line in text.split("\n"):
-            cells = [cell.strip() for cell in line.split(mark)]
-            if len(cells) > 1 and means(cells[0], key) and any(equal(cell, said) for cell in cells[1:]):
+        for name, *others in lines:
+            if means(name, key) and any(equal(cell, said) for cell in others):
                 break
         else:
             raise AssertionError(f"{text!r}: {key} got {said!r}")
 
 
+def cells_of(text: str) -> Iterator[list[str]]:
+    """The cells of each line, without columns in which nothing stands."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    mark = next((mark for mark in "\t;," if mark in lines[0]), None)
+    rows = [[cell.strip() for cell in line.split(mark)] for line in lines]
+    columns = [column for column in zip_longest(*rows, fillvalue="") if any(column)]
+    return map(list, zip(*columns, strict=True))
+
+
 def means(cell: str, key: str) -> bool:
-    """Whether an id may name a sample."""
+    """Whether an id may name a sample: as its key, its stem or an integer, whatever folders stand before."""
+    path = cell.replace("\\", "/").lower()
+    for name in (path, re.sub(r"\.[a-z0-9]{1,5}$", "", path)):
+        tails = [name, *(name[at + 1 :] for at, letter in enumerate(name) if letter == "/")]
+        if key in tails or key.rpartition("/")[2] in tails:
+            return True
     stem = key.rpartition("/")[2]
-    return cell in (key, f"{key}.csv", stem, f"{stem}.csv") or (stem.isdigit() and equal(cell, int(stem)))
+    return stem.isdigit() and equal(cell, int(stem))
 
 
 def equal(cell: str, said: object) -> bool:
