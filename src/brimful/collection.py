@@ -20,7 +20,7 @@ from brimful.order.split import WHOLE, Interval, cut
 from brimful.order.view import View
 from brimful.samples import Reader, Samples
 from brimful.schema import Schema
-from brimful.sides import SIDES, level_of_sides, side_of
+from brimful.sides import Sides, level_of_sides
 from brimful.training.batches import Batches
 
 Group = str | Callable[[str], str]
@@ -96,8 +96,9 @@ class Collection(ABC):
 
         The fractions are met approximately. Parts can be split again; fractions are then of the part.
 
-        If folders of the data are called train and test or the like, they are a split already: then `by`
-        says whether it is used (`"folders"`), or all samples are pooled and split anew (`"hash"`).
+        If folders of the data are called train and test or the like, or the label table has a column `split`
+        or `fold`, there is a split already: then `by` says whether it is used (`"folders"`, `"column"`), or
+        all samples are pooled and split anew (`"hash"`).
 
         Args:
             test: Fraction for the test side.
@@ -107,23 +108,29 @@ class Collection(ABC):
             split_seed: Seed of the hash; by default 0 for a source, and that of the store for packed data.
             by: `"hash"`, the default; `"folders"`: the sides are the folders called train, validation and
                 test or the like; `"folders:NAME"`: test is the folder of that name, like one of several
-                folds, and train the others.
+                folds, and train the others. `"column"`, `"column:NAME"`: the same with the words of a
+                column of the label table.
 
         Returns:
             Train and test, or train, validation and test.
 
         Raises:
-            ArgumentError: The fractions are wrong, or one side would be empty; or the folders are a split
+            ArgumentError: The fractions are wrong, or one side would be empty; or there is a split
                 already, and it is not said whether to use it.
         """
         if by is not None and by != "hash":
-            return self._split_by_folders(by)
-        if by is None and group is None and (level := self.level_of_sides) is not None:
-            names = sorted({key.split("/")[level] for key in self.keys[:SEEN]})
+            parts = self._split_as_given(by)
+            self._look_at_sides(parts)
+            return tuple(parts)
+        if by is None and group is None and self.given_splits:
+            which = " and ".join(
+                f"{origin} ({', '.join(words[:5])})" for origin, words in self.given_splits.values()
+            )
+            ways = ", ".join(f"by={way!r}, or {way + ':NAME'!r} to test on NAME" for way in self.given_splits)
             raise ArgumentError(
-                f"{self.name}: the folders {', '.join(names[:5])} are a split already.",
-                "Use it: split(by='folders'), or by='folders:NAME' for a test folder of that name; or pool "
-                "all samples and split them anew: by='hash'.",
+                f"{self.name}: {which} are a split already.",
+                f"Use it: {ways}; or pool all samples and split them anew: by='hash'. On the command line: "
+                "--split.",
             )
         own = self._reader.split_seed
         seed = own if split_seed is None else check_int("split_seed", split_seed, 0, 2**64 - 1)
@@ -149,35 +156,70 @@ class Collection(ABC):
         return tuple(parts)
 
     @property
-    def level_of_sides(self) -> int | None:
+    def given_splits(self) -> dict[str, tuple[str, tuple[str, ...]]]:
+        """The splits that the user has made: for each way, "folders" or "column", its name, and its words."""
+        found = {}
+        if (level := self._level_of_sides) is not None:
+            names = {key.split("/")[level] for key in self.keys[:SEEN]}
+            found["folders"] = "the folders", tuple(sorted(names))
+        if sides := self._reader.sides:
+            here = np.unique(self._inner(sides).codes)
+            if here.size > 1:  # in a part there may be one side alone
+                found["column"] = sides.origin, tuple(sides.words[code - 1] for code in here.tolist() if code)
+        return found
+
+    @property
+    def _level_of_sides(self) -> int | None:
         """Which folder of the keys, from 0, is called train, test or the like; None if none is."""
         return level_of_sides([key.split("/")[:-1] for key in self.keys[:SEEN]])
 
-    def _split_by_folders(self, by: str) -> tuple[Self, ...]:
-        """The split that the user has made: by folders called train, test or the like, or by one name."""
+    def _split_as_given(self, by: str) -> list[Self]:
+        """The split that the user has made: by the names of folders, or by a column of the label table."""
         kind, _, test = by.partition(":")
-        level = self.level_of_sides
-        if kind != "folders":
-            raise ArgumentError(f"Expected `by` as 'hash', 'folders' or 'folders:NAME'. Received: {by!r}")
-        if level is None:
+        sides = self._sides(kind)
+        if not sides.codes.all():
+            key = self.keys[int(np.argmin(sides.codes))]
             raise ArgumentError(
-                f"{self.name}: no folders are called train and test, or fold1 and fold2, or the like.",
-                "Split by hash, the default; or name the keys of each side: select(keys).",
+                f"{self.name}: {sides.origin} says of {key!r} on no side, and so of "
+                f"{np.count_nonzero(sides.codes == 0):,} samples.",
+                "Complete it; or pool all samples and split them anew: by='hash', --split hash.",
             )
-        names = (key.split("/")[level] for key in self.keys)
-        sides = [("test" if name == test else "train") if test else side_of(name) for name in names]
-        if None in sides:
+        try:
+            found = sides.divided(test)
+        except LookupError as error:
             raise ArgumentError(
-                f"{self.name}: it is not clear which of the folders are for testing.",
-                "Name one: by='folders:fold1'.",
-            )
-        found = [side for side in SIDES if side in sides]
+                f"{self.name}: it is not clear which of {', '.join(sides.words[:5])} are for testing.",
+                f"Name one: by='{kind}:{sides.words[0]}', --split {kind}:{sides.words[0]}.",
+            ) from error
         if len(found) < 2:
-            raise ArgumentError(f"{self.name}: there is only one side, {found[0]}, with by={by!r}.")
-        views = [self._view.part(np.flatnonzero([each == side for each in sides])) for side in found]
-        parts = [type(self)(self._reader, view, self._within) for view in views]
-        self._look_at_sides(parts)
-        return tuple(parts)
+            raise ArgumentError(f"{self.name}: there is only one side, {next(iter(found))}, with by={by!r}.")
+        return [type(self)(self._reader, self._view.part(rows), self._within) for rows in found.values()]
+
+    def _sides(self, kind: str) -> Sides:
+        """The sides that folders or a column say of these samples."""
+        pool = "Split by hash, the default; or name the keys of each side: select(keys)."
+        if kind == "column":
+            if not self._reader.sides:
+                raise ArgumentError(
+                    f"{self.name}: no column of the label table is a split: there is none called split or "
+                    "fold, or it says nothing like train and test.",
+                    pool,
+                )
+            return self._inner(self._reader.sides)
+        if kind != "folders":
+            ways = "'hash', 'folders', 'folders:NAME', 'column' or 'column:NAME'"
+            raise ArgumentError(f"Expected `by` as {ways}. Received: {kind!r}")
+        if (level := self._level_of_sides) is None:
+            raise ArgumentError(
+                f"{self.name}: no folders are called train and test, or fold1 and fold2, or the like.", pool
+            )
+        pieces = (self.keys[at : at + KEYS_TOGETHER] for at in range(0, len(self), KEYS_TOGETHER))
+        names = (pa.array([key.split("/")[level] for key in piece]) for piece in pieces)
+        return Sides.of("the folders", pa.chunked_array(names, pa.string()))
+
+    def _inner(self, sides: Sides) -> Sides:
+        """Those of these samples among the sides of all."""
+        return sides.take(self._view.at(np.arange(len(self))))
 
     def _look_at_sides(self, parts: Sequence[Self]) -> None:
         """Warn of classes that a side of a split lacks."""

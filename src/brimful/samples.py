@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brimful.schema import Schema, flatten
+from brimful.sides import Sides
 
 INFERRED_FROM = 256  # samples, the first in row order, which are a uniform draw
 EXAMPLES = 10  # of each kind of finding
@@ -113,6 +114,10 @@ class Reader(Protocol):
 
     def row_from(self, value: int) -> int:
         """The first row whose hash is at least a value of 0 to 2**64, or `len(self)`."""
+
+    @property
+    def sides(self) -> Sides | None:
+        """The side of each row in the split that the user has made in the label table; None without one."""
 
     @property
     def skipped(self) -> tuple[Fault, ...]:

@@ -1,7 +1,15 @@
-"""Sides: which side of a split, train, validation or test, a word stands for: a folder's name or a cell."""
+"""Sides: the split that the user has made, by the names of folders or a column of the label table."""
 
 import re
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 SIDES = ("train", "validation", "test")
 WORDS = {
@@ -10,7 +18,79 @@ WORDS = {
     "test": ("test", "testing", "tst", "eval", "evaluation", "holdout", "hold_out", "testset", "test_set"),
 }
 FOLD = re.compile(r"(fold|kfold|cv|split)[-_ ]?[0-9]+", re.IGNORECASE)
+MOST_WORDS = 100  # of a split
 _side_of = {word: side for side, words in WORDS.items() for word in words}
+
+
+@final
+@dataclass(frozen=True, eq=False)
+class Sides:
+    """The side of each sample, as the user has put it: one of train, validation and test, or a fold.
+
+    Attributes:
+        origin: Where the words are from, for messages: "the folders" or "the column 'split'".
+        words: The words that occur, at most 100 of them.
+        codes: For each sample the position of its word in `words`, counted from 1; 0 if it has none.
+            uint8 of shape `(n,)`.
+    """
+
+    origin: str
+    words: tuple[str, ...]
+    codes: NDArray[np.uint8]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Sides) and self.to_json() == other.to_json()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @classmethod
+    def of(cls, origin: str, cells: pa.Array | pa.ChunkedArray) -> "Sides":
+        """The sides that a string for each sample says; an empty one says nothing."""
+        words = [word for word in pc.unique(cells).sort().to_pylist() if word][:MOST_WORDS]
+        codes = pc.index_in(cells, value_set=pa.array(words, cells.type))
+        codes = pc.fill_null(pc.add(codes, 1), 0).cast(pa.uint8()).to_numpy(zero_copy_only=False)
+        return cls(origin, tuple(words), codes)
+
+    def take(self, rows: NDArray[np.int64]) -> "Sides":
+        """The sides of some rows."""
+        return replace(self, codes=self.codes[rows])
+
+    def divided(self, test: str = "") -> dict[str, NDArray[np.int64]]:
+        """The positions of the samples of each side that has any, in the order train, validation, test.
+
+        With the word of a fold as `test`, all others are for training.
+
+        Raises:
+            LookupError: The words are not those of train, validation and test, and no `test` is named.
+        """
+        sides = [("test" if word == test else "train") if test else side_of(word) for word in self.words]
+        if None in sides:
+            raise LookupError
+        numbers = np.array([-1, *(SIDES.index(side) for side in sides if side)])[self.codes]
+        found = {side: np.flatnonzero(numbers == at) for at, side in enumerate(SIDES)}
+        return {side: rows for side, rows in found.items() if rows.size}
+
+    def to_json(self) -> dict[str, Any]:
+        """A document from which `from_json` makes the same sides; codes take as few bits as their values."""
+        bits = np.unpackbits(self.codes[:, np.newaxis], axis=1)[:, 8 - len(self.words).bit_length() :]
+        packed = b64encode(np.packbits(bits).tobytes()).decode()
+        return {"origin": self.origin, "words": list(self.words), "codes": packed}
+
+    @classmethod
+    def from_json(cls, entry: Any, n: int) -> "Sides":
+        """The sides of n samples that `to_json` wrote; ValueError, TypeError or KeyError if it did not."""
+        origin, words = str(entry["origin"]), tuple(map(str, entry["words"]))
+        if not 0 < len(set(words)) == len(words) <= MOST_WORDS:
+            raise ValueError(f"a split of the words {words!r}")
+        width = len(words).bit_length()
+        packed = np.frombuffer(b64decode(entry["codes"], validate=True), np.uint8)
+        if len(packed) != -(-n * width // 8):
+            raise ValueError(f"{len(packed)} bytes for the sides of {n} samples")
+        bits = np.unpackbits(packed, count=n * width).reshape(n, width)
+        codes = np.packbits(np.pad(bits, ((0, 0), (8 - width, 0))), axis=1).reshape(n)
+        if codes.max(initial=0) > len(words):
+            raise ValueError("a side that has no word")
+        return cls(origin, words, codes)
 
 
 def side_of(word: str) -> str | None:

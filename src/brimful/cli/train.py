@@ -86,9 +86,9 @@ class TrainingOptions:
 )
 @click.option(
     "--split",
-    metavar="folders[:NAME]|hash",
-    help="Test on the folders called test or the like (or NAME), or on a fraction by hash.  "
-    "[default: folders, if there are such]",
+    metavar="folders[:NAME]|column[:NAME]|hash",
+    help="Test on the folders called test or the like (or NAME), on what the column split of the label "
+    "table says, or on a fraction by hash.  [default: folders or column, if there are such]",
 )
 @click.option(
     "--split-seed",
@@ -217,8 +217,10 @@ def train_on(
 
     `skipped` are the bad samples that were left out of the data.
     """
-    if how.test and not how.group and not how.split and samples.level_of_sides is not None:
-        screen.say("  the folders are a split already, which is used (--split hash pools all samples)")
+    if how.test and not how.group and not how.split:
+        for origin, _ in samples.given_splits.values():
+            verb = "are" if origin.endswith("s") else "is"
+            screen.say(f"  {origin} {verb} a split already, which is used (--split hash pools all samples)")
     training, test = _sides(samples, how)
     _say_plan(training, test, how, screen)
 
@@ -293,7 +295,8 @@ def _figure(value: float | None, form: str) -> str:
 def _sides(samples: Collection, how: TrainingOptions) -> tuple[Collection, Collection | None]:
     if not how.test:
         return samples, None
-    by = how.split or ("hash" if how.group or samples.level_of_sides is None else "folders")
+    given = () if how.group else tuple(samples.given_splits)
+    by = how.split or (given[0] if len(given) == 1 else None if given else "hash")
     training, *held_out = samples.split(test=how.test, group=how.group, split_seed=how.split_seed, by=by)
     return training, held_out[0]
 

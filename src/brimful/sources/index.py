@@ -14,6 +14,7 @@ from brimful.errors import LabelError, SourceError
 from brimful.keys import DRAW_SEED, KEYS_PER_PIECE, hash_keys, row_order
 from brimful.samples import FINGERPRINT, Fault, Finding, Samples
 from brimful.schema import Classes, Field, Schema
+from brimful.sides import Sides
 from brimful.sources.base import Format
 from brimful.sources.labels import FAULTS, FIT, Labels
 
@@ -156,6 +157,11 @@ class Index:
     def nbytes(self) -> int:
         """Bytes of memory that names, order and labels of the rows take."""
         return self.format.nbytes + self._order.nbytes + (self._labels.nbytes if self._labels else 0)
+
+    @property
+    def sides(self) -> Sides | None:
+        """The side of each row, if the label table says so."""
+        return None if self._labels is None else self._labels.sides
 
     @property
     def hashes(self) -> NDArray[np.uint64]:

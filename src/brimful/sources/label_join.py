@@ -22,6 +22,7 @@ from brimful.keys import find_keys
 from brimful.memory import POOL
 from brimful.samples import EXAMPLES, Finding
 from brimful.schema import Classes
+from brimful.sides import Sides
 from brimful.sources.label_table import LabelTable
 from brimful.sources.labels import CONFLICTING, FAULTS, FIT, MALFORMED, MISSING, Labels, finished, of_rows
 from brimful.sources.listing import Listing
@@ -47,9 +48,11 @@ def join_table(
     weights = join.weights()
     join.note("orphan_label", np.flatnonzero(rows < 0), is_problem=False)
     row_values, row_weights = join.by_row(values, weights)
+    sides = join.sides()
     others = f"; not used: {', '.join(table.others)}" if table.others else ""
     how = f"{Path(table.name).name} names the samples by {way} ({example}){others}"
-    labels = Labels(row_values, join.state, found, row_weights, how, tuple(join.findings))
+    how += f"; {sides.origin} is a split" if sides else ""
+    labels = Labels(row_values, join.state, found, row_weights, how, tuple(join.findings), sides)
     if classes is None:
         labels = replace(labels, findings=(*labels.findings, *_many(labels, table.name)))
     return finished(labels, listing, classes)
@@ -69,6 +72,8 @@ class _Join:
         self.state = np.full(len(listing), MISSING, np.uint8)
         self._bad = np.zeros(len(rows), bool)  # lines with a malformed cell
         self._blank = np.zeros(len(rows), bool)  # lines with an empty cell
+        split = table.split
+        self._split = Sides.of(f"the column {split.name!r}", split.cells) if split else None  # of the lines
 
     def targets(
         self, *, regression: bool, given: Classes | None = None
@@ -134,13 +139,22 @@ class _Join:
         rows = self.rows[lines]
         self.state[rows[~self._blank[lines]]] = FIT
         if (np.bincount(rows) > 1).any():
-            self._find_repeated(lines, (values,) if weights is None else (values, weights))
+            columns = (values, weights, self._split and self._split.codes)
+            self._find_repeated(lines, [each for each in columns if each is not None])
         self.state[rows[self._bad[lines]]] = MALFORMED
         hint = f"Add them to {self.table.name}, or take the files out of {self.listing.root}."
         self.findings += of_rows(FAULTS[0], np.flatnonzero(self.state == MISSING), self.listing, hint)
         return _placed(values[lines], rows, len(self.listing)), (
             None if weights is None else _placed(weights[lines], rows, len(self.listing))
         )
+
+    def sides(self) -> Sides | None:
+        """The side of each row, if the table has a column for the split."""
+        if self._split is None:
+            return None
+        lines = np.flatnonzero(self.rows >= 0)
+        codes = _placed(self._split.codes[lines], self.rows[lines], len(self.listing))
+        return replace(self._split, codes=codes)
 
     def _find_repeated(self, lines: NDArray[np.int64], columns: Sequence[NDArray[Any]]) -> None:
         """Note lines that name a sample again, with equal or with conflicting values."""
@@ -152,7 +166,8 @@ class _Join:
             unequal = values[lines[again]] != values[lines[again - 1]]
             differs |= unequal.any(axis=tuple(range(1, unequal.ndim)))
         equal, conflicting = lines[again[~differs]], lines[again[differs]]
-        hint = f"Correct {self.table.name}: a sample has two different labels."
+        both = "labels" if self.table.split is None else "labels, or is on two sides of the split"
+        hint = f"Correct {self.table.name}: a sample has two different {both}."
         self.note("duplicate_label", equal, is_problem=False)
         self.note("conflicting_label", conflicting, hint)
         self.state[self.rows[conflicting]] = CONFLICTING

@@ -4,7 +4,7 @@ import codecs
 import difflib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from brimful.errors import ArgumentError, LabelError, ReadError
 from brimful.keys import HashedKeys
 from brimful.memory import POOL
 from brimful.options import ScanOptions
+from brimful.sources.split_column import SplitColumn, find_split_column
 
 FILE_NAMES = tuple(
     f"{name}.{suffix}"
@@ -50,6 +51,7 @@ class LabelTable:
         name: The file, or what else it is, for messages.
         first_line: Line of the file that holds the first row, if each takes one line; 0 if it is no file.
         others: Names of the columns that are not used.
+        split: The column that says on which side of a split each sample is, if there is one.
     """
 
     name: str
@@ -58,13 +60,18 @@ class LabelTable:
     weights: pa.Array | None
     first_line: int
     others: tuple[str, ...]
+    split: SplitColumn | None = None
 
     def without_first(self) -> "LabelTable":
         """The table without its first row, which turned out to be a header."""
-        ids = HashedKeys.of(self.ids.keys[1:])
-        targets = {name: cells[1:] for name, cells in self.targets.items()}
-        weights = None if self.weights is None else self.weights[1:]
-        return LabelTable(self.name, ids, targets, weights, self.first_line + 1, self.others)
+        return replace(
+            self,
+            ids=HashedKeys.of(self.ids.keys[1:]),
+            targets={name: cells[1:] for name, cells in self.targets.items()},
+            weights=None if self.weights is None else self.weights[1:],
+            first_line=self.first_line + 1,
+            split=self.split and self.split.without_first(),
+        )
 
 
 def find_tables(root: Path) -> Iterator[Path]:
@@ -139,11 +146,13 @@ def _table(name: str, cells: list[pa.Array], options: ScanOptions, *, first_line
     free = [name for name in names if name not in map(named, options.columns)]
     id_name = named(options.id) if options.id else _usual(free, ID_NAMES) or (free or names)[0]
     weight = named(options.weight) if options.weight else _usual(free, WEIGHT_NAMES)
+    by_name = dict(zip(names, ([column[1:] for column in cells] if has_header else cells), strict=True))
     left = [name for name in names if name not in (id_name, weight)]
+    split = find_split_column({name: (_word(name), by_name[name]) for name in left if name in free})
+    left = [name for name in left if not split or name != split.name]
     targets = asked_targets or _target(path, left)
     if {id_name, weight} & {*targets} or id_name == weight:
         raise ArgumentError(f"{path}: one column cannot be two of id, target and weight: {_listed(names)}.")
-    by_name = dict(zip(names, ([column[1:] for column in cells] if has_header else cells), strict=True))
     return LabelTable(
         name,
         HashedKeys.of(by_name[id_name]),
@@ -151,6 +160,7 @@ def _table(name: str, cells: list[pa.Array], options: ScanOptions, *, first_line
         by_name[weight] if weight else None,
         first_line + has_header if first_line else 0,
         tuple(name for name in left if name not in targets),
+        split,
     )
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from brimful.errors import LabelError
 from brimful.samples import EXAMPLES, Finding
 from brimful.schema import Classes, Field, numbers_of
+from brimful.sides import Sides
 from brimful.sources.listing import Listing
 from brimful.sources.words import INTEGER
 
@@ -31,6 +32,7 @@ class Labels:
         classes: The labels that occur, ascending; None for floats.
         weights: Sample weights, float32 of shape `(n,)`, or None.
         how: How they were joined, for the user to check.
+        sides: On which side of a split each row is, if the label table says so.
     """
 
     values: NDArray[Any]
@@ -39,6 +41,7 @@ class Labels:
     weights: NDArray[np.float32] | None
     how: str
     findings: tuple[Finding, ...] = ()
+    sides: Sides | None = None
 
     @property
     def target(self) -> Field:
@@ -48,7 +51,8 @@ class Labels:
     @property
     def nbytes(self) -> int:
         """Bytes of memory held."""
-        return self.values.nbytes + self.state.nbytes + (0 if self.weights is None else self.weights.nbytes)
+        arrays = (self.values, self.state, self.weights, self.sides and self.sides.codes)
+        return sum(array.nbytes for array in arrays if array is not None)
 
     @property
     def described(self) -> str:
@@ -62,7 +66,8 @@ class Labels:
     def take(self, rows: NDArray[np.int64]) -> "Labels":
         """The labels of some rows."""
         weights = None if self.weights is None else self.weights[rows]
-        return replace(self, values=self.values[rows], state=self.state[rows], weights=weights)
+        sides = self.sides and self.sides.take(rows)
+        return replace(self, values=self.values[rows], state=self.state[rows], weights=weights, sides=sides)
 
     def with_findings(self, listing: Listing) -> "Labels":
         """The labels of a part of a listing, with findings about its rows alone."""

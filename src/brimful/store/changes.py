@@ -81,6 +81,7 @@ class Comparison:
             and self._same_targets
             and store.schema == source.schema
             and store.manifest.skipped == len(source.skipped)
+            and store.sides == (source.sides and source.sides.take(self.rows))
             and np.array_equal(self.store_rows, np.arange(len(store)))
             and bool(self.is_same.all())
         )

@@ -39,7 +39,8 @@ all little-endian. `keys_xxh3` is xxh3_64 of head and keys, `data_xxh3` of data;
 damaged their keys can be named. Both are checked whenever the bytes are read. What is before the first chunk
 and behind the last one is for other readers of Arrow; only `brimful verify` checks it.
 
-**manifest.json** is one JSON object: see `Manifest.to_json`. Its `checksum` is xxh3_128 of the rest, written
+**manifest.json** is one JSON object: see `Manifest.to_json`. It has `sides` (see `Sides.to_json`) if the
+label table had a column for the split. Its `checksum` is xxh3_128 of the rest, written
 by Python's `json.dumps` with sorted keys and no blanks, in UTF-8; so it will be in every version. It holds no
 times and no paths: the same samples packed by the same versions of the libraries give the same bytes in all
 files but source.arrow.
@@ -54,6 +55,7 @@ from xxhash import xxh3_128_hexdigest
 
 from brimful.errors import DamagedStoreError, StoreError
 from brimful.schema import NAME, Field, Fields, Schema, to_json
+from brimful.sides import Sides
 from brimful.store.codecs.base import Codec
 from brimful.store.codecs.registry import codec_named
 from brimful.store.layout import Layout, padded
@@ -146,6 +148,7 @@ class Manifest:
         samples: Number of samples.
         skipped: Number of samples of the source that were left out because they could not be used.
         shards: The shards, in row order.
+        sides: The side of each row in the split of the label table; None if it had none.
     """
 
     layout: Layout
@@ -153,6 +156,7 @@ class Manifest:
     samples: int
     skipped: int
     shards: tuple[Shard, ...]
+    sides: Sides | None = None
 
     @property
     def store_bytes(self) -> int:
@@ -176,7 +180,7 @@ class Manifest:
             "weight": schema.weight and _json_of(schema.weight),
             "shards": [shard.to_json() for shard in self.shards],
         }
-        return seal(entry)
+        return seal({**entry, "sides": self.sides.to_json()} if self.sides else entry)
 
     @classmethod
     def from_json(cls, text: bytes, name: str) -> "Manifest":
@@ -230,7 +234,8 @@ class Manifest:
         split_seed, samples, skipped = (
             _natural(entry[name]) for name in ("split_seed", "samples", "skipped")
         )
-        manifest = cls(Layout(schema, *sizes), split_seed, samples, skipped, shards)
+        sides = Sides.from_json(entry["sides"], samples) if "sides" in entry else None
+        manifest = cls(Layout(schema, *sizes), split_seed, samples, skipped, shards, sides)
         manifest._check_bounds()
         return manifest
 

@@ -234,7 +234,8 @@ class _Packing:
         )
         skipped = len(self._source.skipped)
         layout = replace(self._layout, schema=replace(self._layout.schema, classes=reader.classes))
-        manifest = Manifest(layout, self._options.split_seed, len(self._rows), skipped, shards)
+        sides = self._source.sides and self._source.sides.take(self._rows)
+        manifest = Manifest(layout, self._options.split_seed, len(self._rows), skipped, shards, sides)
         self._commit(manifest, reader)
         return self._packed(manifest, reader)
 

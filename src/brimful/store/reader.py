@@ -13,6 +13,7 @@ from brimful.errors import DamagedStoreError, StoreNotFoundError
 from brimful.keys import HashedKeys, find_keys, hash_keys
 from brimful.samples import Fault, Samples
 from brimful.schema import Schema
+from brimful.sides import Sides
 from brimful.storage.base import Storage, read_file
 from brimful.storage.locate import Place, locate
 from brimful.store.chunk_reader import REPAIR, ChunkReader, reading
@@ -68,6 +69,11 @@ class StoreReader:
     def split_seed(self) -> int:
         """Seed of the hash that orders the rows."""
         return self.manifest.split_seed
+
+    @property
+    def sides(self) -> Sides | None:
+        """The side of each row, if the label table that it was packed with said so."""
+        return self.manifest.sides
 
     @cached_property
     def all_keys(self) -> pa.LargeStringArray:
