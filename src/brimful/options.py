@@ -18,6 +18,9 @@ DTYPES = ("float16", "float32", "float64")
 Last = Literal["short", "drop", "pad"]
 """What becomes of the samples left over at the end of an epoch."""
 
+Missing = Literal["raise", "skip", "0", "mean", "nan"]
+"""What becomes of missing values in files: an error, or what they are delivered as."""
+
 Transform = Callable[[tuple[Any, ...], np.random.Generator], tuple[Any, ...]]
 """A batch `(x, y[, w])` of NumPy arrays, and a generator of random numbers -> a batch."""
 
@@ -172,6 +175,7 @@ class ScanOptions:
     skip_lines: int | None = None
     kept: tuple[tuple[int, int | None], ...] = ()
     decimal: str | None = None
+    missing: Missing = "raise"
     shape: tuple[int, ...] | None = None
     dtype: str = DTYPES[1]
     limit: int | None = None

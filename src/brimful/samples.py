@@ -55,10 +55,13 @@ class Samples(NamedTuple):
 
     @property
     def ranges(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """The least and the greatest input value of each sample, shape `(n,)`."""
+        """The least and the greatest input value of each sample, shape `(n,)`; NaN if all are NaN."""
         flat = [values.reshape(len(values), -1) for values in self.inputs]
         low = np.min([values.min(axis=1) for values in flat], axis=0)
         high = np.max([values.max(axis=1) for values in flat], axis=0)
+        if np.isnan(low).any():
+            low = np.fmin.reduce([np.fmin.reduce(values, axis=1) for values in flat])
+            high = np.fmax.reduce([np.fmax.reduce(values, axis=1) for values in flat])
         return low.astype(np.float64), high.astype(np.float64)
 
 

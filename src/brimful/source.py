@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,6 +13,7 @@ from brimful.feed.rows import RowLoader
 from brimful.options import (
     DTYPES,
     FeedOptions,
+    Missing,
     PackOptions,
     ScanOptions,
     check_choice,
@@ -42,6 +43,7 @@ def scan(
     skip_lines: int | None = None,
     columns: str | Sequence[int] | None = None,
     decimal: str | None = None,
+    missing: Literal["raise", "skip", "0", "mean", "nan"] | int = "raise",
     shape: Sequence[int] | None = None,
     dtype: str = "float32",
     on_bad: str = "raise",
@@ -71,6 +73,10 @@ def scan(
             or `%`, if all files have as many.
         columns: Columns of each file to keep, counted from 1, like `"2-4,6"`, `"2-"` or `[2, 3]`.
         decimal: The decimal mark of the files, `"."` or `","`.
+        missing: What becomes of missing values: empty cells, and words like NA, nan, null and `?`.
+            `"raise"`: they are an error. `"skip"`: every sample is read now, and those that lack a value are
+            left out and listed in `skipped`. Or they are delivered as `"0"`, as `"nan"`, or as `"mean"`, the
+            mean of their column in the same file.
         shape: Shape to give to each sample, like `(28, 28, 1)`. By default that of the files.
         dtype: The dtype of `x`, "float16", "float32" or "float64".
         on_bad: `"raise"`: a bad sample is an error when it is read. `"skip"`: every sample is read
@@ -106,6 +112,7 @@ def scan(
         skip_lines=None if skip_lines is None else check_int("skip_lines", skip_lines, 0),
         kept=check_columns(columns),
         decimal=None if decimal is None else check_choice("decimal", decimal, (".", ",")),
+        missing=check_choice("missing", str(missing) if missing == 0 else missing, get_args(Missing)),  # type: ignore[arg-type]
         shape=None if shape is None else check_shape("shape", shape),
         dtype=check_choice("dtype", dtype, DTYPES),
         limit=None if limit is None else check_int("limit", limit, 1),
@@ -118,7 +125,9 @@ def scan(
     )
     check_choice("on_bad", on_bad, ("raise", "skip"))
     source = Source(index_of(path, options))
-    return usable(source, progress) if on_bad == "skip" else source
+    if on_bad == "skip":
+        return usable(source, progress)
+    return usable(source, progress, kinds=("missing_value",)) if missing == "skip" else source
 
 
 def _shape_and_dtype(like: Collection) -> tuple[tuple[int, ...] | None, str]:
@@ -127,13 +136,18 @@ def _shape_and_dtype(like: Collection) -> tuple[tuple[int, ...] | None, str]:
     return (inputs.shape, inputs.dtype) if isinstance(inputs, Field) else (None, "float32")
 
 
-def usable(source: "Source", progress: Progress | None = None) -> "Source":
+def usable(
+    source: "Source", progress: Progress | None = None, kinds: Sequence[str] | None = None
+) -> "Source":
     """A whole source without the samples that cannot be used, as with `on_bad="skip"`; reads every sample.
+
+    Of given kinds, only the samples with such a fault are left out.
 
     Raises:
         SourceError: All samples are bad.
     """
-    faults = source.audit(progress=progress).faults
+    found = source.audit(progress=progress).faults
+    faults = [fault for fault in found if kinds is None or fault.kind in kinds]
     bad = {fault.key for fault in faults}
     good = np.fromiter((key not in bad for key in source.keys), bool, len(source))
     if not good.any():
@@ -141,7 +155,9 @@ def usable(source: "Source", progress: Progress | None = None) -> "Source":
             f"{source!r}: all of them are bad; the first: {faults[0].message}",
             "`brimful scan` shows what is wrong with them.",
         )
-    return Source(source._reader.without(faults, np.flatnonzero(good)))  # noqa: SLF001 (of this module)
+    rows = np.flatnonzero(good)
+    is_clean = kinds is None
+    return Source(source._reader.without(faults, rows, is_clean=is_clean))  # noqa: SLF001 (of this module)
 
 
 class Source(Collection):

@@ -29,7 +29,7 @@ def _shape(_: click.Context, option: click.Parameter, value: str | None) -> tupl
 
 DATA_OPTIONS = (
     *("labels", "id", "target", "weight", "regression", "classes"),
-    *("suffix", "skip_lines", "columns", "decimal", "shape", "dtype", "limit"),
+    *("suffix", "skip_lines", "columns", "decimal", "missing", "shape", "dtype", "limit"),
 )
 
 on_bad_option = click.option(
@@ -62,6 +62,12 @@ def data_options(command: Any) -> Any:
             "--dtype", type=click.Choice(DTYPES), help="The dtype of the numbers.  [default: float32]"
         ),
         click.option("--decimal", type=click.Choice([".", ","]), help="The decimal mark of the files."),
+        click.option(
+            "--missing",
+            type=click.Choice(["raise", "skip", "0", "mean", "nan"]),
+            help="Empty cells, NA, nan and the like are an error, or such samples are left out, or they are "
+            "delivered as 0, as the mean of the column in the file, or as NaN.  [default: raise]",
+        ),
         click.option("--columns", metavar="2-4,6", help="Columns of each file to keep, counted from 1."),
         click.option(
             "--skip-lines", type=click.IntRange(min=0), metavar="N", help="Lines of each file to leave out."
@@ -105,10 +111,19 @@ def scan_data(
     **options: Any,
 ) -> Source:
     """Scan what the command line names, leave out bad samples if asked to, and show the progress."""
-    with screen.counting(f"listing {data}:") as listed:
+    missing: Any = options.pop("missing", None) or "raise"
+    with screen.counting(f"{'reading' if missing == 'skip' else 'listing'} {data}:") as listed:
         targets, names = (text.split(",") if text else None for text in (target, classes))
         kind = options.pop("dtype", None) or DTYPES[1]
-        source = scan(data, target=targets, classes=names, dtype=kind, progress=listed, **options)
+        source = scan(
+            data,
+            target=targets,
+            classes=names,
+            dtype=kind,
+            missing=missing,
+            progress=listed,
+            **options,
+        )
     if on_bad != "skip":
         return source
     with screen.bar("reading every sample", len(source)) as bar:

@@ -21,6 +21,10 @@ from brimful.sources.index import Index
 BLOCK_ROWS = 256  # few, since a block with a fault is read again in parts
 BLOCK_BYTES = 64_000_000  # most memory for reading a block, unless a single sample takes more
 HINT = "Repair the files or take them out, or leave these samples out (on_bad='skip', --on-bad skip)."
+MISSING_HINT = (
+    "Where values are missing, say what stands for them: missing='mean', '0' or 'nan', or leave such samples "
+    "out: 'skip' (--missing)."
+)
 
 
 @dataclass(frozen=True)
@@ -270,7 +274,8 @@ def _counted(faults: Sequence[Fault]) -> Iterator[Finding]:
     for fault in faults:
         kinds.setdefault(fault.kind, []).append(fault.message)
     for kind, messages in kinds.items():
-        yield Finding(kind, len(messages), tuple(messages[:EXAMPLES]), is_problem=True, hint=HINT)
+        hint = f"{HINT} {MISSING_HINT}" if kind in ("malformed", "non_finite") else HINT
+        yield Finding(kind, len(messages), tuple(messages[:EXAMPLES]), is_problem=True, hint=hint)
 
 
 def _one_class(counts: dict[int, int] | dict[str, int] | None) -> Iterator[Finding]:

@@ -110,11 +110,14 @@ class Index:
             raise SourceError(f"{samples.name}: there are no samples.", "Check what it was made from.")
         return cls(samples, RowOrder.of(len(samples), samples.keys, limit))
 
-    def without(self, faults: Sequence[Fault], rows: NDArray[np.int64]) -> "Index":
-        """The index of the given rows, ascending; `faults` are the samples left out."""
+    def without(self, faults: Sequence[Fault], rows: NDArray[np.int64], *, is_clean: bool) -> "Index":
+        """The index of the given rows, ascending; `faults` are the samples left out.
+
+        It is clean if there is nothing wrong with any sample that is left.
+        """
         labels = self._labels and self._labels.take(rows).without_classes_left_out()
         fewer = Index(self.format, self._order.take(rows), labels, (*self.skipped, *faults))
-        fewer.findings = tuple(finding for finding in self.findings if not finding.is_problem)
+        fewer.findings = tuple(each for each in self.findings if not (each.is_problem and is_clean))
         return fewer
 
     def numbered(self, classes: Classes) -> "Index":

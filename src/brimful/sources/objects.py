@@ -152,7 +152,7 @@ class ObjectFormat(BaseFormat):
 
 def scan_object(samples: RandomAccess, options: ScanOptions) -> Index:
     """The index of an object, its schema inferred from 256 samples."""
-    options.refuse(("labels", "id", "target", "weight"), "an object, which gives its own labels")
+    options.refuse(("labels", "id", "target", "weight", "missing"), "an object, which gives its own labels")
     if len(samples) == 0:
         raise ArgumentError("Expected an object with at least one sample. Received: len 0")
     order = RowOrder.of(len(samples), decimals, options.limit)

@@ -2,8 +2,14 @@
 
 from dataclasses import dataclass
 
+from brimful.options import Missing
+
 FILE_NUMBER_BYTES = 64  # a number takes 1 to 25 bytes; a larger file is refused
 FILE_SPARE_BYTES = 4096
+MISSING_WORDS = frozenset(
+    {b"", b"na", b"n/a", b"#n/a", b"nan", b"null", b"none", b"nil", b"?", b"-", b"missing"}
+)
+"""What stands for a number that is not there, in capitals or not."""
 
 
 class TextError(ValueError):
@@ -24,11 +30,13 @@ class TextOptions:
         skip_lines: Lines at the beginning to leave out; None for the comments there.
         columns: Ranges of columns to keep, from 1, both ends included, None for an open end; empty for all.
         decimal: The decimal mark; None if it was not given.
+        missing: What becomes of missing values, as in `Dialect`.
     """
 
     skip_lines: int | None = None
     columns: tuple[tuple[int, int | None], ...] = ()
     decimal: str | None = None
+    missing: Missing = "raise"
 
     def kept_of(self, width: int) -> tuple[int, ...]:
         """The columns, from 0, that are kept of so many; empty if all are kept."""
@@ -56,6 +64,8 @@ class Dialect:
         quoted: Whether values may stand in quotes.
         decimal: The decimal mark, a point or a comma.
         kept: The columns that are kept, from 0; empty if all of them are.
+        missing: What becomes of missing values: an error, which names a file that may be left out if it is
+            "skip"; or they are delivered as 0, as NaN, or as the mean of the column in the file.
     """
 
     delimiter: bytes
@@ -68,6 +78,7 @@ class Dialect:
     quoted: bool = False
     decimal: str = "."
     kept: tuple[int, ...] = ()
+    missing: Missing = "raise"
 
     @property
     def identity(self) -> str:
@@ -77,7 +88,8 @@ class Dialect:
             f"padded={self.padded})"
         )
         others = (self.skip, self.trailing, self.quoted, self.decimal, self.kept)
-        return f"{plain} {others}" if self.is_written_otherwise else plain
+        missing = "" if self.missing == "raise" else f" missing={self.missing}"
+        return (f"{plain} {others}" if self.is_written_otherwise else plain) + missing
 
     @property
     def is_written_otherwise(self) -> bool:

@@ -56,6 +56,9 @@ class TextFolder(BaseFormat):
         grid = f"{dialect.rows} x {dialect.columns} numbers between {MARKS[dialect.delimiter]}"
         text = f"{mean_file_bytes * len(listing) / 1e6:,.1f} MB of text"
         others = [f"left out: {counted(listing.left_out)}"] if listing.left_out else []
+        if dialect.missing not in ("raise", "skip"):
+            which = "the mean of their column in the file" if dialect.missing == "mean" else dialect.missing
+            others.append(f"missing values (empty cells, NA, nan, ?) are delivered as {which}")
         self.facts = (f"{len(listing):,} files of {grid}, {text}", *others)
 
     def __len__(self) -> int:
@@ -144,7 +147,7 @@ def scan_folder(root: Path, options: ScanOptions) -> Index:
     """
     _refuse_other(root)
     labelling = Labelling(root, options)
-    said = TextOptions(options.skip_lines, options.kept, options.decimal)
+    said = TextOptions(options.skip_lines, options.kept, options.decimal, options.missing)
     with ThreadPoolExecutor(1, "brimful-scan") as pool:
         reading = pool.submit(labelling.read)
         files = list_folder(root, without=labelling.tables, suffix=options.suffix, progress=options.progress)

@@ -11,6 +11,7 @@ float64, NumPy casts. Parsing takes the fastest safe way, and falls back:
 
 import codecs
 import contextlib
+import math
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -18,9 +19,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from brimful.options import Missing
 from brimful.sources.text.columns import NEWLINE, even_numbers, marked_numbers
 from brimful.sources.text.contents import FileContents
-from brimful.sources.text.dialect import PLAIN, Dialect, TextError, TextOptions
+from brimful.sources.text.dialect import MISSING_WORDS, PLAIN, Dialect, TextError, TextOptions
 
 DECIMAL_COMMA = re.compile(
     rb"\d,\d|^\d+[ \t]+[+-]?\d+$"
@@ -64,6 +66,7 @@ def detect(text: bytes, options: TextOptions = PLAIN) -> Dialect:
         b'"' in body,
         options.decimal or ".",
         kept,
+        options.missing,
     )
     if len(text) >= SMALL:
         with contextlib.suppress(TextError):
@@ -113,13 +116,36 @@ def parse_one(text: bytes, dialect: Dialect, dtype: str = "float64") -> NDArray[
     array = np.array([_numbers(line, number, dialect) for number, line in lines])
     if len(lines) != dialect.rows:
         raise TextError("wrong_shape", f"expected {dialect.rows:,} lines of values, found {len(lines):,}")
+    is_missing = np.isnan(array) & (dialect.missing not in ("raise", "skip"))
+    if is_missing.any():
+        array = _filled(array, is_missing, dialect.missing)
     with np.errstate(over="ignore"):
         array = array.astype(dtype)
-    for row, column in np.argwhere(~np.isfinite(array)).tolist():
+    for row, column in np.argwhere(~np.isfinite(array) & ~(is_missing & np.isnan(array))).tolist():
         number, line = lines[row]
         cell = _kept_cells(line, dialect)[column].decode()
         raise TextError("non_finite", f"{cell} is not finite as {dtype}", number, column + 1)
     return array.ravel()
+
+
+def _filled(array: NDArray[Any], is_missing: NDArray[np.bool_], missing: Missing) -> NDArray[Any]:
+    """An array in which zeros, or the means of their columns, stand for missing values; or NaN.
+
+    A column that has no number gets the mean of the file.
+
+    Raises:
+        TextError: There is no number of which to take the mean.
+    """
+    if missing == "0":
+        return np.where(is_missing, 0.0, array)
+    if missing == "nan":
+        return array
+    if is_missing.all():
+        raise TextError("empty", "there is no number in this file of which to take the mean")
+    count = (~is_missing).sum(axis=0)
+    known = np.where(is_missing, 0.0, array)
+    means = np.where(count, known.sum(axis=0) / count.clip(min=1), known.sum() / count.sum())
+    return np.where(is_missing, means, array)
 
 
 def plain(text: bytes, dialect: Dialect) -> bytes:
@@ -194,7 +220,7 @@ def _cells(line: bytes, delimiter: bytes) -> list[bytes]:
 
 def _numbers(line: bytes, number: int, dialect: Dialect) -> list[float]:
     cells = _kept_cells(line, dialect)
-    values = [_number(cell, number, column) for column, cell in enumerate(cells, start=1)]
+    values = [_number(cell, number, column, dialect.missing) for column, cell in enumerate(cells, start=1)]
     if len(cells) != dialect.columns:
         column = min(len(cells), dialect.columns) + 1
         message = f"expected {dialect.columns:,} values in this line, found {len(cells):,}"
@@ -202,7 +228,11 @@ def _numbers(line: bytes, number: int, dialect: Dialect) -> list[float]:
     return values
 
 
-def _number(cell: bytes, line: int, column: int) -> float:
+def _number(cell: bytes, line: int, column: int, missing: Missing) -> float:
+    if missing != "raise" and cell.lower() in MISSING_WORDS:
+        if missing == "skip":
+            raise TextError("missing_value", "a value is missing", line, column)
+        return math.nan
     try:
         if b"_" in cell:  # Python takes 1_000 for a number, unlike programs that write CSV
             raise ValueError
