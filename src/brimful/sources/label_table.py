@@ -33,7 +33,8 @@ TARGET_NAMES = (
     *("label", "labels", "target", "targets", "class", "y"),
     *("category", "classid", "classname", "labelid", "labelname", "species"),
 )
-WEIGHT_NAMES = ("weight", "weights", "sampleweight", "sampleweights")
+MEASURED_NAMES = ("weight", "weights")
+WEIGHT_NAMES = ("sampleweight", "sampleweights", *MEASURED_NAMES)
 OTHER_FORMATS = {
     b"PK": "an Excel file",
     b"\xd0\xcf": "an old Excel file",
@@ -51,6 +52,8 @@ class LabelTable:
         name: The file, or what else it is, for messages.
         first_line: Line of the file that holds the first row, if each takes one line; 0 if it is no file.
         others: Names of the columns that are not used.
+        measured: The name of the column of weights, if that is only said by a name like "weight", which may
+            also be that of something measured; empty if not.
         split: The column that says on which side of a split each sample is, if there is one.
     """
 
@@ -61,6 +64,7 @@ class LabelTable:
     first_line: int
     others: tuple[str, ...]
     split: SplitColumn | None = None
+    measured: str = ""
 
     def without_first(self) -> "LabelTable":
         """The table without its first row, which turned out to be a header."""
@@ -115,6 +119,11 @@ def frame_table(frame: Any, options: ScanOptions) -> LabelTable:
     )
 
 
+def is_frame(given: Any) -> bool:
+    """Whether labels are given as a table in memory: of pandas, Polars or Arrow."""
+    return hasattr(given, "__arrow_c_stream__") and hasattr(given, "columns")
+
+
 def _as_strings(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column as strings, empty where there is nothing."""
     if pa.types.is_dictionary(column.type):
@@ -161,6 +170,7 @@ def _table(name: str, cells: list[pa.Array], options: ScanOptions, *, first_line
         first_line + has_header if first_line else 0,
         tuple(name for name in left if name not in targets),
         split,
+        weight if weight and not options.weight and _word(weight) in MEASURED_NAMES else "",
     )
 
 

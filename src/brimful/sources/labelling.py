@@ -1,7 +1,6 @@
 """Labelling: how the samples of a folder get their labels: as the user says, or as the folder shows."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,24 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from brimful.errors import ArgumentError, LabelError, SourceNotFoundError
-from brimful.keys import HashedKeys
 from brimful.options import ScanOptions
 from brimful.samples import EXAMPLES, Finding
 from brimful.sources.folder_labels import folders_of, from_folders, meaning_of
 from brimful.sources.label_join import join_table
-from brimful.sources.label_table import FILE_NAMES, LabelTable, find_tables, frame_table, read_table
+from brimful.sources.label_table import (
+    FILE_NAMES,
+    LabelTable,
+    find_tables,
+    frame_table,
+    is_frame,
+    read_table,
+)
+from brimful.sources.label_words import are_words, words_table
 from brimful.sources.labels import Labels
 from brimful.sources.listing import Listing
-from brimful.sources.walk import split_paths
+from brimful.sources.unusual_tables import find_unusual_tables, finding_of, rows_of
 
 FOLDERS = re.compile(r"folders(?::(-?[1-9][0-9]?))?")
-NAME = "name:"
 INNER_TABLE = r"(?i)(^|/)(target|targets|label|labels)\.[a-z]{3}$"
 
 
@@ -45,12 +50,14 @@ class Labelling:
     def __init__(self, root: Path, options: ScanOptions) -> None:
         self._root = root
         self._options = options
-        self._given = options.labels
+        self._is_unlabelled = options.labels is False or options.labels == "none"
+        self._given = None if self._is_unlabelled else options.labels
+        self._unusual: list[str] = []
         found = list(find_tables(root))
         self._path = self._table_path(found)
         self.tables = [*found, *([self._path] if self._path else [])]
-        has_columns = self._path or _is_frame(self._given)
-        is_asked = options.columns or (options.regression and not _has_words(self._given))
+        has_columns = self._path or is_frame(self._given)
+        is_asked = options.columns or (options.regression and not are_words(self._given))
         if is_asked and not has_columns:
             wanted = f"the column {options.columns[0]!r}" if options.columns else "numbers"
             raise ArgumentError(
@@ -62,17 +69,21 @@ class Labelling:
         """Read the label table, if there is one; the folder may be listed meanwhile."""
         if self._path:
             return read_table(self._path, self._options)
-        return frame_table(self._given, self._options) if _is_frame(self._given) else None
+        return frame_table(self._given, self._options) if is_frame(self._given) else None
 
     def samples_of(self, listing: Listing) -> Listing:
-        """The listing without label tables that lie deeper in the folder."""
+        """The listing without label tables that lie deeper in the folder, or have unusual names."""
+        if self._given is None and not self._path:
+            self._unusual = find_unusual_tables(listing)
+            among = rows_of(self._unusual, listing)
+            listing = listing.take(np.setdiff1d(np.arange(len(listing)), among)) if among.size else listing
         is_table = _are_tables(listing)
         if not is_table.any():
             return listing
         rows = np.flatnonzero(is_table)
         examples = tuple(str(self._root / listing.paths[row].as_py()) for row in rows[:EXAMPLES].tolist())
         hint = "Name the label table (--labels FILE), or scan its folder alone."
-        is_problem = self._given is None
+        is_problem = self._given is None and not self._is_unlabelled
         inner = Finding("table_below", len(rows), examples, is_problem=is_problem, hint=hint)
         others = listing.take(np.flatnonzero(~is_table))
         return replace(others, findings=(*others.findings, inner))
@@ -80,30 +91,34 @@ class Labelling:
     def labels(self, listing: Listing, table: LabelTable | None) -> tuple[Labels | None, tuple[Finding, ...]]:
         """The labels of a listing, given the table that was read; and what is doubtful if there are none."""
         options, given = self._options, self._given
-        if table is None and _has_words(given):
-            table = self._words(listing)
+        if table is None and are_words(given):
+            table = words_table(given, listing)
         if table is not None:
             return join_table(table, listing, regression=options.regression, classes=options.classes), ()
         if isinstance(given, str) and (asked := FOLDERS.fullmatch(given)):
             return from_folders(listing, int(asked[1] or -1), options.classes), ()
+        if self._is_unlabelled:
+            return None, ()
         folders = folders_of(listing)
         meaning = meaning_of(listing, folders, options.classes)
+        unusual = finding_of(self._unusual, self._root, is_problem=meaning.level is None)
+        findings = (*meaning.findings, *unusual)
         if meaning.level is None:
-            return None, meaning.findings
-        return from_folders(listing, meaning.level, options.classes, folders), meaning.findings
+            return None, findings
+        return from_folders(listing, meaning.level, options.classes, folders), findings
 
     def _table_path(self, found: list[Path]) -> Path | None:
         """The file that is the label table; None if labels come from elsewhere."""
         given = self._given
         if given is None:
-            if len(found) > 1 and len({file.read_bytes() for file in found}) > 1:
+            if len(found) > 1 and not self._is_unlabelled and len({file.read_bytes() for file in found}) > 1:
                 raise LabelError(
                     f"{self._root}: there are {len(found)} label tables, and they differ: "
                     f"{', '.join(file.name for file in found)}.",
                     f"Name one: labels={str(found[0])!r}, --labels {found[0]}.",
                 )
-            return found[0] if found else None
-        if _is_frame(given) or _has_words(given):
+            return found[0] if found and not self._is_unlabelled else None
+        if is_frame(given) or are_words(given):
             return None
         if isinstance(given, (list, tuple, np.ndarray)):
             raise ArgumentError(
@@ -125,47 +140,6 @@ class Labelling:
         if not path.is_file():
             raise SourceNotFoundError(f"{path}: there is no such label table.", "Check the path.")
         return path
-
-    def _words(self, listing: Listing) -> LabelTable:
-        """A table of labels that were found one by one: by a function, by key, or in the files' names."""
-        given, keys = self._given, listing.keys
-        if isinstance(given, str):
-            names = listing.keys_of(pc.struct_field(split_paths(listing.paths), "name"))
-            return _table("the names of the files", keys, _found(given.removeprefix(NAME), names))
-        name = f"the {type(given).__name__} given as labels"
-        if callable(given) and not isinstance(given, Mapping):
-            return _table(name, keys, map(given, keys.to_pylist()))
-        labels: Mapping[Any, Any] = given if isinstance(given, Mapping) else given.to_dict()  # a Series
-        return _table(name, pa.array(map(str, labels), pa.large_string()), labels.values())
-
-
-def _is_frame(given: Any) -> bool:
-    """Whether labels are given as a table in memory: of pandas, Polars or Arrow."""
-    return hasattr(given, "__arrow_c_stream__") and hasattr(given, "columns")
-
-
-def _has_words(given: Any) -> bool:
-    """Whether labels are found one by one."""
-    is_series = hasattr(given, "to_dict") and not _is_frame(given)
-    is_name = isinstance(given, str) and given.startswith(NAME)
-    return callable(given) or isinstance(given, Mapping) or is_series or is_name
-
-
-def _table(name: str, ids: pa.LargeStringArray, labels: Iterable[Any]) -> LabelTable:
-    words = pa.array(("" if label is None else str(label) for label in labels), pa.large_string())
-    return LabelTable(name, HashedKeys.of(ids), {"label": words}, None, 0, ())
-
-
-def _found(pattern: str, names: pa.LargeStringArray) -> Iterable[str]:
-    """What a regular expression finds in each name: its first group, or the whole match; or nothing."""
-    try:
-        search: Callable[[str], re.Match[str] | None] = re.compile(pattern).search
-    except re.error as error:
-        raise ArgumentError(
-            f"Expected a regular expression after 'name:'. Received: {pattern!r}: {error}"
-        ) from error
-    matches = map(search, names.to_pylist())
-    return (match[1 if match.lastindex else 0] if match else "" for match in matches)
 
 
 def _are_tables(listing: Listing) -> Any:

@@ -17,6 +17,8 @@ from brimful.samples import Finding, Progress
 from brimful.sources.walk import SUFFIXES, Found, keys_of, suffix_of, walk
 
 MORE_SUFFIXES = (".csv.gz", ".txt.gz", ".tsv.gz", ".dat.gz", ".asc.gz", ".data", ".text")
+TABLES = (".csv", ".tsv", ".txt", ".tab")
+FEW = 1000  # files that are no samples
 SECOND = 10  # at least one file in so many has the second most frequent suffix: that is worth a remark
 
 
@@ -30,6 +32,8 @@ class Listing:
         hashes: `xxh3_64` of every key, ascending, uint64.
         left_out: How many other files there are, by suffix.
         findings: What is named like a sample file and is none.
+        beside: Names of the files in the folder itself that are no samples, but may be tables by suffix,
+            if they are few.
     """
 
     root: Path
@@ -38,9 +42,16 @@ class Listing:
     suffix: str
     left_out: dict[str, int]
     findings: tuple[Finding, ...] = ()
+    beside: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.paths)
+
+    @property
+    def has_folders(self) -> bool:
+        """Whether any of the files lies in a folder below the root."""
+        content = np.frombuffer(self.paths.buffers()[2] or b"", np.uint8)
+        return bool((content == ord("/")).any())
 
     @property
     def keys(self) -> pa.LargeStringArray:
@@ -132,10 +143,19 @@ def _listed(
     is_sample = (numbers == usual) & ~is_table
     if not is_sample.any():
         return None
-    left_out = found.passed_over + Counter(map(suffix_of, strings(paths.filter(numbers != usual))))
+    others = paths.filter(numbers != usual)
+    left_out = found.passed_over + Counter(map(suffix_of, strings(others)))
     listing = _in_row_order(root, paths, hashes, np.flatnonzero(is_sample), suffixes[usual])
     doubts = () if is_asked else _doubts(dict(zip(suffixes, counts.tolist(), strict=True)))
-    return replace(listing, left_out=dict(left_out), findings=(*found.findings(root), *doubts))
+    findings = (*found.findings(root), *doubts)
+    return replace(listing, left_out=dict(left_out), findings=findings, beside=_tables(others, without))
+
+
+def _tables(others: pa.ChunkedArray, without: Sequence[Path]) -> tuple[str, ...]:
+    """Those of the files that are no samples which may be tables, if there are few."""
+    known = {file.name for file in without}
+    few = strings(others) if len(others) <= FEW else ()
+    return tuple(name for name in few if "/" not in name and suffix_of(name) in TABLES and name not in known)
 
 
 def _doubts(counts: dict[str, int]) -> tuple[Finding, ...]:

@@ -180,7 +180,7 @@ def _refuse_other(root: Path) -> None:
 
 def _infer(listing: Listing, options: TextOptions) -> tuple[Dialect, int]:
     """The dialect of most of the first files, and their mean size."""
-    dialects: list[Dialect] = []
+    dialects: dict[str, Dialect] = {}
     sizes, heads = [], []
     first_error: SourceError | None = None
     for path in listing.paths[:INFERRED_FROM].to_pylist():
@@ -188,7 +188,7 @@ def _infer(listing: Listing, options: TextOptions) -> tuple[Dialect, int]:
         try:
             file = unpacked(read_file(full), listing.suffix)
             heads.append(file[:HEAD_BYTES])
-            dialects.append(detect(file, options))
+            dialects[path] = detect(file, options)
             sizes.append(len(file))
         except TextError as error:
             first_error = first_error or malformed(full, error)
@@ -196,7 +196,7 @@ def _infer(listing: Listing, options: TextOptions) -> tuple[Dialect, int]:
             first_error = first_error or error
     if first_error and not dialects:
         raise _of_all(listing.root, heads) or first_error
-    return _usual(listing.root, dialects), max(1, sum(sizes) // len(sizes))
+    return _usual(listing, dialects), max(1, sum(sizes) // len(sizes))
 
 
 def _of_all(root: Path, heads: list[bytes]) -> MalformedFileError | None:
@@ -220,19 +220,38 @@ def _of_all(root: Path, heads: list[bytes]) -> MalformedFileError | None:
     )
 
 
-def _usual(root: Path, dialects: list[Dialect]) -> Dialect:
+def _usual(listing: Listing, by_path: dict[str, Dialect]) -> Dialect:
     """The most frequent dialect of the shape that most files have."""
+    dialects = list(by_path.values())
     grids = Counter((dialect.rows, dialect.columns) for dialect in dialects)
     grid, count = grids.most_common(1)[0]
     if count * 2 <= len(dialects):
         shapes = ", ".join(f"{n} of {rows} x {columns}" for (rows, columns), n in grids.most_common(10))
         raise MalformedFileError(
-            f"{root}: the files have no shape in common: {shapes}.",
-            "Every sample must have the same shape.",
+            f"{listing.root}: the files have no shape in common: {shapes}.",
+            _label_folder(listing, by_path) or "Every sample must have the same shape.",
             kind="wrong_shape",
         )
     usual = Counter(dialect for dialect in dialects if (dialect.rows, dialect.columns) == grid)
     return usual.most_common(1)[0][0]
+
+
+def _label_folder(listing: Listing, dialects: dict[str, Dialect]) -> str:
+    """What to do if the files of one folder hold one number each, as labels do; empty if none does."""
+    sizes: dict[str, set[int]] = {}
+    for path, dialect in dialects.items():
+        sizes.setdefault(path.rpartition("/")[0], set()).add(dialect.size)
+    labels = [folder for folder, found in sizes.items() if found == {1}]
+    others = [folder for folder, found in sizes.items() if 1 not in found]
+    if len(labels) != 1 or not others or not labels[0]:
+        return ""
+    samples = listing.root / others[0]
+    up = "../" * (1 + others[0].count("/")) if others[0] else ""
+    pattern = f"files:{up}{labels[0]}/*{listing.suffix}"
+    return (
+        f"If {labels[0]} holds the label of each sample, scan the samples alone: {samples}, with "
+        f"labels={pattern!r}, --labels {pattern!r}."
+    )
 
 
 def _reshaped(dialect: Dialect, shape: tuple[int, ...] | None) -> tuple[int, ...]:
