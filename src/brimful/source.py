@@ -65,9 +65,10 @@ def scan(
             format of your own (`brimful.sources.base.Format`).
         labels: The label table: a file, or a table of pandas, Polars or Arrow. Or `"folders"`: the label of
             a file is the name of its folder, `"folders:1"`: of the outermost folder; or `"name:REGEX"`: what
-            a regular expression finds in the file's name. Or a dict of keys to labels, or a function of the
-            key. By default `target.csv`, `labels.csv` or the like in the folder; without such a table, the
-            folders' names if it is clear which.
+            a regular expression finds in the file's name; or `"files:PATTERN"`: what the files hold that are
+            named like the samples, such as `"files:../labels/*.txt"`. Or a dict of keys to labels, or a
+            function of the key. `False` for no labels. By default `target.csv`, `labels.csv` or the like in
+            the folder; without such a table, the folders' names if it is clear which.
         suffix: The suffix of the samples, like `".data"`. By default the most frequent of the usual ones.
         skip_lines: Lines at the beginning of each file to leave out. By default those that begin with `#`
             or `%`, if all files have as many.
@@ -86,7 +87,8 @@ def scan(
             counted from 1. By default the one called id, file or the like, or the first.
         target: Column to predict, or several, which must be numbers. By default the one called label,
             target or the like, or the only one left.
-        weight: Column of sample weights; by default the one called weight, if there is one.
+        weight: Column of sample weights; by default the one called sample_weight, or weight if its mean is
+            about 1.
         regression: Whether targets are regression values, delivered as float32. By default targets written
             with fractions, and several columns, are; integers are classes.
         classes: The labels, in the order of their numbers. By default those that occur: another folder, in

@@ -197,3 +197,15 @@ def test_columns_that_are_none_are_refused(columns: Any, tmp_path: Path) -> None
     """With what was given."""
     with pytest.raises(bf.ArgumentError, match="columns"):
         bf.scan(folder(tmp_path / "data"), columns=columns)
+
+
+@pytest.mark.parametrize("line", ["9,1,2,3,4,5", "9,1,2,3"])
+def test_a_line_with_other_columns_is_wrong_even_if_some_are_kept(line: str, tmp_path: Path) -> None:
+    """Whether a cell is missing or too many stand there, the others may be shifted."""
+    root = folder(tmp_path / "data", "{n},{}")
+    path = root / "7.csv"
+    first, *others = path.read_text().splitlines()
+    path.write_text("\n".join([first, line, *others[1:]]) + "\n")
+    (problem,) = bf.scan(root, columns="2-4").audit(cached=False).problems
+    assert (problem.kind, problem.count) == ("wrong_shape", 1)
+    assert "7.csv:2" in problem.examples[0]

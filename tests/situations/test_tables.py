@@ -66,6 +66,16 @@ def test_tables_are_read_as_they_are_written(table: str | bytes, tmp_path: Path)
     assert not source.findings
 
 
+@pytest.mark.parametrize("form", ["/mnt/x/train/{}.wav", "C:\\x\\train\\{}.csv", "./train/{}.csv"])
+def test_paths_from_elsewhere_meet_though_the_first_files_are_gone(form: str, tmp_path: Path) -> None:
+    """An id that no sample has is a warning."""
+    ids = [form.format(n) for n in ("gone", "gone2", *(f"{n:04d}" for n in range(COUNT)))]
+    table = "file,label\n" + "".join(f"{each},{max(at - 2, 0) % 3}\n" for at, each in enumerate(ids))
+    source = bf.scan(folder(tmp_path / "data", table))
+    assert labels_of(source) == EXPECTED
+    assert [(each.kind, each.count) for each in source.findings] == [("orphan_label", 2)]
+
+
 @pytest.mark.parametrize("form", ["Train/{n:04d}.CSV,{y}\n", "TRAIN/{n:04d},{y}\n"])
 def test_ids_in_other_letters_meet(form: str, tmp_path: Path) -> None:
     """As file systems without letter case allow it."""

@@ -92,8 +92,9 @@ def data_options(command: Any) -> Any:
         click.option("--id", metavar="COLUMN", help="Column that names the samples."),
         click.option(
             "--labels",
-            metavar="FILE|folders",
-            help="Label table, or `folders`.  [default: looked for in DATA]",
+            metavar="FILE|folders|files:PATTERN|name:REGEX|none",
+            help="Label table, or `folders`, or a label file for each sample, like `files:../labels/*.txt`, "
+            "or what is in the file's name.  [default: looked for in DATA]",
         ),
         click.argument("data"),
     ):

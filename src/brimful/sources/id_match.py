@@ -18,6 +18,8 @@ from brimful.sources.listing import Listing
 from brimful.sources.walk import split_paths
 from brimful.sources.words import integers
 
+FIRST_IDS = 100  # of which one must be met for the folders above the samples to be known
+
 
 def match_ids(table: LabelTable, listing: Listing) -> tuple[str, NDArray[np.int64], str]:
     """Find the way in which the ids name samples, the row of each (-1 for none), and an example."""
@@ -64,7 +66,7 @@ def _ways(table: LabelTable, listing: Listing) -> Iterator[tuple[str, NDArray[np
 def _below(ids: pa.Array, listing: Listing) -> NDArray[np.int64] | None:
     """The rows of ids that are paths from elsewhere: absolute, with backslashes, or with another suffix.
 
-    As many leading folders are left out as makes the first id a key; None if there are no such paths.
+    As many leading folders are left out as makes one of the first ids a key; None if there are no such paths.
     """
     slashes, stems = pc.replace_substring(ids, "\\", "/"), _stems(ids)
     if (
@@ -72,12 +74,16 @@ def _below(ids: pa.Array, listing: Listing) -> NDArray[np.int64] | None:
         and not pc.any(pc.match_substring(ids, ".")).as_py()
     ):
         return None
-    parts, keys = stems[0].as_py().split("/"), listing.keys
-    for folders in range(len(parts)):
-        tails = pc.replace_substring_regex(stems, pattern=rf"^([^/]*/){{{folders}}}", replacement="")
-        if pc.index(keys, tails[0]).as_py() >= 0:
-            return _rows_of(tails, keys)
+    first, keys = stems[:FIRST_IDS], listing.keys
+    for folders in range(pc.max(pc.count_substring(first, "/")).as_py() + 1):
+        if pc.any(pc.is_in(_below_folders(first, folders), value_set=keys)).as_py():
+            return _rows_of(_below_folders(stems, folders), keys)
     return None
+
+
+def _below_folders(paths: pa.Array, folders: int) -> pa.Array:
+    """Paths without so many of their leading folders; those that have fewer stay."""
+    return pc.replace_substring_regex(paths, pattern=rf"^([^/]*/){{{folders}}}", replacement="")
 
 
 def _stems(ids: pa.Array) -> pa.Array:

@@ -135,7 +135,7 @@ class _Join:
         if not name or cells is None:
             return False
         numbers = cells.filter(pa.array(matches(cells, NUMBER))).cast(pa.float64())
-        mean = pc.mean(numbers).as_py() or 0.0
+        mean = pc.mean(pc.abs(numbers)).as_py() or 0.0
         if len(numbers) * 2 > len(cells) and WEIGHT_MEANS[0] <= mean <= WEIGHT_MEANS[1]:
             return False
         said = f"of mean {mean:.4g}" if len(numbers) else "no numbers"

@@ -50,7 +50,9 @@ class Labelling:
     def __init__(self, root: Path, options: ScanOptions) -> None:
         self._root = root
         self._options = options
-        self._is_unlabelled = options.labels is False or options.labels == "none"
+        self._is_unlabelled = options.labels is False or (
+            isinstance(options.labels, str) and options.labels == "none"
+        )
         self._given = None if self._is_unlabelled else options.labels
         self._unusual: list[str] = []
         found = list(find_tables(root))

@@ -66,6 +66,7 @@ class Dialect:
         kept: The columns that are kept, from 0; empty if all of them are.
         missing: What becomes of missing values: an error, which names a file that may be left out if it is
             "skip"; or they are delivered as 0, as NaN, or as the mean of the column in the file.
+        width: Columns of a line, those that are not kept among them.
     """
 
     delimiter: bytes
@@ -79,6 +80,7 @@ class Dialect:
     decimal: str = "."
     kept: tuple[int, ...] = ()
     missing: Missing = "raise"
+    width: int = 0
 
     @property
     def identity(self) -> str:
@@ -87,7 +89,7 @@ class Dialect:
             f"Layout(delimiter={self.delimiter!r}, rows={self.rows}, columns={self.columns}, "
             f"padded={self.padded})"
         )
-        others = (self.skip, self.trailing, self.quoted, self.decimal, self.kept)
+        others = (self.skip, self.trailing, self.quoted, self.decimal, self.kept, self.width)
         missing = "" if self.missing == "raise" else f" missing={self.missing}"
         return (f"{plain} {others}" if self.is_written_otherwise else plain) + missing
 

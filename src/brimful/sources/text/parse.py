@@ -67,6 +67,7 @@ def detect(text: bytes, options: TextOptions = PLAIN) -> Dialect:
         options.decimal or ".",
         kept,
         options.missing,
+        columns,
     )
     if len(text) >= SMALL:
         with contextlib.suppress(TextError):
@@ -110,20 +111,20 @@ def parse_one(text: bytes, dialect: Dialect, dtype: str = "float64") -> NDArray[
         TextError: With line and column.
     """
     _refuse_binary(text)
-    lines = list(_numbered(text, dialect))
-    if not lines:
+    rows = list(_rows(text, dialect))
+    if not rows:
         raise TextError("empty", "there is no number in this file")
-    array = np.array([_numbers(line, number, dialect) for number, line in lines])
-    if len(lines) != dialect.rows:
-        raise TextError("wrong_shape", f"expected {dialect.rows:,} lines of values, found {len(lines):,}")
+    array = np.array([_numbers(cells, number, dialect) for number, cells in rows])
+    if len(rows) != dialect.rows:
+        raise TextError("wrong_shape", f"expected {dialect.rows:,} lines of values, found {len(rows):,}")
     is_missing = np.isnan(array) & (dialect.missing not in ("raise", "skip"))
     if is_missing.any():
         array = _filled(array, is_missing, dialect.missing)
     with np.errstate(over="ignore"):
         array = array.astype(dtype)
     for row, column in np.argwhere(~np.isfinite(array) & ~(is_missing & np.isnan(array))).tolist():
-        number, line = lines[row]
-        cell = _kept_cells(line, dialect)[column].decode()
+        number, cells = rows[row]
+        cell = cells[column].decode()
         raise TextError("non_finite", f"{cell} is not finite as {dtype}", number, column + 1)
     return array.ravel()
 
@@ -152,32 +153,38 @@ def plain(text: bytes, dialect: Dialect) -> bytes:
     """The same numbers between delimiters alone, with decimal points; cells that are not kept are gone.
 
     Raises:
-        TextError: A line that should be a comment is none.
+        TextError: A line that should be a comment is none, or has other columns.
     """
     mark = dialect.plain.delimiter
-    lines = (_kept_cells(line, dialect) for _, line in _numbered(text, dialect))
-    return b"".join(mark.join(cells) + b"\n" for cells in lines)
+    return b"".join(mark.join(cells) + b"\n" for _, cells in _rows(text, dialect))
 
 
-def _numbered(text: bytes, dialect: Dialect) -> Iterator[tuple[int, bytes]]:
-    """The lines with values, and their numbers from 1."""
+def _rows(text: bytes, dialect: Dialect) -> Iterator[tuple[int, list[bytes]]]:
+    """The lines with values: their numbers from 1, and the cells that are kept."""
     for number, line in enumerate(_lines(text), start=1):
         if number <= dialect.skip:
             if dialect.comments and not line.startswith((b"#", b"%")):
                 raise TextError("malformed", "expected a comment here, as in the other files", number)
         elif line.strip():
-            yield number, line
+            yield number, _kept_cells(line, number, dialect)
 
 
-def _kept_cells(line: bytes, dialect: Dialect) -> list[bytes]:
-    """The cells of a line that are kept, without quotes, with decimal points."""
+def _kept_cells(line: bytes, number: int, dialect: Dialect) -> list[bytes]:
+    """The cells of a line that are kept, without quotes, with decimal points.
+
+    Raises:
+        TextError: The line has more or fewer columns than those of which some are kept.
+    """
     cells = _cells(line, dialect.delimiter)
     if not dialect.is_written_otherwise:
         return cells
     if dialect.trailing and not cells[-1]:
         cells.pop()
     if dialect.kept:
-        cells = [cells[at] for at in dialect.kept if at < len(cells)]
+        if len(cells) != dialect.width:
+            message = f"expected {dialect.width:,} columns in this line, found {len(cells):,}"
+            raise TextError("wrong_shape", message, number)
+        cells = [cells[at] for at in dialect.kept]
     if dialect.quoted:
         cells = [cell.strip(b'"') for cell in cells]
     return [cell.replace(b",", b".") for cell in cells] if dialect.decimal == "," else cells
@@ -218,8 +225,7 @@ def _cells(line: bytes, delimiter: bytes) -> list[bytes]:
     return line.split() if delimiter == b" " else [cell.strip(b" \t") for cell in line.split(delimiter)]
 
 
-def _numbers(line: bytes, number: int, dialect: Dialect) -> list[float]:
-    cells = _kept_cells(line, dialect)
+def _numbers(cells: list[bytes], number: int, dialect: Dialect) -> list[float]:
     values = [_number(cell, number, column, dialect.missing) for column, cell in enumerate(cells, start=1)]
     if len(cells) != dialect.columns:
         column = min(len(cells), dialect.columns) + 1
