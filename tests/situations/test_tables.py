@@ -66,6 +66,15 @@ def test_tables_are_read_as_they_are_written(table: str | bytes, tmp_path: Path)
     assert not source.findings
 
 
+@pytest.mark.parametrize("word", ["cat", "1,5", "12 %", "2024-01-05"])
+def test_several_targets_of_which_one_holds_words_are_refused(word: str, tmp_path: Path) -> None:
+    """In one message, with the column."""
+    root = folder(tmp_path / "data", "id;age;kind\n" + lines(f"{{n:04d}};{{y}}.5;{word}\n"))
+    with pytest.raises(bf.LabelError, match="the column 'kind' holds words"):
+        bf.scan(root, target=["age", "kind"])
+    assert bf.scan(root, target="age").schema.classes is None
+
+
 @pytest.mark.parametrize("form", ["/mnt/x/train/{}.wav", "C:\\x\\train\\{}.csv", "./train/{}.csv"])
 def test_paths_from_elsewhere_meet_though_the_first_files_are_gone(form: str, tmp_path: Path) -> None:
     """An id that no sample has is a warning."""

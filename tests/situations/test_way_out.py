@@ -3,6 +3,8 @@
 import copy
 import pickle
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +105,44 @@ def test_a_folder_spelt_otherwise_is_the_same(
     bf.pack(bf.scan(root), store)
     monkeypatch.chdir(tmp_path if spelling == "link" else root)
     assert bf.scan(spelling.format(root=root)).is_packed_in(store)
+
+
+READ_ONLY = 'mount --bind "$1" "$1" && mount -o remount,ro,bind "$1" && shift && exec "$@"'
+"""Makes a folder read-only, as another system would mount it, and runs a command then."""
+
+
+def with_read_only(folder: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command of brimful in a name space of its own, in which a folder is read-only."""
+    ways = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", READ_ONLY, "sh", str(folder)]
+    return subprocess.run([*ways, *command], check=False, capture_output=True, text=True)
+
+
+@pytest.mark.keras
+def test_data_in_a_read_only_place_are_trained_on_elsewhere(tmp_path: Path) -> None:
+    """What cannot be written is said before anything is packed, and where it could be."""
+    place = tmp_path / "input"
+    place.mkdir()
+    folder(place / "data", (4, 3))
+    try:
+        is_possible = with_read_only(place, "true").returncode == 0
+    except FileNotFoundError:
+        is_possible = False
+    if not is_possible:
+        pytest.skip("this machine lets nobody mount a folder")
+
+    def train(*options: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "brimful", "train", str(place / "data"), "--model", "dense"]
+        return with_read_only(place, *command, "--epochs", "1", *options)
+
+    beside = train("--run", str(tmp_path / "a"))
+    assert beside.returncode == 1
+    assert "Read-only file system" in beside.stderr
+    assert "--store" in beside.stderr
+    assert "--no-pack" in beside.stderr
+    store = tmp_path / "data.brim"
+    inside = train("--run", str(place / "run"), "--store", str(store))
+    assert inside.returncode == 1
+    assert "Name a folder elsewhere for the run" in inside.stderr
+    assert not store.exists()
+    for number, options in enumerate([("--store", str(store)), ("--no-pack",)]):
+        assert train("--run", str(tmp_path / f"run{number}"), *options).returncode == 0

@@ -79,6 +79,7 @@ class _Join:
         """The target of each line, and the classes; None for floats. Classes may be given beforehand."""
         columns = [self._met(column) for column in self.table.targets.values()]
         if len(columns) > 1:
+            self._refuse_words(columns)
             return np.stack([self._floats(column) for column in columns], axis=1), None
         words = Words.of(columns[0])
         if not given:
@@ -93,6 +94,18 @@ class _Join:
         self._note_malformed(np.flatnonzero(strays[words.at]), columns[0], "not an integer", hint)
         self._blank |= is_blank(words.words)[words.at]
         return words._replace(words=pc.if_else(pa.array(strays), "", words.words)).classes()
+
+    def _refuse_words(self, columns: Sequence[pa.Array]) -> None:
+        """Refuse several targets of which one is not of numbers."""
+        for name, cells in zip(self.table.targets, columns, strict=True):
+            is_word = ~(matches(cells, NUMBER) | is_blank(cells))
+            if is_word.sum() * 2 > len(cells) - is_blank(cells).sum() > 0:
+                word = cells[int(np.argmax(is_word))].as_py()
+                raise LabelError(
+                    f"{self.table.name}: the column {name!r} holds words, like {word!r}, and several targets "
+                    "must be numbers.",
+                    f"Take it alone: target={name!r}, --target {name}; or leave it out.",
+                )
 
     def _read_as_classes(self, words: Words, *, regression: bool) -> Words:
         """The words of a column whose classes are not known: some of them may say that there is no label.

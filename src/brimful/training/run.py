@@ -33,6 +33,7 @@ def check_free(path: Path) -> None:
 
     Raises:
         RunExistsError: The folder is not empty, or it is a file.
+        WriteError: Nothing can be written there.
     """
     if path.exists() and not path.is_dir():
         raise RunExistsError(f"{path}: this is a file.", "Name a folder for the run.")
@@ -40,6 +41,11 @@ def check_free(path: Path) -> None:
         raise RunExistsError(
             f"{path}: this folder is not empty, and a run is never written over.",
             "Name another folder for this run, or delete that one.",
+        )
+    there = next(each for each in (path, *path.absolute().parents) if each.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise WriteError(
+            f"{path}: nothing can be written into {there}.", "Name a folder elsewhere for the run."
         )
 
 
