@@ -47,6 +47,16 @@ class Listing:
     def __len__(self) -> int:
         return len(self.paths)
 
+    def end_with(self, letters: bytes) -> NDArray[np.bool_]:
+        """Which keys end with one of some letters of ASCII."""
+        _, offsets, content = self.paths.buffers()
+        ends = np.frombuffer(offsets, np.int64)[self.paths.offset :][1 : len(self) + 1]
+        is_one = np.zeros(256, bool)
+        is_one[list(letters)] = True
+        at = np.maximum(ends - len(self.suffix) - 1, 0)
+        found: NDArray[np.bool_] = is_one[np.frombuffer(content, np.uint8)[at]]
+        return found
+
     @property
     def has_folders(self) -> bool:
         """Whether any of the files lies in a folder below the root."""
