@@ -41,7 +41,11 @@ def audit(tree: Path) -> Figures:
 
 
 def listing(tree: Path) -> Figures:
-    """Scans a second, and how many times as long walking alone would take."""
+    """Scans a second, everything imported, and how many times as long walking alone would take."""
+    with tempfile.TemporaryDirectory() as few:
+        (Path(few) / "1.csv").write_text("1 2\n")
+        (Path(few) / "target.csv").write_text("1,1\n")
+        bf.scan(few)
     seconds = _timed(lambda: bf.scan(tree))
     walking = _timed(lambda: _walk(str(tree)))
     return {"scans/s": 1 / seconds, "x os.scandir": walking / seconds}

@@ -35,6 +35,7 @@ TARGET_NAMES = (
 )
 MEASURED_NAMES = ("weight", "weights")
 WEIGHT_NAMES = ("sampleweight", "sampleweights", *MEASURED_NAMES)
+FIRST_BYTES = 1 << 16  # of a table, that show how it is written
 OTHER_FORMATS = {
     b"PK": "an Excel file",
     b"\xd0\xcf": "an old Excel file",
@@ -216,12 +217,12 @@ def _listed(names: Sequence[str]) -> str:
 def _cells(path: Path) -> list[pa.Array]:
     """All columns as strings, stripped, without what is blank throughout; a header is still the first row."""
     content = _text(path)
-    line = next((line for line in content.splitlines()[:100] if line.strip()), b"")
+    first = content[:FIRST_BYTES]
+    line = next((line for line in first.splitlines() if line.strip()), b"")
     delimiter = next((mark.decode() for mark in (b"\t", b";", b",") if mark in line), " ")
     if delimiter == " " and b'"' not in content:
         content = re.sub(rb"(?m)^ +| +$", b"", re.sub(rb" {2,}", b" ", content))
     content = _with_row_names(content, delimiter.encode())
-    first = content[: 1 << 16]
     row = first if b'"' in line else line  # quoted cells may hold line breaks; `count` is an upper bound
     count = row.count(delimiter.encode()) + 2
     try:
@@ -251,8 +252,9 @@ def _text(path: Path) -> bytes:
         content = path.read_bytes()
     except OSError as error:
         raise ReadError(f"{path}: the label table cannot be read: {error.strerror or error}.") from error
+    begin = content[:FIRST_BYTES].lstrip()
     for magic, what in OTHER_FORMATS.items():
-        if content.lstrip().startswith(magic):
+        if begin.startswith(magic):
             raise LabelError(
                 f"{path}: this is {what}, not a table as text.",
                 "Save it as CSV, or read it with pandas and give the table: labels=frame.",
@@ -260,7 +262,8 @@ def _text(path: Path) -> bytes:
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         return content.decode("utf-16").encode()
     try:
-        content.decode()
+        if not content.isascii():
+            content.decode()
     except UnicodeDecodeError:
         return content.decode("cp1252", errors="replace").encode()
     return content
@@ -268,7 +271,7 @@ def _text(path: Path) -> bytes:
 
 def _with_row_names(content: bytes, delimiter: bytes) -> bytes:
     """The table of R's `write.table`, whose lines begin with a name that the header lacks, with a heading."""
-    first, second, *_ = [*content.split(b"\n", 2)[:2], b""]
+    first, second, *_ = [*content[:FIRST_BYTES].split(b"\n", 2)[:2], b""]
     is_short = first.count(delimiter) + 1 == second.count(delimiter) and first.startswith(b'"')
     return b'"row names"' + delimiter + content if is_short and second.startswith(b'"') else content
 
