@@ -24,7 +24,7 @@ from brimful.sources.label_table import (
 from brimful.sources.label_words import are_words, words_table
 from brimful.sources.labels import Labels
 from brimful.sources.listing import Listing
-from brimful.sources.unusual_tables import find_unusual_tables, finding_of, rows_of
+from brimful.sources.unusual_tables import UnusualTables
 
 FOLDERS = re.compile(r"folders(?::(-?[1-9][0-9]?))?")
 INNER_TABLE = r"(?i)(^|/)(target|targets|label|labels)\.[a-z]{3}$"
@@ -53,7 +53,7 @@ class Labelling:
             isinstance(options.labels, str) and options.labels == "none"
         )
         self._given = None if self._is_unlabelled else options.labels
-        self._unusual: list[str] = []
+        self._unusual: UnusualTables | None = None
         found = list(find_tables(root))
         self._path = self._table_path(found)
         self.tables = [*found, *([self._path] if self._path else [])]
@@ -75,9 +75,9 @@ class Labelling:
     def samples_of(self, listing: Listing) -> Listing:
         """The listing without label tables that lie deeper in the folder, or have unusual names."""
         if self._given is None and not self._path:
-            self._unusual = find_unusual_tables(listing)
-            among = rows_of(self._unusual, listing)
-            listing = listing.take(np.setdiff1d(np.arange(len(listing)), among)) if among.size else listing
+            self._unusual = UnusualTables.of(listing)
+            if (among := self._unusual.rows).size:
+                listing = listing.take(np.setdiff1d(np.arange(len(listing)), among))
         is_table = _are_tables(listing)
         if not is_table.any():
             return listing
@@ -102,7 +102,7 @@ class Labelling:
             return None, ()
         folders = folders_of(listing)
         meaning = meaning_of(listing, folders, options.classes)
-        unusual = finding_of(self._unusual, self._root, is_problem=meaning.level is None)
+        unusual = self._unusual.findings(is_problem=meaning.level is None) if self._unusual else ()
         findings = (*meaning.findings, *unusual)
         if meaning.level is None:
             return None, findings

@@ -1,6 +1,6 @@
 """Unusual tables: label tables beside the samples that have another name than those looked for."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,29 +20,42 @@ LARGEST = 64_000_000  # bytes of one
 STRAYS = 10  # at most one file in so many lies beside the folders of the others
 
 
-def find_unusual_tables(listing: Listing) -> list[str]:
-    """The names of files beside the samples, or among them, whose ids name at least half of the samples."""
-    names = [*listing.beside, *(listing.paths[row].as_py() for row in _outside(listing).tolist())]
-    samples = listing.take(np.flatnonzero(~np.isin(np.arange(len(listing)), _outside(listing))))
-    return [name for name in names[:MOST] if _names_samples(listing.root / name, samples)]
+@dataclass(frozen=True)
+class UnusualTables:
+    """Label tables of unusual names.
 
+    Attributes:
+        root: The folder in which they are.
+        names: Their names.
+        rows: The rows of those that are counted among the samples.
+    """
 
-def rows_of(names: Sequence[str], listing: Listing) -> NDArray[np.int64]:
-    """The rows of those files that are counted among the samples."""
-    outside = _outside(listing)
-    return np.array([row for row in outside.tolist() if listing.paths[row].as_py() in names], np.int64)
+    root: Path
+    names: tuple[str, ...]
+    rows: NDArray[np.int64]
 
+    @classmethod
+    def of(cls, listing: Listing) -> "UnusualTables":
+        """Those files beside the samples, or among them, whose ids name at least half of the samples."""
+        outside = _outside(listing)
+        names = [*listing.beside[:MOST], *listing.paths_of(outside).to_pylist()]
+        samples = listing
+        if names and outside.size:
+            samples = listing.take(np.setdiff1d(np.arange(len(listing)), outside))
+        found = tuple(name for name in names if _names_samples(listing.root / name, samples))
+        rows = [row for row in outside.tolist() if listing.paths[row].as_py() in found]
+        return cls(listing.root, found, np.array(rows, np.int64))
 
-def finding_of(names: Sequence[str], root: Path, *, is_problem: bool) -> tuple[Finding, ...]:
-    """The finding about such tables, if there are any."""
-    if not names:
-        return ()
-    examples = tuple(f"the ids in {root / name} name the samples" for name in names)
-    hint = (
-        f"Is it the label table? labels={str(root / names[0])!r}, --labels {root / names[0]}. "
-        "If there are no labels: labels=False, --labels none."
-    )
-    return (Finding("unusual_table", len(names), examples, is_problem=is_problem, hint=hint),)
+    def findings(self, *, is_problem: bool) -> tuple[Finding, ...]:
+        """The finding about them, if there are any."""
+        if not self.names:
+            return ()
+        examples = tuple(f"the ids in {self.root / name} name the samples" for name in self.names)
+        hint = (
+            f"Is it the label table? labels={str(self.root / self.names[0])!r}, "
+            f"--labels {self.root / self.names[0]}. If there are no labels: labels=False, --labels none."
+        )
+        return (Finding("unusual_table", len(self.names), examples, is_problem=is_problem, hint=hint),)
 
 
 def _outside(listing: Listing) -> NDArray[np.int64]:
