@@ -86,3 +86,30 @@ def test_a_damaged_store_keeps_the_weights(tmp_path: Path) -> None:
     with pytest.raises(bf.DamagedStoreError):
         model.evaluate(bf.open(tmp_path / "data.brim").batches(16), verbose=0)
     assert np.array_equal(before[0], model.get_weights()[0])
+
+
+@pytest.mark.parametrize("execution", [1, 3])
+def test_a_pass_that_goes_on_may_fail_in_its_first_batch(execution: int) -> None:
+    """Batches that were put to a position in an epoch: the error is the data's own, and no step is counted."""
+    if execution > 1 and keras.backend.backend() == "torch":
+        pytest.skip("steps_per_execution is 1 with torch")
+    source, failing = counted(), Failing()
+    batches = source.batches(8, shuffle=False, transform=failing)
+    taken = iter(batches)
+    for _ in range(3):
+        next(taken)
+    state = batches.state_dict()
+    again = source.batches(8, shuffle=False, transform=failing)
+    again.load_state_dict(state)
+    model = network(steps_per_execution=execution)
+    before = model.get_weights()
+    failing.bad = float(source.keys[3 * 8 + 1])
+    with pytest.raises(OSError, match="disk is gone"):
+        model.fit(again, verbose=0)
+    assert int(model.optimizer.iterations) == 0
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+    failing.bad = None
+    again.load_state_dict(state)
+    model.fit(again, verbose=0)
+    assert int(model.optimizer.iterations) == 5

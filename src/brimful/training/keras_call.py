@@ -102,7 +102,7 @@ class KerasCall:
         return None if counter is None else int(counter.numpy())
 
     def settle(self, steps: int | None) -> None:
-        """Leave the model as it was after the last batch it was given, when an error ends the data.
+        """Leave the model as it was after the last batch it was given, when the data end too early.
 
         JAX has its weights elsewhere while it works. TensorFlow counts a step more, as it begins one before
         it sees that there are no data.

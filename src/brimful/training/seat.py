@@ -103,13 +103,14 @@ class Seat:
         self._is_due, self._drawn = True, 0
 
     def end_epoch(self) -> None:
-        """Raise the error that ended a pass from which Keras drew."""
+        """Settle the model if a pass was short, and raise the error that ended it, if there was one."""
         self._first_drawn = False
-        if self._failure is not None:
-            failure, self._failure = self._failure, None
-            call = find_call(self._feed)
-            if call:
-                call.settle(None if self._steps is None else self._steps + self._drawn)
+        failure, self._failure = self._failure, None
+        if failure is None and self._drawn == len(self._feed):
+            return
+        if call := find_call(self._feed):
+            call.settle(None if self._steps is None else self._steps + self._drawn)
+        if failure is not None:
             raise failure
 
     def forget(self) -> None:
