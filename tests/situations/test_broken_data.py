@@ -90,7 +90,7 @@ def test_a_damaged_store_keeps_the_weights(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("execution", [1, 3])
 def test_a_pass_that_goes_on_may_fail_in_its_first_batch(execution: int) -> None:
-    """Batches that were put to a position in an epoch: the error is the data's own, and no step is counted."""
+    """Batches put to a position in an epoch: the error is the data's own, and no step is counted."""
     if execution > 1 and keras.backend.backend() == "torch":
         pytest.skip("steps_per_execution is 1 with torch")
     source, failing = counted(), Failing()
