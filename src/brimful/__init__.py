@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from brimful.dataset import Dataset, open, pack  # noqa: A004 (bf.open)
     from brimful.source import Source, scan
     from brimful.training.loop import train
+    from brimful.training.resume import Resume
 
 __version__ = "0.1.0"
 
@@ -44,6 +45,7 @@ __all__ = [
     "OtherStoreError",
     "PassEndedError",
     "ReadError",
+    "Resume",
     "RunExistsError",
     "Source",
     "SourceError",
@@ -63,6 +65,7 @@ __all__ = [
 # Imported at their first use: pyarrow and keras take a while, and `brimful --help` needs neither.
 _LAZY = {
     "Dataset": "brimful.dataset",
+    "Resume": "brimful.training.resume",
     "Source": "brimful.source",
     "open": "brimful.dataset",
     "pack": "brimful.dataset",

@@ -75,11 +75,13 @@ class Feed:
         # reads nor ends the pass under way.
         with self._beginning:
             self._end_pass()
-            epoch, position = self._position if self._resumed else (self._position[0], 0)
-            self._resumed = False
+            resumed, self._resumed = self._resumed, False
+            epoch, position = self._position if resumed else (self._position[0], 0)
             self._position = (epoch, position)
             stop = self._stop(position)
-            stats = self.stats = Stats(epoch, len(self.view))
+            if not resumed:
+                self.stats = Stats(epoch, len(self.view))
+            stats = self.stats
             self._pass = batches = self.loader.epoch(epoch, position, stop)
         with batches:
             left = iter(batches)
@@ -100,6 +102,12 @@ class Feed:
     def position(self) -> Position:
         """The epoch, and the number of its rows that were handed out; 0 between two epochs."""
         return self._position
+
+    @property
+    def batches_left(self) -> int:
+        """Batches from the position to the end of the epoch."""
+        position = self._position[1]
+        return ceil((self._stop(position) - position) / self.batch_size)
 
     def state_dict(self) -> dict[str, Any]:
         """The exact position: what has been handed out, and the order it is from. Fit for JSON."""

@@ -1,6 +1,7 @@
 """Stats: what a pass has delivered, counted, and how long the loop waited for what."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -45,6 +46,23 @@ class Stats:
         """Number of different samples handed out: counted, not assumed."""
         self._fold()
         return int(np.bitwise_count(self._delivered).sum(dtype=np.int64))
+
+    def to_json(self) -> tuple[dict[str, Any], NDArray[np.uint8]]:
+        """A document from which `from_json` makes the same counts, and a bit for each row."""
+        self._fold()
+        delivered = (
+            self._delivered.copy() if self._in_bits else np.packbits(self._delivered, bitorder="little")
+        )
+        names = ("epoch", "rows", "samples", "batches", "waited")
+        return {name: getattr(self, name) for name in names}, delivered
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any], delivered: NDArray[np.uint8]) -> "Stats":
+        """The counts that `to_json` gave."""
+        stats = cls(**document)
+        bits = delivered if stats._in_bits else np.unpackbits(delivered, count=stats.rows, bitorder="little")
+        stats._delivered = bits.copy()
+        return stats
 
     def count(self, rows: NDArray[np.int64]) -> None:
         """Count a batch that is about to be handed out."""

@@ -62,6 +62,11 @@ class Batches:
         """Counts of what the latest pass delivered, and how long its loop waited."""
         return self.feed.stats
 
+    @property
+    def layout(self) -> tuple[Any, ...] | None:
+        """For each part of a batch its shape without the batch axis, and its dtype; None before the first."""
+        return self._seat.layout
+
     def state_dict(self) -> dict[str, Any]:
         """The exact position, fit for JSON: behind the last batch handed out."""
         return self.feed.state_dict()

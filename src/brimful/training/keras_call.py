@@ -197,18 +197,28 @@ class KerasCall:
         )
 
 
-def find_call(feed: Feed) -> KerasCall | None:
-    """The innermost call of Keras on this thread's stack that was given the batches of a feed."""
+def find_call(feed: Feed | None = None) -> KerasCall | None:
+    """The innermost call of Keras on this thread's stack; that with the batches of a feed, if it is named."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 (the documented way to the callers)
     while frame is not None:
         code, module = frame.f_code, frame.f_globals.get("__name__", "")
         if code.co_name in METHODS and module.startswith("keras.src.backend."):
             given = frame.f_locals
             is_x, is_validation = (_feed_of(given.get(name)) is feed for name in ("x", "val_x"))
-            if is_x or is_validation:
+            if is_x or is_validation or feed is None:
                 is_validation |= given.get("use_cached_eval_dataset") is True
                 arguments = {name: given[name] for name in code.co_varnames[: code.co_argcount]}
                 return KerasCall(code.co_name, arguments.pop("self"), arguments, is_validation)
+        frame = frame.f_back
+    return None
+
+
+def find_epoch_iterator() -> Any:
+    """Keras' own iterator over an epoch that is on this thread's stack; None if there is none."""
+    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 (the documented way to the callers)
+    while frame is not None:
+        if frame.f_globals.get("__name__") == "keras.src.trainers.epoch_iterator":
+            return frame.f_locals.get("self")
         frame = frame.f_back
     return None
 

@@ -16,7 +16,7 @@ import numpy as np
 from brimful.errors import ArgumentError
 from brimful.feed.feed import Batch, Feed
 from brimful.schema import map_structure
-from brimful.training.keras_call import find_call
+from brimful.training.keras_call import find_call, find_epoch_iterator
 
 Layout = tuple[Any, ...]
 """For each part of a batch its shape without the batch axis, and its dtype; by name for a dict."""
@@ -39,10 +39,11 @@ class Seat:
         self._first: tuple[Batch, Generator[Batch]] | None = None  # of a pass from which no more was drawn
         self._first_drawn = False  # since Keras last ended an epoch
         self._is_due = False  # Keras has begun an epoch, and has not asked for an iterator yet
-        self._layout: Layout | None = None
+        self.layout: Layout | None = None
         self._steps: int | None = None  # that the optimizer had made when the epoch began
         self._drawn = 0  # batches since then
         self._num_classes: int | None = None  # that the model tells apart
+        self._shortened: Any = None  # Keras' iterator that was told how many batches are left
 
     def arrays(self) -> Iterator[Batch]:
         """A pass of NumPy arrays."""
@@ -76,7 +77,7 @@ class Seat:
         return tf.data.Dataset.from_generator(
             lambda: self._go_on(is_shared=False),
             output_signature=_map_leaves(
-                lambda leaf: tf.TensorSpec((None, *leaf[0]), leaf[1]), self._layout or ()
+                lambda leaf: tf.TensorSpec((None, *leaf[0]), leaf[1]), self.layout or ()
             ),
         ).with_options(options)
 
@@ -95,8 +96,10 @@ class Seat:
                 self._steps, self._num_classes = call.steps, call.num_classes
             if self._feed.position[1] == 0:  # no pass is under way that goes on in this epoch
                 self._check(self._draw_first()[0])
+            else:
+                self._shorten()
             if call:
-                call.check_inputs(self._layout[0] if self._layout else self._feed.schema.inputs)
+                call.check_inputs(self.layout[0] if self.layout else self._feed.schema.inputs)
         except ArgumentError:
             self.forget()
             raise
@@ -105,6 +108,8 @@ class Seat:
     def end_epoch(self) -> None:
         """Settle the model if a pass was short, and raise the error that ended it, if there was one."""
         self._first_drawn = False
+        if self._shortened is not None:
+            self._shortened._num_batches, self._shortened = len(self._feed), None  # noqa: SLF001
         failure, self._failure = self._failure, None
         if failure is None and self._drawn == len(self._feed):
             return
@@ -112,6 +117,14 @@ class Seat:
             call.settle(None if self._steps is None else self._steps + self._drawn)
         if failure is not None:
             raise failure
+
+    def _shorten(self) -> None:
+        """Let Keras expect no more batches in this epoch than are left of the pass that goes on in it."""
+        left = self._feed.batches_left + (self._first is not None)
+        iterator = find_epoch_iterator()
+        if left < len(self._feed) == getattr(iterator, "_num_batches", None):
+            iterator._num_batches = left  # noqa: SLF001
+            self._shortened = iterator
 
     def forget(self) -> None:
         """Begin the next pass anew."""
@@ -132,7 +145,7 @@ class Seat:
         if self._first is None:
             batches = self._feed.unpadded()
             first = next(batches)
-            self._layout = self._layout or _layout(first)
+            self.layout = self.layout or _layout(first)
             self._first = first, batches
         return self._first
 
@@ -167,10 +180,10 @@ class Seat:
         """Check that a batch is like the first one, and that the model knows its classes."""
         stats, layout = self._feed.stats, _layout(batch)
         name = f"Batch {stats.batches:,} of epoch {stats.epoch + 1}"
-        if layout != self._layout:
+        if layout != self.layout:
             raise ArgumentError(
                 f"{name} has the shapes and dtypes {_described(layout)}, the first one had "
-                f"{_described(self._layout or ())}.",
+                f"{_described(self.layout or ())}.",
                 "Keras needs the same of every batch: let `transform` give it.",
             )
         y, classes = batch[1] if len(batch) > 1 else None, self._num_classes

@@ -1,0 +1,1 @@
+"""Trainings that are killed, and go on to the same bits."""
