@@ -67,7 +67,8 @@ def plainly(text: bytes, dialect: Dialect) -> NDArray[np.float32] | None:
     """A file's numbers as three lines of Python read them; None where they are not of the dialect."""
     if b"\0" in text or text.startswith((codecs.BOM_UTF16_BE, codecs.BOM_UTF16_LE)):
         return None
-    lines = [line for line in text.removeprefix(codecs.BOM_UTF8).splitlines() if line.strip()]
+    blanks = b" \r\n\v\f" if dialect.delimiter == b"\t" else None
+    lines = [line for line in text.removeprefix(codecs.BOM_UTF8).splitlines() if line.strip(blanks)]
     rows = [line.split() if dialect.delimiter == b" " else line.split(dialect.delimiter) for line in lines]
     if [len(row) for row in rows] != [dialect.columns] * dialect.rows:
         return None

@@ -27,6 +27,10 @@ Group = str | Callable[[str], str]
 """How to find the group of a key: a regular expression whose match is the group, or a function."""
 
 SEEN = 256  # keys that are looked at for folders; they are a uniform draw
+NO_SPLIT = {
+    "folders": "no folders are called train and test, or fold1 and fold2, or the like",
+    "column": "the label table has no column called split or fold that says train and test or the like",
+}
 KEYS_TOGETHER = 65_536  # keys held as Python strings at a time
 
 
@@ -52,6 +56,7 @@ class Collection(ABC):
         self._reader = reader
         self._view = View(range(len(reader))) if view is None else view
         self._within = within or {}
+        self._is_given = False  # whether a split that the user has made has given this part
 
     def __len__(self) -> int:
         return len(self._view)
@@ -112,7 +117,8 @@ class Collection(ABC):
                 column of the label table.
 
         Returns:
-            Train and test, or train, validation and test.
+            Train and test, or train, validation and test. A split of the user's own may also be train and
+            validation.
 
         Raises:
             ArgumentError: The fractions are wrong, or one side would be empty; or there is a split
@@ -122,13 +128,13 @@ class Collection(ABC):
             parts = self._split_as_given(by)
             self._look_at_sides(parts)
             return tuple(parts)
-        if by is None and group is None and self.given_splits:
+        if by is None and group is None and (given := self.given_splits):
             which = " and ".join(
-                f"{origin} ({', '.join(words[:5])})" for origin, words in self.given_splits.values()
+                f"{sides.origin} ({', '.join(sides.present[:5])})" for sides in given.values()
             )
-            ways = ", ".join(f"by={way!r}, or {way + ':NAME'!r} to test on NAME" for way in self.given_splits)
+            ways = ", ".join(f"by={way!r}, or {way + ':NAME'!r} to test on NAME" for way in given)
             raise ArgumentError(
-                f"{self.name}: {which} are a split already.",
+                f"{self.name}: there is a split already: {which}.",
                 f"Use it: {ways}; or pool all samples and split them anew: by='hash'. On the command line: "
                 "--split.",
             )
@@ -156,65 +162,59 @@ class Collection(ABC):
         return tuple(parts)
 
     @property
-    def given_splits(self) -> dict[str, tuple[str, tuple[str, ...]]]:
-        """The splits that the user has made: for each way, "folders" or "column", its name, and its words."""
-        found = {}
-        if (level := self._level_of_sides) is not None:
-            names = {key.split("/")[level] for key in self.keys[:SEEN]}
-            found["folders"] = "the folders", tuple(sorted(names))
-        if sides := self._reader.sides:
-            here = np.unique(self._inner(sides).codes)
-            if here.size > 1:  # in a part there may be one side alone
-                found["column"] = sides.origin, tuple(sides.words[code - 1] for code in here.tolist() if code)
-        return found
+    def given_splits(self) -> dict[str, Sides]:
+        """The splits that the user has made, by the way to use them, "folders" or "column".
 
-    @property
-    def _level_of_sides(self) -> int | None:
-        """Which folder of the keys, from 0, is called train, test or the like; None if none is."""
-        return level_of_sides([key.split("/")[:-1] for key in self.keys[:SEEN]])
+        There are none in a part that such a split has given.
+        """
+        found = {way: None if self._is_given else self._sides(way) for way in ("folders", "column")}
+        return {way: sides for way, sides in found.items() if sides and len(sides.present) > 1}
 
     def _split_as_given(self, by: str) -> list[Self]:
         """The split that the user has made: by the names of folders, or by a column of the label table."""
-        kind, _, test = by.partition(":")
-        sides = self._sides(kind)
+        way, _, test = by.partition(":")
+        sides = self._sides(way)
+        if way not in ("folders", "column"):
+            ways = "'hash', 'folders', 'folders:NAME', 'column' or 'column:NAME'"
+            raise ArgumentError(f"Expected `by` as {ways}. Received: {by!r}")
+        if sides is None:
+            raise ArgumentError(
+                f"{self.name}: {NO_SPLIT[way]}.",
+                "Split by hash, the default; or name the keys of each side: select(keys).",
+            )
         if not sides.codes.all():
             key = self.keys[int(np.argmin(sides.codes))]
             raise ArgumentError(
-                f"{self.name}: {sides.origin} says of {key!r} on no side, and so of "
-                f"{np.count_nonzero(sides.codes == 0):,} samples.",
+                f"{self.name}: by {sides.origin}, {np.count_nonzero(sides.codes == 0):,} samples are on no "
+                f"side of the split, like {key!r}.",
                 "Complete it; or pool all samples and split them anew: by='hash', --split hash.",
             )
         try:
             found = sides.divided(test)
         except LookupError as error:
             raise ArgumentError(
-                f"{self.name}: it is not clear which of {', '.join(sides.words[:5])} are for testing.",
-                f"Name one: by='{kind}:{sides.words[0]}', --split {kind}:{sides.words[0]}.",
+                f"{self.name}: it is not clear which of {', '.join(sides.present[:5])} are for testing.",
+                f"Name one: by='{way}:{sides.present[0]}', --split {way}:{sides.present[0]}.",
             ) from error
-        if len(found) < 2:
-            raise ArgumentError(f"{self.name}: there is only one side, {next(iter(found))}, with by={by!r}.")
-        return [type(self)(self._reader, self._view.part(rows), self._within) for rows in found.values()]
-
-    def _sides(self, kind: str) -> Sides:
-        """The sides that folders or a column say of these samples."""
-        pool = "Split by hash, the default; or name the keys of each side: select(keys)."
-        if kind == "column":
-            if not self._reader.sides:
-                raise ArgumentError(
-                    f"{self.name}: no column of the label table is a split: there is none called split or "
-                    "fold, or it says nothing like train and test.",
-                    pool,
-                )
-            return self._inner(self._reader.sides)
-        if kind != "folders":
-            ways = "'hash', 'folders', 'folders:NAME', 'column' or 'column:NAME'"
-            raise ArgumentError(f"Expected `by` as {ways}. Received: {kind!r}")
-        if (level := self._level_of_sides) is None:
+        if len(found) < 2 or "train" not in found:
             raise ArgumentError(
-                f"{self.name}: no folders are called train and test, or fold1 and fold2, or the like.", pool
+                f"{self.name}: by={by!r} gives no two sides of which one is for training, but only "
+                f"{' and '.join(found)}."
             )
+        parts = [type(self)(self._reader, self._view.part(rows), self._within) for rows in found.values()]
+        for part in parts:
+            part._is_given = True  # noqa: SLF001 (of this class)
+        return parts
+
+    def _sides(self, way: str) -> Sides | None:
+        """The sides that folders or a column say of these samples; None if they say nothing."""
+        if way == "column":
+            return self._reader.sides and self._inner(self._reader.sides)
+        level = level_of_sides([key.split("/")[:-1] for key in self.keys[:SEEN]])
+        if way != "folders" or level is None:
+            return None
         pieces = (self.keys[at : at + KEYS_TOGETHER] for at in range(0, len(self), KEYS_TOGETHER))
-        names = (pa.array([key.split("/")[level] for key in piece]) for piece in pieces)
+        names = (pa.array([_folder(key, level) for key in piece], pa.string()) for piece in pieces)
         return Sides.of("the folders", pa.chunked_array(names, pa.string()))
 
     def _inner(self, sides: Sides) -> Sides:
@@ -369,6 +369,12 @@ class Keys(Sequence[str]):
     def __iter__(self) -> Iterator[str]:
         for start in range(0, len(self), KEYS_TOGETHER):
             yield from self[start : start + KEYS_TOGETHER]
+
+
+def _folder(key: str, level: int) -> str:
+    """The folder at a level of a key, "" if it is not so deep."""
+    parts = key.split("/")
+    return parts[level] if level < len(parts) - 1 else ""
 
 
 def _arrow(keys: Sequence[str]) -> pa.LargeStringArray:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import index
-from typing import Any, Literal, SupportsIndex
+from typing import Any, Literal, SupportsIndex, get_args
 
 import numpy as np
 
@@ -110,6 +110,21 @@ def check_choice(name: str, value: str, choices: Sequence[str]) -> str:
         listed = f"{', '.join(map(repr, choices[:-1]))} or {choices[-1]!r}"
         raise ArgumentError(f"Expected `{name}` as {listed}. Received: {name}={value!r}")
     return value
+
+
+def check_missing(missing: Any) -> Missing:
+    """Check what a user says of missing values: one of the words of `Missing`, or 0.
+
+    Raises:
+        ArgumentError: It is none of them.
+    """
+    word = str(missing) if type(missing) is int and missing == 0 else missing
+    if not isinstance(word, str):
+        raise ArgumentError(
+            f"Expected `missing` as 'skip', 0, 'mean' or 'nan'. Received: missing={word!r:.80}"
+        )
+    found: Any = check_choice("missing", word, get_args(Missing))
+    return found  # type: ignore[no-any-return]
 
 
 def check_shape(name: str, shape: Sequence[int]) -> tuple[int, ...]:

@@ -18,7 +18,8 @@ WORDS = {
     "test": ("test", "testing", "tst", "eval", "evaluation", "holdout", "hold_out", "testset", "test_set"),
 }
 FOLD = re.compile(r"(fold|kfold|cv|split)[-_ ]?[0-9]+", re.IGNORECASE)
-MOST_WORDS = 100  # of a split
+MOST_WORDS = 2**16 - 1
+STRAYS = 10  # at most one path in so many is not as deep as the folders of a split
 _side_of = {word: side for side, words in WORDS.items() for word in words}
 
 
@@ -29,14 +30,14 @@ class Sides:
 
     Attributes:
         origin: Where the words are from, for messages: "the folders" or "the column 'split'".
-        words: The words that occur, at most 100 of them.
+        words: The words that occur, ascending; those for a side are `SIDES`, however they were spelt.
         codes: For each sample the position of its word in `words`, counted from 1; 0 if it has none.
-            uint8 of shape `(n,)`.
+            uint16 of shape `(n,)`.
     """
 
     origin: str
     words: tuple[str, ...]
-    codes: NDArray[np.uint8]
+    codes: NDArray[np.uint16]
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Sides) and self.to_json() == other.to_json()
@@ -44,12 +45,22 @@ class Sides:
     __hash__ = None  # type: ignore[assignment]
 
     @classmethod
-    def of(cls, origin: str, cells: pa.Array | pa.ChunkedArray) -> "Sides":
-        """The sides that a string for each sample says; an empty one says nothing."""
-        words = [word for word in pc.unique(cells).sort().to_pylist() if word][:MOST_WORDS]
-        codes = pc.index_in(cells, value_set=pa.array(words, cells.type))
-        codes = pc.fill_null(pc.add(codes, 1), 0).cast(pa.uint8()).to_numpy(zero_copy_only=False)
-        return cls(origin, tuple(words), codes)
+    def of(cls, origin: str, cells: pa.Array | pa.ChunkedArray) -> "Sides | None":
+        """The sides that strings, one for each sample, say; "" says nothing. None for too many words."""
+        spelt = pc.unique(cells).to_pylist()
+        meant = [side_of(word) or word.strip() for word in spelt]
+        words = sorted({word for word in meant if word})
+        if len(words) > MOST_WORDS:
+            return None
+        code_of = {word: at for at, word in enumerate(words, start=1)}
+        codes = np.array([code_of.get(word, 0) for word in meant], np.uint16)
+        at = pc.index_in(cells, value_set=pa.array(spelt, cells.type)).to_numpy(zero_copy_only=False)
+        return cls(origin, tuple(words), codes[at])
+
+    @property
+    def present(self) -> tuple[str, ...]:
+        """The words that some of the samples have."""
+        return tuple(self.words[code - 1] for code in np.unique(self.codes).tolist() if code)
 
     def take(self, rows: NDArray[np.int64]) -> "Sides":
         """The sides of some rows."""
@@ -63,34 +74,44 @@ class Sides:
         Raises:
             LookupError: The words are not those of train, validation and test, and no `test` is named.
         """
-        sides = [("test" if word == test else "train") if test else side_of(word) for word in self.words]
-        if None in sides:
+        asked = side_of(test) or test
+        sides = [("test" if word == asked else "train") if test else side_of(word) for word in self.words]
+        present = set(self.present)
+        if any(side is None and word in present for word, side in zip(self.words, sides, strict=True)):
             raise LookupError
-        numbers = np.array([-1, *(SIDES.index(side) for side in sides if side)])[self.codes]
+        numbers = np.array([-1, *(SIDES.index(side) if side else -1 for side in sides)])[self.codes]
         found = {side: np.flatnonzero(numbers == at) for at, side in enumerate(SIDES)}
         return {side: rows for side, rows in found.items() if rows.size}
 
     def to_json(self) -> dict[str, Any]:
         """A document from which `from_json` makes the same sides; codes take as few bits as their values."""
-        bits = np.unpackbits(self.codes[:, np.newaxis], axis=1)[:, 8 - len(self.words).bit_length() :]
-        packed = b64encode(np.packbits(bits).tobytes()).decode()
-        return {"origin": self.origin, "words": list(self.words), "codes": packed}
+        bits = np.unpackbits(self.codes.astype(">u2")[:, np.newaxis].view(np.uint8), axis=1)
+        packed = np.packbits(bits[:, 16 - len(self.words).bit_length() :])
+        return {
+            "origin": self.origin,
+            "words": list(self.words),
+            "codes": b64encode(packed.tobytes()).decode(),
+        }
 
     @classmethod
     def from_json(cls, entry: Any, n: int) -> "Sides":
         """The sides of n samples that `to_json` wrote; ValueError, TypeError or KeyError if it did not."""
-        origin, words = str(entry["origin"]), tuple(map(str, entry["words"]))
-        if not 0 < len(set(words)) == len(words) <= MOST_WORDS:
-            raise ValueError(f"a split of the words {words!r}")
+        origin, words = entry["origin"], entry["words"]
+        if type(words) is not list or {type(word) for word in (origin, *words)} != {str}:
+            raise TypeError("a split whose words are no strings")
+        if not 0 < len(set(words)) == len(words) <= MOST_WORDS or not all((origin, *words)):
+            raise ValueError(f"a split of the words {words[:5]!r}")
+        "".join((origin, *words)).encode()  # a lone surrogate would be found out later
         width = len(words).bit_length()
         packed = np.frombuffer(b64decode(entry["codes"], validate=True), np.uint8)
         if len(packed) != -(-n * width // 8):
             raise ValueError(f"{len(packed)} bytes for the sides of {n} samples")
         bits = np.unpackbits(packed, count=n * width).reshape(n, width)
-        codes = np.packbits(np.pad(bits, ((0, 0), (8 - width, 0))), axis=1).reshape(n)
+        padded = np.packbits(np.pad(bits, ((0, 0), (16 - width, 0))), axis=1)
+        codes = padded.view(">u2").reshape(n).astype(np.uint16)
         if codes.max(initial=0) > len(words):
             raise ValueError("a side that has no word")
-        return cls(origin, words, codes)
+        return cls(origin, tuple(words), codes)
 
 
 def side_of(word: str) -> str | None:
@@ -116,8 +137,9 @@ def level_of_sides(folders: Sequence[Sequence[str]]) -> int | None:
     Args:
         folders: The names of the folders of each path, from the outermost.
     """
-    for level in range(min(map(len, folders), default=0)):
-        words = [names[level] for names in folders]
-        if are_sides(words) or are_folds(words):
+    for level in range(max(map(len, folders), default=0)):
+        words = [names[level] for names in folders if len(names) > level]
+        is_usual = (len(folders) - len(words)) * STRAYS <= len(folders)
+        if is_usual and (are_sides(words) or are_folds(words)):
             return level
     return None

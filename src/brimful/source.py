@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,13 +13,13 @@ from brimful.feed.rows import RowLoader
 from brimful.options import (
     DTYPES,
     FeedOptions,
-    Missing,
     PackOptions,
     ScanOptions,
     check_choice,
     check_classes,
     check_columns,
     check_int,
+    check_missing,
     check_shape,
 )
 from brimful.samples import Fault, Finding, Progress
@@ -114,7 +114,7 @@ def scan(
         skip_lines=None if skip_lines is None else check_int("skip_lines", skip_lines, 0),
         kept=check_columns(columns),
         decimal=None if decimal is None else check_choice("decimal", decimal, (".", ",")),
-        missing=check_choice("missing", str(missing) if missing == 0 else missing, get_args(Missing)),  # type: ignore[arg-type]
+        missing=check_missing(missing),
         shape=None if shape is None else check_shape("shape", shape),
         dtype=check_choice("dtype", dtype, DTYPES),
         limit=None if limit is None else check_int("limit", limit, 1),

@@ -176,3 +176,53 @@ def test_label_files_that_are_none_are_refused(tmp_path: Path) -> None:
         (tmp_path / "a" / f"{at:03d}.lbl").write_text("cat\ndog\n")
     with pytest.raises(bf.LabelError, match="more than a label"):
         bf.scan(tmp_path / "a", labels="files:*.lbl")
+
+
+@pytest.mark.parametrize("heading", ["patient,label", "Nr.,Diagnose"])
+def test_ids_off_by_one_below_any_heading_are_refused(heading: str, tmp_path: Path) -> None:
+    """The heading is no id."""
+    root = files(tmp_path)
+    (root / "labels.csv").write_text(
+        f"{heading}\n" + "".join(f"{at + 1},{'ab'[at % 2]}\n" for at in range(COUNT))
+    )
+    with pytest.raises(bf.LabelError, match="off by one"):
+        bf.scan(root)
+
+
+def test_a_table_of_many_columns_is_pointed_out(tmp_path: Path) -> None:
+    """Which of them is the target, is a question for later."""
+    files(tmp_path / "rec", form="{:03d}.txt")
+    lines = [f"{at:03d},{at + 20},{'mf'[at % 2]},{'ab'[at % 2]}\n" for at in range(COUNT)]
+    (tmp_path / "metadata.csv").write_text("id,age,sex,diagnosis\n" + "".join(lines))
+    assert kinds(bf.scan(tmp_path)) == [("unusual_table", True)]
+    source = bf.scan(tmp_path, labels=tmp_path / "metadata.csv", target="diagnosis")
+    assert source.schema.classes == ("a", "b")
+
+
+def test_a_sample_that_strayed_is_no_table(tmp_path: Path) -> None:
+    """Though its first column is like the names of the others."""
+    for at in range(COUNT + 1):
+        path = tmp_path / ("ab"[at % 2] if at < COUNT else "") / f"{at}.csv"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("".join(f"{row},{row * at}\n" for row in range(COUNT)))
+    source = bf.scan(tmp_path)
+    assert len(source) == COUNT + 1
+    assert ("missing_label", True) in kinds(source)
+
+
+def test_the_weights_of_a_mask_are_weights(tmp_path: Path) -> None:
+    """Their greatest value is 1; and with a limit the remark on others stays."""
+    root = files(tmp_path)
+    for weight, is_used in (("1", True), ("70", False)):
+        lines = [f"{at:03d},{'ab'[at % 2]},{weight if at % 5 == 0 else 0}\n" for at in range(COUNT)]
+        (root / "labels.csv").write_text("id,label,weight\n" + "".join(lines))
+        for limit in (None, 10):
+            source = bf.scan(root, limit=limit)
+            assert (source.schema.weight is not None) == is_used
+            assert (("measured_weight", False) in kinds(source)) != is_used
+
+
+def test_a_label_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    """Without a traceback of Arrow."""
+    with pytest.raises(bf.LabelError, match="no text"):
+        bf.scan(files(tmp_path), labels=lambda _: "\udc80")

@@ -146,7 +146,7 @@ def test_a_split_that_the_user_has_made_is_not_pooled(
     source = bf.scan(tree(tmp_path / "data", *map("/".join, order)))
     assert source.schema.classes == NAMES
     for data in (source, bf.pack(source, tmp_path / "data.brim")):
-        with pytest.raises(bf.ArgumentError, match="are a split already"):
+        with pytest.raises(bf.ArgumentError, match="there is a split already"):
             data.split()
         parts = data.split(by="folders")
         assert [len(part) for part in parts] == [12] * len(sides)
@@ -181,7 +181,19 @@ def test_train_uses_the_split_of_the_folders(tmp_path: Path, capsys: pytest.Capt
     command: list[Any] = ["train", str(tmp_path / "data"), "--epochs", "1", "--model", "dense", "--no-pack"]
     assert main([*command, "--run", str(tmp_path / "a")]) == 0
     said = capsys.readouterr().err
-    assert "the folders are a split already, which is used" in said
+    assert "the folders: a split already, which is used" in said
     assert "24 to train on, 24 to test on" in said
     assert main([*command, "--run", str(tmp_path / "b"), "--split", "hash", "--test", "0.2"]) == 0
     assert "24 to train on, 24" not in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("stray", ["stray.csv", "a/stray.csv"])
+def test_a_stray_file_does_not_hide_the_split_of_the_folders(stray: str, tmp_path: Path) -> None:
+    """Nor break it: it is named."""
+    tree(tmp_path, *(f"a/{side}/{name}" for side in ("train", "test") for name in NAMES), count=10)
+    np.savetxt(tmp_path / stray, np.ones(SHAPE))
+    source = bf.scan(tmp_path, labels=False)
+    with pytest.raises(bf.ArgumentError, match="there is a split already"):
+        source.split()
+    with pytest.raises(bf.ArgumentError, match="stray"):
+        source.split(by="folders")

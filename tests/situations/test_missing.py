@@ -141,3 +141,64 @@ def test_the_command_line_says_it_too(what: str, tmp_path: Path, capsys: pytest.
     assert main(["pack", str(root), str(tmp_path / "d.brim"), "--missing", what]) == 0
     capsys.readouterr()
     assert len(bf.open(tmp_path / "d.brim")) == (COUNT if what == "mean" else COUNT - 14)
+
+
+@pytest.mark.parametrize("missing", ["0", "nan", "mean"])
+def test_a_line_of_empty_cells_between_tabs_is_a_line(missing: Any, tmp_path: Path) -> None:
+    """It is no blank line, after which all others would be shifted."""
+    for at in range(COUNT):
+        rows = ["\t".join(f"{value:.4f}" for value in row) for row in values(at)]
+        rows[at % ROWS] = "\t" * (COLUMNS - 1)
+        (tmp_path / f"{at:03d}.tsv").write_text("\n".join(rows) + "\n")
+    for (x,) in bf.scan(tmp_path, missing=missing).batches(1):
+        assert x.shape == (1, ROWS, COLUMNS)
+    with pytest.raises(bf.MalformedFileError, match="an empty cell"):
+        bf.scan(tmp_path)
+
+
+def test_a_value_missing_at_the_end_of_a_line_is_no_trailing_delimiter(tmp_path: Path) -> None:
+    """If some files end with a delimiter, and values may be missing."""
+    for at in range(COUNT):
+        (tmp_path / f"{at:03d}.tsv").write_text("0\t1\t2\t" + ("" if at % 3 else "3") + "\n")
+    found = {tuple(x[0].tolist()) for (x,) in bf.scan(tmp_path, missing="mean").batches(1)}
+    assert found == {(0, 1, 2, 1), (0, 1, 2, 3)}
+
+
+@pytest.mark.parametrize(
+    "word", ["-nan", "<NA>", "n.a.", ".", "1.#QNAN", "-nan(ind)", "#DIV/0!", '" NA "', '""']
+)
+@pytest.mark.parametrize("missing", ["skip", "nan"])
+def test_missing_values_as_programs_write_them(word: str, missing: Any, tmp_path: Path) -> None:
+    """In few files, quoted too; "skip" and "nan" mean the same files."""
+    source = bf.scan(folder(tmp_path / "data", word, every=13), missing=missing)
+    incomplete = sum(np.isnan(x).any() for x, _ in source.batches(1))
+    assert (len(source), incomplete) == ((36, 0) if missing == "skip" else (COUNT, 4))
+    assert not source.audit().problems
+
+
+def test_leaving_out_keeps_the_classes_that_were_given(tmp_path: Path) -> None:
+    """Their numbers are those that a model knows."""
+    root = folder(tmp_path / "data", "NA")
+    for how in ({"missing": "skip"}, {"on_bad": "skip"}):
+        source = bf.scan(root, classes=["a", "aa", "b"], **how)  # type: ignore[arg-type]
+        assert source.schema.classes == ("a", "aa", "b")
+        assert {int(y[0]) for _, y in source.batches(1)} == {0, 2}
+
+
+def test_other_faults_stay_when_incomplete_samples_are_left_out(tmp_path: Path) -> None:
+    """A label that only an incomplete sample lacks is no problem; a malformed file still is one."""
+    root = folder(tmp_path / "data", "NA")
+    lines = [f"{at:03d},{'ab'[at % 2]}" for at in range(1, COUNT)]
+    (root / "labels.csv").write_text("id,label\n" + "\n".join(lines))
+    source = bf.scan(root, missing="skip")
+    assert not [each for each in source.findings if each.is_problem]
+    assert len(list(source.batches(4))) == 7
+    (root / "a/002.csv").write_text("1,2,word\n" * ROWS)
+    assert [each.kind for each in bf.scan(root, missing="skip").findings] == ["malformed"]
+
+
+@pytest.mark.parametrize("what", [np.array([0, 1]), b"0", ["skip"]])
+def test_arguments_of_another_kind_are_refused(what: Any, tmp_path: Path) -> None:
+    """Without a traceback of NumPy."""
+    with pytest.raises(bf.ArgumentError, match="missing"):
+        bf.scan(folder(tmp_path / "data", "NA"), missing=what)

@@ -9,6 +9,7 @@ import pytest
 
 import brimful as bf
 from brimful.cli.main import main
+from brimful.store.format import seal, unseal
 from tests.situations.models import SHAPE
 
 COUNT = 30
@@ -54,7 +55,7 @@ def test_the_split_of_a_table_is_used_or_pooled_as_said(
     source = bf.scan(folder(tmp_path / "data", word, heading))
     assert f"the column {heading!r} is a split" in " ".join(source.facts)
     for data in (source, bf.pack(source, tmp_path / "data.brim"), bf.open(tmp_path / "data.brim")):
-        with pytest.raises(bf.ArgumentError, match="are a split already"):
+        with pytest.raises(bf.ArgumentError, match="there is a split already"):
             data.split()
         parts = data.split(by="column")
         order = words if len(words) == 2 else (words[0], *words[1:])
@@ -73,12 +74,12 @@ def test_folds_of_a_table_are_split_by_name(form: str, tmp_path: Path) -> None:
     for data in (source, bf.pack(source, tmp_path / "data.brim")):
         with pytest.raises(bf.ArgumentError, match="not clear which"):
             data.split(by="column")
-        with pytest.raises(bf.ArgumentError, match="are a split already"):
+        with pytest.raises(bf.ArgumentError, match="there is a split already"):
             data.split()
         train, test = data.split(by=f"column:{form.format(1)}")
         assert numbers(test) == set(range(1, COUNT, 3))
         assert len(train) == 20
-        with pytest.raises(bf.ArgumentError, match="only one side"):
+        with pytest.raises(bf.ArgumentError, match="no two sides"):
             data.split(by="column:9")
 
 
@@ -91,7 +92,7 @@ def test_other_columns_are_no_split(heading: str, word: Word, tmp_path: Path) ->
     source = bf.scan(folder(tmp_path / "data", word, heading))
     assert f"not used: {heading}" in " ".join(source.facts)
     assert len(source.split(test=0.3)) == 2
-    with pytest.raises(bf.ArgumentError, match="no column"):
+    with pytest.raises(bf.ArgumentError, match="has no column"):
         source.split(by="column")
 
 
@@ -149,7 +150,7 @@ def test_train_uses_the_split_of_the_table(
     command += [] if is_packed else ["--no-pack"]
     assert main([*command, "--run", str(tmp_path / "a")]) == 0
     said = capsys.readouterr().err
-    assert "the column 'split' is a split already, which is used" in said
+    assert "the column 'split': a split already, which is used" in said
     assert "27 to train on, 3 to test on" in said
     assert main([*command, "--run", str(tmp_path / "b"), "--split", "hash", "--test", "0.4"]) == 0
     assert "27 to train on, 3 to" not in capsys.readouterr().err
@@ -170,3 +171,141 @@ def test_a_column_and_folders_are_a_question(tmp_path: Path) -> None:
     assert "folders" in str(caught.value)
     assert len(source.split(by="column")[1]) == 6
     assert len(source.split(by="folders")[1]) == 10
+
+
+@pytest.mark.parametrize(
+    ("words", "heading"),
+    [
+        (("Training", "PublicTest", "PrivateTest"), "Usage"),
+        (("train", "test", "extra"), "split"),
+        (("train", "test", "trainval"), "subset"),
+        (("0", "1"), "is_valid"),
+    ],
+)
+def test_words_of_which_some_are_no_side_are_a_question(
+    words: tuple[str, ...], heading: str, tmp_path: Path
+) -> None:
+    """Nothing is pooled unnoticed; one may be named."""
+    word = side(words)
+    source = bf.scan(folder(tmp_path / "data", word, heading))
+    with pytest.raises(bf.ArgumentError, match="there is a split already"):
+        source.split()
+    with pytest.raises(bf.ArgumentError, match="not clear which"):
+        source.split(by="column")
+    train, test = source.split(by=f"column:{words[1]}")
+    assert numbers(test) == {at for at in range(COUNT) if word(at) == words[1]}
+    assert len(train) + len(test) == COUNT
+
+
+@pytest.mark.parametrize(
+    ("word", "by", "heading"),
+    [
+        (lambda at: f"{at % 2}.0", "column", "is_test"),
+        (lambda at: f"{at % 2}.0", "column:1", "fold"),
+        (
+            lambda at: ("test" if at % 2 else "Train") if at % 3 else "train" if at % 2 == 0 else "TEST",
+            "column",
+            "set",
+        ),
+        (lambda at: "Test" if at % 2 else "train", "column:test", "split"),
+    ],
+)
+def test_sides_are_one_however_they_are_spelt(word: Word, by: str, heading: str, tmp_path: Path) -> None:
+    """Capitals, and integers as pandas writes them where values are missing."""
+    _, test = bf.scan(folder(tmp_path / "data", word, heading)).split(by=by)
+    assert numbers(test) == set(range(1, COUNT, 2))
+
+
+def test_a_heading_is_found_by_the_split_below_it(tmp_path: Path) -> None:
+    """Whatever the other columns are called."""
+    root = folder(tmp_path / "data", side(("train", "test")))
+    table = (root / "labels.csv").read_text().replace("id,label,split", "subject,diagnosis,split")
+    (root / "labels.csv").write_text(table)
+    source = bf.scan(root)
+    assert source.schema.classes == ("a", "b")
+    assert list(source.given_splits) == ["column"]
+
+
+def test_many_folds_are_a_split(tmp_path: Path) -> None:
+    """More than a byte counts."""
+    root = tmp_path / "data"
+    for at in range(300):
+        (root / f"fold{at}").mkdir(parents=True)
+        (root / f"fold{at}" / f"{at}.csv").write_text("1 2\n")
+    train, test = bf.scan(root, labels=False).split(by="folders:fold7")
+    assert (len(train), list(test.keys)) == (299, ["fold7/7"])
+
+
+def test_a_split_without_training_is_refused(tmp_path: Path) -> None:
+    """The first part would be taken for it."""
+    source = bf.scan(folder(tmp_path / "data", side(("val", "test"))))
+    with pytest.raises(bf.ArgumentError, match="for training"):
+        source.split(by="column")
+
+
+def test_a_line_for_each_round_is_no_split(tmp_path: Path) -> None:
+    """Each sample would be on both sides."""
+    root = folder(tmp_path / "data", lambda _: "train")
+    lines = [f"{at:03d},{'ab'[at % 3 == 0]},test" for at in range(COUNT)]
+    (root / "labels.csv").write_text((root / "labels.csv").read_text() + "\n" + "\n".join(lines))
+    source = bf.scan(root)
+    assert {each.kind: each.is_problem for each in source.findings} == {
+        "doubtful_split": False,
+        "duplicate_label": False,
+    }
+    assert len(source.split(test=0.3)) == 2
+
+
+def test_the_column_of_the_split_may_be_the_target(tmp_path: Path) -> None:
+    """If it is the only one."""
+    root = folder(tmp_path / "data", lambda at: f"{at % 3}")
+    (root / "labels.csv").write_text("id,fold\n" + "".join(f"{at:03d},{at % 3}\n" for at in range(COUNT)))
+    assert bf.scan(root).schema.classes == (0, 1, 2)
+
+
+def test_parts_of_a_given_split_may_be_split_on(tmp_path: Path) -> None:
+    """By hash, without saying so."""
+    source = bf.scan(folder(tmp_path / "data", lambda at: f"{at % 3}", "fold"))
+    train, _ = source.split(by="column:0")
+    assert sum(map(len, train.split(test=0.4))) == 20
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"words": "ab"},
+        {"words": [1, 2]},
+        {"words": ["", "b"]},
+        {"words": {"a": 1}},
+        {"origin": None},
+        {"codes": "AA"},
+    ],
+)
+def test_a_manifest_with_impossible_sides_is_damaged(change: dict[str, Any], tmp_path: Path) -> None:
+    """Anybody could have made its checksum."""
+    bf.pack(bf.scan(folder(tmp_path / "data", side(("train", "test")))), tmp_path / "data.brim")
+    manifest = tmp_path / "data.brim" / "manifest.json"
+    entry = unseal(manifest.read_bytes())
+    entry["sides"] |= change
+    manifest.write_text(seal(entry))
+    with pytest.raises(bf.DamagedStoreError):
+        bf.open(tmp_path / "data.brim")
+
+
+@pytest.mark.keras
+def test_the_last_test_is_left_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where there is validation, too."""
+    root = folder(tmp_path / "data", side(("train", "val", "test")))
+    command = [
+        "train",
+        str(root),
+        "--epochs",
+        "1",
+        "--model",
+        "dense",
+        "--no-pack",
+        "--run",
+        str(tmp_path / "a"),
+    ]
+    assert main(command) == 0
+    assert "3 samples for a last test are left alone" in capsys.readouterr().err

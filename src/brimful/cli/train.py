@@ -218,11 +218,12 @@ def train_on(
     `skipped` are the bad samples that were left out of the data.
     """
     if how.test and not how.group and not how.split:
-        for origin, _ in samples.given_splits.values():
-            verb = "are" if origin.endswith("s") else "is"
-            screen.say(f"  {origin} {verb} a split already, which is used (--split hash pools all samples)")
-    training, test = _sides(samples, how)
+        for sides in samples.given_splits.values():
+            screen.say(f"  {sides.origin}: a split already, which is used (--split hash pools all samples)")
+    training, test, *others = _sides(samples, how)
     _say_plan(training, test, how, screen)
+    for other in others:
+        screen.say(f"  {len(other):,} samples for a last test are left alone")
 
     from brimful.training.loop import check_trainable
     from brimful.training.loop import train as train_model
@@ -292,13 +293,14 @@ def _figure(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
-def _sides(samples: Collection, how: TrainingOptions) -> tuple[Collection, Collection | None]:
+def _sides(samples: Collection, how: TrainingOptions) -> tuple[Any, ...]:
+    """The samples to train on, those to test on after each epoch or None, and others if there are any."""
     if not how.test:
         return samples, None
     given = () if how.group else tuple(samples.given_splits)
     by = how.split or (given[0] if len(given) == 1 else None if given else "hash")
     training, *held_out = samples.split(test=how.test, group=how.group, split_seed=how.split_seed, by=by)
-    return training, held_out[0]
+    return training, *held_out
 
 
 def _say_plan(training: Collection, test: Collection | None, how: TrainingOptions, screen: Screen) -> None:

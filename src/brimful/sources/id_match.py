@@ -16,7 +16,7 @@ from brimful.keys import find_keys
 from brimful.sources.label_table import LabelTable
 from brimful.sources.listing import Listing
 from brimful.sources.walk import split_paths
-from brimful.sources.words import integers
+from brimful.sources.words import WHOLE_FLOAT, integers
 
 FIRST_IDS = 100  # of which one must be met for the folders above the samples to be known
 
@@ -49,15 +49,14 @@ def _ways(table: LabelTable, listing: Listing) -> Iterator[tuple[str, NDArray[np
     ids, keys = table.ids.keys, lambda rows: listing.keys_of(listing.paths_of(rows))
     yield "key", find_keys(table.ids, listing.hashes, keys), listing.paths
     yield "path", _rows_of(ids, listing.paths), listing.paths
-    names = pc.struct_field(split_paths(listing.paths), "name")
-    stems = listing.keys_of(names)
+    names, stems = pc.struct_field(split_paths(listing.paths), "name"), listing.stems
     yield "stem", _rows_of(ids, stems), stems
     yield "file name", _rows_of(ids, names), names
     if len(ids) and (below := _below(ids, listing)) is not None:
         yield "path", below, listing.paths
     spelt = integers(stems)
     yield "integer", _rows_of(integers(ids), spelt), spelt
-    whole = pc.replace_substring_regex(ids, pattern=r"\.0+$", replacement="")  # 1.0, as spreadsheets write
+    whole = pc.replace_substring_regex(ids, pattern=WHOLE_FLOAT, replacement="")
     yield "integer", _rows_of(integers(whole), spelt), spelt
     for names in (stems, listing.keys):
         yield "name in other letters", _rows_of(_folded(_stems(ids)), _folded(names)), _folded(names)
@@ -106,11 +105,10 @@ def _rows_of(ids: pa.Array, names: pa.Array) -> NDArray[np.int64]:
 def _refuse_shifted(table: LabelTable, listing: Listing, rows: NDArray[np.int64]) -> None:
     """Refuse ids that count from 1 where the files count from 0, or the other way round."""
     ids = table.ids.keys
-    if len(ids) != len(listing) or np.count_nonzero(rows < 0) != 1:
-        return
-    whole = pc.replace_substring_regex(ids, pattern=r"\.0+$", replacement="")
-    names = listing.keys_of(pc.struct_field(split_paths(listing.paths), "name"))
-    both = [integers(each).drop_null().to_numpy(zero_copy_only=False) for each in (whole, names)]
+    if not len(listing) <= len(ids) <= len(listing) + 1 or not 1 <= np.count_nonzero(rows < 0) <= 2:
+        return  # a heading may be among them
+    whole = pc.replace_substring_regex(ids, pattern=WHOLE_FLOAT, replacement="")
+    both = [integers(each).drop_null().to_numpy(zero_copy_only=False) for each in (whole, listing.stems)]
     if not all(len(np.unique(each)) == len(listing) == np.ptp(each) + 1 for each in both):
         return
     (first, start), (last, end) = ([int(each.min()) for each in both], [int(each.max()) for each in both])

@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,7 +117,14 @@ class Index:
         """
         labels = self._labels and self._labels.take(rows).without_classes_left_out()
         fewer = Index(self.format, self._order.take(rows), labels, (*self.skipped, *faults))
-        fewer.findings = tuple(each for each in self.findings if not (each.is_problem and is_clean))
+        if is_clean:
+            fewer.findings = tuple(each for each in self.findings if not each.is_problem)
+        else:
+            fewer.findings = tuple(filter(None, (_of_these(each, labels) for each in self.findings)))
+            kept = (
+                each for each in self.sampled_findings if each.kind not in {fault.kind for fault in faults}
+            )
+            fewer.sampled_findings = tuple(kept)
         return fewer
 
     def numbered(self, classes: Classes) -> "Index":
@@ -249,6 +256,14 @@ class Index:
         None also if samples carry their own targets, since only inputs are sorted on the disk.
         """
         return None if self.has_own_targets else self.format.natural_order(self._order.at(rows))
+
+
+def _of_these(finding: Finding, labels: Labels | None) -> Finding | None:
+    """A finding about labels, counted for those that are left; None if it is about none of them."""
+    if labels is None or finding.kind not in FAULTS or not finding.is_problem:
+        return finding
+    count = int(np.count_nonzero(labels.state == FAULTS.index(finding.kind) + 1))
+    return replace(finding, count=count) if count else None
 
 
 def _hashes(

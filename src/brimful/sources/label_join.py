@@ -26,7 +26,8 @@ from brimful.sources.labels import CONFLICTING, FAULTS, FIT, MALFORMED, MISSING,
 from brimful.sources.listing import Listing
 from brimful.sources.words import NUMBER, Words, is_blank, matches
 
-WEIGHT_MEANS = 0.5, 2.0  # least and greatest mean of weights, which is 1 by custom
+WEIGHT_MEANS = 0.5, 2.0  # least and greatest mean of weights; by custom the mean is 1, or the greatest one
+SEVERAL = 10  # at most one sample in so many is on several sides of a split
 MANY = 20  # classes; fewer may well be as many as there are samples
 
 
@@ -72,6 +73,21 @@ class _Join:
         self._blank = np.zeros(len(rows), bool)  # lines with an empty cell
         split = table.split
         self._split = Sides.of(f"the column {split.name!r}", split.cells) if split else None  # of the lines
+        self._look_at_split()
+
+    def _look_at_split(self) -> None:
+        """Leave a column for the split out if many samples are on several sides, as with a line a round."""
+        split, name = self._split, self.table.split and self.table.split.name
+        if split is None:
+            return
+        lines = np.flatnonzero(self.rows >= 0)
+        pairs = np.unique(np.stack([self.rows[lines], split.codes[lines]]), axis=1)
+        several = len(pairs[0]) - len(np.unique(pairs[0]))
+        if several * SEVERAL > len(self.listing):
+            example = f"{self.table.name}: the column {name!r} puts {several:,} samples on several sides"
+            hint = "It is not used. Keep a line for each sample, or split by hash."
+            self.findings.append(Finding("doubtful_split", several, (example,), is_problem=False, hint=hint))
+            self._split = None
 
     def targets(
         self, *, regression: bool, given: Classes | None = None
@@ -148,8 +164,9 @@ class _Join:
         if not name or cells is None:
             return False
         numbers = cells.filter(pa.array(matches(cells, NUMBER))).cast(pa.float64())
-        mean = pc.mean(pc.abs(numbers)).as_py() or 0.0
-        if len(numbers) * 2 > len(cells) and WEIGHT_MEANS[0] <= mean <= WEIGHT_MEANS[1]:
+        mean, most = (what(pc.abs(numbers)).as_py() or 0.0 for what in (pc.mean, pc.max))
+        is_usual = most == 1 or WEIGHT_MEANS[0] <= mean <= WEIGHT_MEANS[1]
+        if len(numbers) * 2 > len(cells) and is_usual:
             return False
         said = f"of mean {mean:.4g}" if len(numbers) else "no numbers"
         example = f"{self.table.name}: the column {name!r} ({said}) is not used"
@@ -192,7 +209,7 @@ class _Join:
             unequal = values[lines[again]] != values[lines[again - 1]]
             differs |= unequal.any(axis=tuple(range(1, unequal.ndim)))
         equal, conflicting = lines[again[~differs]], lines[again[differs]]
-        both = "labels" if self.table.split is None else "labels, or is on two sides of the split"
+        both = "labels" if self._split is None else "labels, or is on two sides of the split"
         hint = f"Correct {self.table.name}: a sample has two different {both}."
         self.note("duplicate_label", equal, is_problem=False)
         self.note("conflicting_label", conflicting, hint)

@@ -17,7 +17,7 @@ from brimful.errors import ArgumentError, LabelError, ReadError
 from brimful.keys import HashedKeys
 from brimful.memory import POOL
 from brimful.options import ScanOptions
-from brimful.sources.split_column import SplitColumn, find_split_column
+from brimful.sources.split_column import SplitColumn, find_split_columns
 
 FILE_NAMES = tuple(
     f"{name}.{suffix}"
@@ -55,7 +55,8 @@ class LabelTable:
         others: Names of the columns that are not used.
         measured: The name of the column of weights, if that is only said by a name like "weight", which may
             also be that of something measured; empty if not.
-        split: The column that says on which side of a split each sample is, if there is one.
+        split: The column that says on which side of a split each sample is, if there is one. If there are
+            several, the others are among those that are not used.
     """
 
     name: str
@@ -75,7 +76,6 @@ class LabelTable:
             targets={name: cells[1:] for name, cells in self.targets.items()},
             weights=None if self.weights is None else self.weights[1:],
             first_line=self.first_line + 1,
-            split=self.split and self.split.without_first(),
         )
 
 
@@ -96,6 +96,23 @@ def read_table(path: Path, options: ScanOptions) -> LabelTable:
         ArgumentError: The table lacks a column that was asked for.
     """
     return _table(str(path), _cells(path), options, first_line=1)
+
+
+def read_ids(path: Path) -> LabelTable:
+    """The ids of a table, whatever other columns it has; the targets are those of all columns.
+
+    Raises:
+        ReadError: The file cannot be read.
+        LabelError: The file is not a table.
+    """
+    cells = _cells(path)
+    heads = [str(column[0].as_py()) for column in cells]
+    has_header = _is_header(heads, [column[1:] for column in cells], ScanOptions())
+    name = _usual(heads, ID_NAMES) if has_header else None
+    ids = cells[heads.index(name) if name else 0]
+    columns = {str(at): column for at, column in enumerate(cells)}
+    table = LabelTable(str(path), HashedKeys.of(ids), columns, None, 1, ())
+    return table.without_first() if has_header else table
 
 
 def frame_table(frame: Any, options: ScanOptions) -> LabelTable:
@@ -135,7 +152,8 @@ def _as_strings(column: pa.ChunkedArray) -> pa.ChunkedArray:
 def _table(name: str, cells: list[pa.Array], options: ScanOptions, *, first_line: int) -> LabelTable:
     """The columns that are taken; the first row may be a header, and is one if there are no lines."""
     path, heads = name, [str(column[0].as_py()) for column in cells]
-    has_header = not first_line or _is_header(heads, options)
+    below = [column[1:] for column in cells]
+    has_header = not first_line or _is_header(heads, below, options)
     numbers = [str(number) for number in range(1, len(cells) + 1)]
     names = heads if has_header else numbers
     if len(set(names)) < len(names):
@@ -156,9 +174,10 @@ def _table(name: str, cells: list[pa.Array], options: ScanOptions, *, first_line
     free = [name for name in names if name not in map(named, options.columns)]
     id_name = named(options.id) if options.id else _usual(free, ID_NAMES) or (free or names)[0]
     weight = named(options.weight) if options.weight else _usual(free, WEIGHT_NAMES)
-    by_name = dict(zip(names, ([column[1:] for column in cells] if has_header else cells), strict=True))
+    by_name = dict(zip(names, below if has_header else cells, strict=True))
     left = [name for name in names if name not in (id_name, weight)]
-    split = find_split_column({name: (_word(name), by_name[name]) for name in left if name in free})
+    splits = find_split_columns({name: (_word(name), by_name[name]) for name in left if name in free})
+    split = splits[0] if splits and len(left) > 1 else None
     left = [name for name in left if not split or name != split.name]
     targets = asked_targets or _target(path, left)
     if {id_name, weight} & {*targets} or id_name == weight:
@@ -175,12 +194,15 @@ def _table(name: str, cells: list[pa.Array], options: ScanOptions, *, first_line
     )
 
 
-def _is_header(heads: Sequence[str], options: ScanOptions) -> bool:
+def _is_header(heads: Sequence[str], below: Sequence[pa.Array], options: ScanOptions) -> bool:
+    """Whether the first row has headings, given the cells below it."""
     if any(name in heads for name in options.columns if not name.isdigit()):
         return True
     words = [_word(head) for head in heads]
     others = {*words} & {*TARGET_NAMES, *WEIGHT_NAMES}
-    return words[0] in ID_NAMES or bool({*words} & {*ID_NAMES} and others)
+    if words[0] in ID_NAMES or ({*words} & {*ID_NAMES} and others):
+        return True
+    return bool(find_split_columns(dict(zip(heads, zip(words, below, strict=True), strict=True))))
 
 
 def _target(path: str, left: Sequence[str]) -> tuple[str, ...]:

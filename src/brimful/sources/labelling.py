@@ -21,9 +21,9 @@ from brimful.sources.label_table import (
     is_frame,
     read_table,
 )
-from brimful.sources.label_words import are_words, words_table
 from brimful.sources.labels import Labels
 from brimful.sources.listing import Listing
+from brimful.sources.single_labels import are_single, single_table
 from brimful.sources.unusual_tables import UnusualTables
 
 FOLDERS = re.compile(r"folders(?::(-?[1-9][0-9]?))?")
@@ -58,7 +58,7 @@ class Labelling:
         self._path = self._table_path(found)
         self.tables = [*found, *([self._path] if self._path else [])]
         has_columns = self._path or is_frame(self._given)
-        is_asked = options.columns or (options.regression and not are_words(self._given))
+        is_asked = options.columns or (options.regression and not are_single(self._given))
         if is_asked and not has_columns:
             wanted = f"the column {options.columns[0]!r}" if options.columns else "numbers"
             raise ArgumentError(
@@ -92,8 +92,8 @@ class Labelling:
     def labels(self, listing: Listing, table: LabelTable | None) -> tuple[Labels | None, tuple[Finding, ...]]:
         """The labels of a listing, given the table that was read; and what is doubtful if there are none."""
         options, given = self._options, self._given
-        if table is None and are_words(given):
-            table = words_table(given, listing)
+        if table is None and are_single(given):
+            table = single_table(given, listing)
         if table is not None:
             return join_table(table, listing, regression=options.regression, classes=options.classes), ()
         if isinstance(given, str) and (asked := FOLDERS.fullmatch(given)):
@@ -119,7 +119,7 @@ class Labelling:
                     f"Name one: labels={str(found[0])!r}, --labels {found[0]}.",
                 )
             return found[0] if found and not self._is_unlabelled else None
-        if is_frame(given) or are_words(given):
+        if is_frame(given) or are_single(given):
             return None
         if isinstance(given, (list, tuple, np.ndarray)):
             raise ArgumentError(

@@ -17,6 +17,7 @@ from brimful.sources.words import INTEGER
 
 CLASSES_NAMED = 12
 FAULTS = ("missing_label", "conflicting_label", "malformed", "unknown_label")
+OF_LINES = ("orphan_label", "duplicate_label")  # kinds of findings about lines of a table, not about rows
 FIT, MISSING, CONFLICTING, MALFORMED, UNKNOWN = range(5)  # the `state` of a row's label
 
 
@@ -33,6 +34,7 @@ class Labels:
         weights: Sample weights, float32 of shape `(n,)`, or None.
         how: How they were joined, for the user to check.
         sides: On which side of a split each row is, if the label table says so.
+        are_given: Whether the user has named the classes: they stay, even those that no row has.
     """
 
     values: NDArray[Any]
@@ -42,6 +44,7 @@ class Labels:
     how: str
     findings: tuple[Finding, ...] = ()
     sides: Sides | None = None
+    are_given: bool = False
 
     @property
     def target(self) -> Field:
@@ -71,7 +74,7 @@ class Labels:
 
     def with_findings(self, listing: Listing) -> "Labels":
         """The labels of a part of a listing, with findings about its rows alone."""
-        findings = []
+        findings = [each for each in self.findings if each.kind not in (*FAULTS, *OF_LINES)]
         for state, kind in enumerate(FAULTS, start=1):
             rows = np.flatnonzero(self.state == state)
             findings += of_rows(kind, rows, listing, "Correct the label table.")
@@ -95,8 +98,8 @@ class Labels:
         return np.searchsorted(np.array(classes), self.values) if is_number else self.values
 
     def without_classes_left_out(self) -> "Labels":
-        """The same labels with only the classes that a row has; names are numbered anew."""
-        if self.classes is None:
+        """The same labels with only the classes that a row has, unless they were given; numbered anew."""
+        if self.classes is None or self.are_given:
             return self
         used, places = np.unique(self.values, return_inverse=True)
         if isinstance(self.classes[0], int):
@@ -123,7 +126,7 @@ def finished(labels: Labels, listing: Listing, classes: Classes | None) -> Label
     names = [str(labels.classes[at]) for at in labels._places()[unknown[:EXAMPLES]].tolist()]  # noqa: SLF001
     hint = f"There are the classes {_few(classes)}. Correct the labels, or name all classes."
     found = of_rows(FAULTS[UNKNOWN - 1], unknown, listing, hint, names)
-    return replace(numbered, findings=(*labels.findings, *found))
+    return replace(numbered, findings=(*labels.findings, *found), are_given=True)
 
 
 def _few(classes: Classes) -> str:

@@ -14,7 +14,7 @@ from brimful.errors import SourceError, SourceNotFoundError
 from brimful.keys import DRAW_SEED, KEYS_PER_PIECE, hash_keys, row_order
 from brimful.memory import POOL
 from brimful.samples import Finding, Progress
-from brimful.sources.walk import SUFFIXES, Found, keys_of, suffix_of, walk
+from brimful.sources.walk import SUFFIXES, Found, keys_of, split_paths, suffix_of, walk
 
 MORE_SUFFIXES = (".csv.gz", ".txt.gz", ".tsv.gz", ".dat.gz", ".asc.gz", ".data", ".text")
 TABLES = (".csv", ".tsv", ".txt", ".tab")
@@ -67,6 +67,11 @@ class Listing:
     def keys(self) -> pa.LargeStringArray:
         """Keys of all rows."""
         return self.keys_of(self.paths)
+
+    @property
+    def stems(self) -> pa.LargeStringArray:
+        """The names of all files without folder and suffix."""
+        return self.keys_of(pc.struct_field(split_paths(self.paths), "name"))
 
     def keys_of(self, paths: pa.LargeStringArray) -> pa.LargeStringArray:
         """Paths or names of sample files without their suffix."""

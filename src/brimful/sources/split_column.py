@@ -2,24 +2,26 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from brimful.sides import MOST_WORDS, are_folds, are_sides
+from brimful.sides import are_folds, side_of
+from brimful.sources.words import MISSING_WORDS
 
 NAMES = ("split", "subset", "partition", "set", "dataset", "phase", "usage", "mluse", "datasplit", "splitset")
 FOLD_NAMES = ("fold", "folds", "kfold", "cvfold", "foldid")
 YES_NO = {
-    "isvalid": ("train", "validation"),
     "isvalidation": ("train", "validation"),
     "isval": ("train", "validation"),
     "istest": ("train", "test"),
     "istrain": ("test", "train"),
 }
 """Columns that say of each sample whether it is on a side: the side that "no" means, and that of "yes"."""
+DOUBTFUL = ("isvalid", "valid")  # may also say that a sample is a good one
 _no, _yes = ("0", "false", "no", "f", "n"), ("1", "true", "yes", "t", "y")
+NUMBER = re.compile(r"[0-9]{1,5}(\.0+)?")
 
 
 @dataclass(frozen=True)
@@ -34,31 +36,51 @@ class SplitColumn:
     name: str
     cells: pa.Array
 
-    def without_first(self) -> "SplitColumn":
-        """The column without its first line."""
-        return replace(self, cells=self.cells[1:])
 
+def find_split_columns(columns: Mapping[str, tuple[str, pa.Array]]) -> list[SplitColumn]:
+    """The columns among some that are a split by their headings and their words, the most usual one first.
 
-def find_split_column(columns: Mapping[str, tuple[str, pa.Array]]) -> SplitColumn | None:
-    """The column among some that is a split by its heading and by its words; None if there is none.
+    It is enough that one word is that of a side: what the others mean is for the user to say.
 
     Args:
         columns: The cells of each column, and its heading as it is looked up, without blanks and capitals.
     """
-    for name, (heading, cells) in columns.items():
-        if heading not in (*NAMES, *FOLD_NAMES, *YES_NO):
-            continue
-        words = [word for word in pc.unique(cells).to_pylist() if word]
-        if heading in YES_NO and {word.casefold() for word in words} <= {*_no, *_yes} and len(words) > 1:
-            no, yes = YES_NO[heading]
-            is_yes = pc.is_in(pc.utf8_lower(cells), value_set=pa.array(_yes, cells.type))
-            said = pc.if_else(is_yes, pa.scalar(yes, cells.type), pa.scalar(no, cells.type))
-            return SplitColumn(name, pc.if_else(pc.equal(cells, ""), "", said))
-        if are_sides(words) or are_folds(words) or (heading in FOLD_NAMES and _are_numbered(words)):
-            return SplitColumn(name, cells)
-    return None
+    usual = (*NAMES, *YES_NO, *FOLD_NAMES, *DOUBTFUL)
+    named = sorted(
+        (usual.index(heading), name, cells) for name, (heading, cells) in columns.items() if heading in usual
+    )
+    found = (_as_split(name, usual[at], cells) for at, name, cells in named)
+    return [column for column in found if column]
 
 
-def _are_numbered(words: list[str]) -> bool:
-    """Whether words are the numbers of folds."""
-    return 1 < len(words) <= MOST_WORDS and all(re.fullmatch(r"[0-9]{1,3}", word) for word in words)
+def _as_split(name: str, heading: str, cells: pa.Array) -> SplitColumn | None:
+    """A column with such a heading as a split; None if its words are none."""
+    distinct = {word: _canonical(word) for word in pc.unique(cells).to_pylist()}
+    words = {word for word in distinct.values() if word}
+    if heading in YES_NO and words <= {*_no, *_yes}:
+        no, yes = YES_NO[heading]
+        meant = {word: (yes if each in _yes else no) if each else "" for word, each in distinct.items()}
+    elif (
+        any(map(side_of, words))
+        or are_folds(words)
+        or (heading in FOLD_NAMES and all(map(NUMBER.fullmatch, words)))
+        or (heading in DOUBTFUL and words <= {*_no, *_yes})
+    ):
+        meant = distinct
+    else:
+        return None
+    if len({side_of(word) or word for word in meant.values() if word}) < 2:
+        return None
+    said = pa.array([meant[word] for word in distinct], cells.type)
+    at = pc.index_in(cells, value_set=pa.array(list(distinct), cells.type))
+    return SplitColumn(name, said.take(at))
+
+
+def _canonical(word: str) -> str:
+    """A word, in small letters where it says yes or no, an integer as such; "" if it says nothing."""
+    folded = word.strip().casefold()
+    if folded in MISSING_WORDS:
+        return ""
+    if NUMBER.fullmatch(folded):
+        return folded.partition(".")[0]
+    return folded if folded in (*_no, *_yes) else word

@@ -1,6 +1,6 @@
 """Unusual tables: label tables beside the samples that have another name than those looked for."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -8,14 +8,15 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from brimful.errors import BrimfulError
-from brimful.options import ScanOptions
+from brimful.keys import HashedKeys
 from brimful.samples import Finding
-from brimful.sources.label_join import join_table
-from brimful.sources.label_table import read_table
-from brimful.sources.labels import MISSING
+from brimful.sources.id_match import match_ids
+from brimful.sources.label_table import read_ids
 from brimful.sources.listing import Listing
+from brimful.sources.words import NUMBER, matches
 
 MOST = 10  # files that are looked at
+MOST_IDS = 1000  # of each
 LARGEST = 64_000_000  # bytes of one
 STRAYS = 10  # at most one file in so many lies beside the folders of the others
 
@@ -42,7 +43,10 @@ class UnusualTables:
         samples = listing
         if names and outside.size:
             samples = listing.take(np.setdiff1d(np.arange(len(listing)), outside))
-        found = tuple(name for name in names if _names_samples(listing.root / name, samples))
+        among = listing.paths_of(outside).to_pylist()
+        found = tuple(
+            name for name in names if _is_table(listing.root / name, samples, may_be_sample=name in among)
+        )
         rows = [row for row in outside.tolist() if listing.paths[row].as_py() in found]
         return cls(listing.root, found, np.array(rows, np.int64))
 
@@ -67,13 +71,21 @@ def _outside(listing: Listing) -> NDArray[np.int64]:
     return rows if len(rows) <= MOST and len(rows) * STRAYS <= len(listing) else rows[:0]
 
 
-def _names_samples(path: Path, samples: Listing) -> bool:
-    """Whether a file is a table whose ids name at least half of the samples."""
+def _is_table(path: Path, samples: Listing, *, may_be_sample: bool) -> bool:
+    """Whether a file is a table whose ids name samples, at least half as many as there are.
+
+    One that may be a sample, for it holds nothing but numbers, is none.
+    """
     try:
         if not len(samples) or path.stat().st_size > LARGEST:
             return False
-        table = read_table(path, ScanOptions(regression=True))
-        labels = join_table(table, samples, regression=True)
+        table = read_ids(path)
+        if may_be_sample and all(matches(cells, NUMBER).all() for cells in table.targets.values()):
+            return False
+        if len(table.ids.keys) * 2 < len(samples):
+            return False
+        some = replace(table, ids=HashedKeys.of(table.ids.keys[:MOST_IDS]))
+        _, rows, _ = match_ids(some, samples)
     except (BrimfulError, OSError):
         return False
-    return int(np.count_nonzero(labels.state != MISSING)) * 2 >= len(samples)
+    return int(np.count_nonzero(rows >= 0)) * 2 >= len(some.ids.keys)

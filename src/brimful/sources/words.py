@@ -17,7 +17,16 @@ FRACTIONS = 20  # at least one number in so many has a fraction: the targets are
 FLOAT_CLASS = r"^[+-]?[0-9]+\.0+$"
 DECORATED = r"^[^0-9A-Za-z]*[+-]?[0-9][0-9.,' ]*[,%€$£°'][0-9.,' ]*%?$|^[€$£] ?[0-9.,]+$"
 """A number with a decimal comma, thousands, a percent sign or a currency."""
-UNKNOWN_WORDS = frozenset({"na", "n/a", "#n/a", "nan", "none", "null", "nil", "?", "unknown", "missing", "-"})
+WHOLE_FLOAT = r"\.0+$"
+"""What a spreadsheet, or pandas, puts behind an integer."""
+MISSING_WORDS = frozenset(
+    {
+        *("", "na", "<na>", "n/a", "#n/a", "n.a.", "nan", "none", "null", "nil", "?", "-", "."),
+        *("unknown", "missing", "#div/0!", "#value!", "#num!", "-nan", "nan(ind)", "-nan(ind)", "1.#qnan"),
+        *("1.#ind", "-1.#ind"),
+    }
+)
+"""What stands for a label, or a number, that is not there, in capitals or not."""
 STRAYS = 10  # more than one label in so many is not an integer: the labels are names
 
 
@@ -37,7 +46,9 @@ class Words(NamedTuple):
 
     def without_unknown(self) -> tuple["Words", NDArray[np.bool_]]:
         """The same column with empty cells where a word like NA says that there is no label; and which do."""
-        is_unknown = np.array([word.casefold() in UNKNOWN_WORDS for word in self.words.to_pylist()], bool)
+        is_unknown = np.array(
+            [word != "" and word.casefold() in MISSING_WORDS for word in self.words.to_pylist()], bool
+        )
         if not is_unknown.any():
             return self, is_unknown
         return self._replace(words=pc.if_else(pa.array(is_unknown), "", self.words)), is_unknown
@@ -48,7 +59,7 @@ class Words(NamedTuple):
         is_class = is_float | matches(self.words, INTEGER) | is_blank(self.words)
         if not is_float.any() or not is_class.all() or len(self.words) > self.counts.sum() // 2:
             return self
-        whole = pc.replace_substring_regex(self.words, pattern=r"\.0+$", replacement="")
+        whole = pc.replace_substring_regex(self.words, pattern=WHOLE_FLOAT, replacement="")
         encoded = pc.dictionary_encode(whole)
         at = encoded.indices.to_numpy()[self.at]
         return Words(encoded.dictionary, np.bincount(at, minlength=len(encoded.dictionary)), at)

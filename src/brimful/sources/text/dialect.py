@@ -6,10 +6,6 @@ from brimful.options import Missing
 
 FILE_NUMBER_BYTES = 64  # a number takes 1 to 25 bytes; a larger file is refused
 FILE_SPARE_BYTES = 4096
-MISSING_WORDS = frozenset(
-    {b"", b"na", b"n/a", b"#n/a", b"nan", b"null", b"none", b"nil", b"?", b"-", b"missing"}
-)
-"""What stands for a number that is not there, in capitals or not."""
 
 
 class TextError(ValueError):
@@ -31,12 +27,14 @@ class TextOptions:
         columns: Ranges of columns to keep, from 1, both ends included, None for an open end; empty for all.
         decimal: The decimal mark; None if it was not given.
         missing: What becomes of missing values, as in `Dialect`.
+        trailing: Whether a delimiter at the end of every line may have nothing behind it.
     """
 
     skip_lines: int | None = None
     columns: tuple[tuple[int, int | None], ...] = ()
     decimal: str | None = None
     missing: Missing = "raise"
+    trailing: bool = True
 
     def kept_of(self, width: int) -> tuple[int, ...]:
         """The columns, from 0, that are kept of so many; empty if all are kept."""
@@ -66,7 +64,7 @@ class Dialect:
         kept: The columns that are kept, from 0; empty if all of them are.
         missing: What becomes of missing values: an error, which names a file that may be left out if it is
             "skip"; or they are delivered as 0, as NaN, or as the mean of the column in the file.
-        width: Columns of a line, those that are not kept among them.
+        width: Columns of a line, those that are not kept among them; 0 if lines differ in those.
     """
 
     delimiter: bytes

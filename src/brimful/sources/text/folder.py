@@ -1,6 +1,5 @@
 """TextFolder: a Format: a folder of text files, one per sample."""
 
-import contextlib
 import os
 import re
 from collections import Counter
@@ -31,6 +30,7 @@ from brimful.sources.text.unpack import unpacked
 from brimful.sources.walk import COMPRESSED
 
 PARSED_TOGETHER = 128  # files per native call, during which the kernel reads those opened ahead
+GROUPS = 8  # into which files are divided that cannot be parsed together
 HEAD_BYTES = 4096  # of a file, to compare with those of others
 MARKS = {b" ": "blanks", b"\t": "tabs", b",": "commas", b";": "semicolons"}
 
@@ -120,20 +120,21 @@ class TextFolder(BaseFormat):
         return max(together * self._mean_file_bytes * 5 // 4, self._dialect.largest_file)
 
     def _parse(self, paths: list[str], texts: FileContents) -> NDArray[Any]:
+        """Parse files together or, where that fails, in smaller groups, down to single ones."""
         try:
             return parse(texts, self._dialect, self._inputs.dtype)
         except TextError:
-            files = texts.split()
-            return np.stack([self._parse_one(path, file) for path, file in zip(paths, files, strict=True)])
+            files, size = list(texts.split()), max(1, len(paths) // GROUPS)
+            if len(files) == 1:
+                return self._parse_one(paths[0], files[0])[np.newaxis]
+            starts = range(0, len(files), size)
+            groups = ((paths[at : at + size], files[at : at + size]) for at in starts)
+            return np.concatenate([self._parse(some, FileContents.of(texts)) for some, texts in groups])
 
     def _parse_one(self, path: str, file: bytes) -> NDArray[Any]:
-        """Parse one of several files that could not be parsed together, and name it if it is the reason."""
-        dtype = self._inputs.dtype
-        with contextlib.suppress(TextError):
-            alone: NDArray[Any] = parse(FileContents.of([file]), self._dialect, dtype)[0]
-            return alone
+        """Parse a file the slow way, and name it if it is malformed."""
         try:
-            return parse_one(file, self._dialect, dtype)
+            return parse_one(file, self._dialect, self._inputs.dtype)
         except TextError as error:
             raise malformed(self._listing.root / path, error, self._dialect) from error
 
@@ -194,6 +195,8 @@ def _infer(listing: Listing, options: TextOptions) -> tuple[Dialect, int]:
             first_error = first_error or malformed(full, error)
         except ReadError as error:
             first_error = first_error or error
+    if options.missing != "raise" and len({dialect.trailing for dialect in dialects.values()}) > 1:
+        return _infer(listing, replace(options, trailing=False))  # what is missing there is a value
     if first_error and not dialects:
         raise _of_all(listing.root, heads) or first_error
     return _usual(listing, dialects), max(1, sum(sizes) // len(sizes))
@@ -232,8 +235,9 @@ def _usual(listing: Listing, by_path: dict[str, Dialect]) -> Dialect:
             _label_folder(listing, by_path) or "Every sample must have the same shape.",
             kind="wrong_shape",
         )
-    usual = Counter(dialect for dialect in dialects if (dialect.rows, dialect.columns) == grid)
-    return usual.most_common(1)[0][0]
+    alike = [dialect for dialect in dialects if (dialect.rows, dialect.columns) == grid]
+    usual = Counter(alike).most_common(1)[0][0]
+    return replace(usual, quoted=any(dialect.quoted for dialect in alike))
 
 
 def _label_folder(listing: Listing, dialects: dict[str, Dialect]) -> str:

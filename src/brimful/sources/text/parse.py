@@ -11,6 +11,7 @@ float64, NumPy casts. Parsing takes the fastest safe way, and falls back:
 
 import codecs
 import contextlib
+import csv
 import math
 import re
 from collections.abc import Iterator
@@ -22,12 +23,14 @@ from numpy.typing import NDArray
 from brimful.options import Missing
 from brimful.sources.text.columns import NEWLINE, even_numbers, marked_numbers
 from brimful.sources.text.contents import FileContents
-from brimful.sources.text.dialect import MISSING_WORDS, PLAIN, Dialect, TextError, TextOptions
+from brimful.sources.text.dialect import PLAIN, Dialect, TextError, TextOptions
+from brimful.sources.words import MISSING_WORDS
 
 DECIMAL_COMMA = re.compile(
     rb"\d,\d|^\d+[ \t]+[+-]?\d+$"
 )  # the second if the comma was taken for the delimiter
 
+BLANKS_BESIDE_TABS = b" \r\n\v\f"
 CARRIAGE_RETURN = ord("\r")
 SMALL = 1_000  # bytes; below, a dozen native calls take longer than Python's `float`
 
@@ -44,30 +47,35 @@ def detect(text: bytes, options: TextOptions = PLAIN) -> Dialect:
     while comments < len(lines) and lines[comments].startswith((b"#", b"%")):
         comments += 1
     skip = comments if options.skip_lines is None else options.skip_lines
-    lines = [line for line in lines[skip:] if line.strip()]
-    if not lines:
+    lines = lines[skip:]
+    if not any(map(bytes.strip, lines)):
         raise TextError("empty", "there is no number in this file")
     body = b"\n".join(lines)
     marks = (b";", b"\t") if options.decimal == "," else (b";", b",", b"\t")
     delimiter = next((mark for mark in marks if mark in body), b" ")
+    lines = [line for line in lines if not _is_blank(line, delimiter)]
     around = b" " if delimiter == b"\t" else b" \t"
-    trailing = delimiter != b" " and all(line.rstrip(around).endswith(delimiter) for line in lines)
+    trailing = (
+        options.trailing
+        and delimiter != b" "
+        and all(line.rstrip(around).endswith(delimiter) for line in lines)
+    )
     padded = delimiter == b" " and any(b"" in line.split(b" ") for line in lines)
     columns = len(_cells(lines[0], delimiter)) - trailing
     kept = options.kept_of(columns)
     dialect = Dialect(
         delimiter,
-        len(lines),
-        len(kept) or columns,
-        padded,
-        skip,
-        options.skip_lines is None and skip > 0,
-        trailing,
-        b'"' in body,
-        options.decimal or ".",
-        kept,
-        options.missing,
-        columns,
+        rows=len(lines),
+        columns=len(kept) or columns,
+        padded=padded,
+        skip=skip,
+        comments=options.skip_lines is None and skip > 0,
+        trailing=trailing,
+        quoted=b'"' in body,
+        decimal=options.decimal or ".",
+        kept=kept,
+        missing=options.missing,
+        width=0 if kept and len({len(_cells(line, delimiter)) for line in lines}) > 1 else columns,
     )
     if len(text) >= SMALL:
         with contextlib.suppress(TextError):
@@ -165,7 +173,7 @@ def _rows(text: bytes, dialect: Dialect) -> Iterator[tuple[int, list[bytes]]]:
         if number <= dialect.skip:
             if dialect.comments and not line.startswith((b"#", b"%")):
                 raise TextError("malformed", "expected a comment here, as in the other files", number)
-        elif line.strip():
+        elif not _is_blank(line, dialect.delimiter):
             yield number, _kept_cells(line, number, dialect)
 
 
@@ -181,18 +189,18 @@ def _kept_cells(line: bytes, number: int, dialect: Dialect) -> list[bytes]:
     if dialect.trailing and not cells[-1]:
         cells.pop()
     if dialect.kept:
-        if len(cells) != dialect.width:
+        if dialect.width and len(cells) != dialect.width:
             message = f"expected {dialect.width:,} columns in this line, found {len(cells):,}"
             raise TextError("wrong_shape", message, number)
-        cells = [cells[at] for at in dialect.kept]
+        cells = [cells[at] for at in dialect.kept if at < len(cells)]
     if dialect.quoted:
-        cells = [cell.strip(b'"') for cell in cells]
+        cells = [cell.strip(b'"').strip(b" \t") for cell in cells]
     return [cell.replace(b",", b".") for cell in cells] if dialect.decimal == "," else cells
 
 
 def tidy(text: bytes, delimiter: bytes) -> bytes:
     """The same numbers without byte order mark, blank lines and, if blanks delimit, runs of blanks."""
-    lines = [line for line in _lines(text) if line.strip()]
+    lines = [line for line in _lines(text) if not _is_blank(line, delimiter)]
     if delimiter == b" ":
         lines = [b" ".join(line.split()) for line in lines]
     return b"\n".join(lines) + b"\n"
@@ -221,8 +229,20 @@ def _lines(text: bytes) -> list[bytes]:
     return text.removeprefix(codecs.BOM_UTF8).splitlines()
 
 
+def _is_blank(line: bytes, delimiter: bytes) -> bool:
+    """Whether a line has no cells, not even empty ones."""
+    return not line.strip(BLANKS_BESIDE_TABS if delimiter == b"\t" else None)
+
+
 def _cells(line: bytes, delimiter: bytes) -> list[bytes]:
-    return line.split() if delimiter == b" " else [cell.strip(b" \t") for cell in line.split(delimiter)]
+    """The cells of a line; a delimiter in quotes is part of a cell."""
+    if delimiter == b" ":
+        return line.split()
+    if b'"' in line:
+        text, mark = line.decode(errors="surrogateescape"), delimiter.decode()
+        found = next(csv.reader([text], delimiter=mark, skipinitialspace=True), [])
+        return [cell.encode(errors="surrogateescape").strip(b" \t") for cell in found]
+    return [cell.strip(b" \t") for cell in line.split(delimiter)]
 
 
 def _numbers(cells: list[bytes], number: int, dialect: Dialect) -> list[float]:
@@ -235,15 +255,19 @@ def _numbers(cells: list[bytes], number: int, dialect: Dialect) -> list[float]:
 
 
 def _number(cell: bytes, line: int, column: int, missing: Missing) -> float:
-    if missing != "raise" and cell.lower() in MISSING_WORDS:
-        if missing == "skip":
-            raise TextError("missing_value", "a value is missing", line, column)
-        return math.nan
     try:
         if b"_" in cell:  # Python takes 1_000 for a number, unlike programs that write CSV
             raise ValueError
-        return float(cell)
+        number = float(cell)
+        value: float | None = number
+        is_missing = math.isnan(number) and missing != "raise"
     except ValueError:
+        is_missing = missing != "raise" and cell.decode(errors="replace").casefold() in MISSING_WORDS
+        value = math.nan if is_missing else None
+    if is_missing and missing == "skip":
+        raise TextError("missing_value", "a value is missing", line, column)
+    if value is None:
         found = f"{cell[:40].decode(errors='backslashreplace')!r}" if cell else "an empty cell"
         remark = "; are these decimal commas? Write points" if DECIMAL_COMMA.search(cell) else ""
-        raise TextError("malformed", f"expected a number, found {found}{remark}", line, column) from None
+        raise TextError("malformed", f"expected a number, found {found}{remark}", line, column)
+    return value

@@ -1,4 +1,4 @@
-"""Label words: labels found one by one: by a function, by key, in the names of files, or in files."""
+"""Single labels: labels found one by one: by a function, by key, in the names of files, or in files."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -6,26 +6,24 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from brimful.errors import ArgumentError, LabelError, ReadError, SourceNotFoundError
 from brimful.keys import HashedKeys
 from brimful.sources.label_table import LabelTable, is_frame
 from brimful.sources.listing import Listing
-from brimful.sources.walk import split_paths
 
 NAME, FILES = "name:", "files:"
 LONGEST = 256  # bytes of a file that holds a label
 
 
-def are_words(given: Any) -> bool:
+def are_single(given: Any) -> bool:
     """Whether labels are given in a way in which they are found one by one."""
     is_series = hasattr(given, "to_dict") and not is_frame(given)
     is_pattern = isinstance(given, str) and given.startswith((NAME, FILES))
     return callable(given) or isinstance(given, Mapping) or is_series or is_pattern
 
 
-def words_table(given: Any, listing: Listing) -> LabelTable:
+def single_table(given: Any, listing: Listing) -> LabelTable:
     """The label table that such labels make.
 
     Raises:
@@ -37,8 +35,7 @@ def words_table(given: Any, listing: Listing) -> LabelTable:
     if isinstance(given, str) and given.startswith(FILES):
         return _in_files(listing.root, given.removeprefix(FILES))
     if isinstance(given, str):
-        names = listing.keys_of(pc.struct_field(split_paths(listing.paths), "name"))
-        return _table("the names of the files", keys, _found(given.removeprefix(NAME), names))
+        return _table("the names of the files", keys, _found(given.removeprefix(NAME), listing.stems))
     name = f"the {type(given).__name__} given as labels"
     if callable(given) and not isinstance(given, Mapping):
         return _table(name, keys, map(given, keys.to_pylist()))
@@ -47,7 +44,10 @@ def words_table(given: Any, listing: Listing) -> LabelTable:
 
 
 def _table(name: str, ids: pa.LargeStringArray, labels: Iterable[Any]) -> LabelTable:
-    words = pa.array(("" if label is None else str(label) for label in labels), pa.large_string())
+    try:
+        words = pa.array(("" if label is None else str(label) for label in labels), pa.large_string())
+    except UnicodeEncodeError as error:
+        raise LabelError(f"{name}: a label is no text that can be written: {error.object!r:.80}.") from error
     return LabelTable(name, HashedKeys.of(ids), {"label": words}, None, 0, ())
 
 
