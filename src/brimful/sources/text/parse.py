@@ -54,15 +54,16 @@ def detect(text: bytes, options: TextOptions = PLAIN) -> Dialect:
     marks = (b";", b"\t") if options.decimal == "," else (b";", b",", b"\t")
     delimiter = next((mark for mark in marks if mark in body), b" ")
     lines = [line for line in lines if not _is_blank(line, delimiter)]
-    around = b" " if delimiter == b"\t" else b" \t"
+    quoted, around = b'"' in body, b" " if delimiter == b"\t" else b" \t"
     trailing = (
         options.trailing
         and delimiter != b" "
         and all(line.rstrip(around).endswith(delimiter) for line in lines)
     )
     padded = delimiter == b" " and any(b"" in line.split(b" ") for line in lines)
-    columns = len(_cells(lines[0], delimiter)) - trailing
+    columns = len(_cells(lines[0], delimiter, quoted=quoted)) - trailing
     kept = options.kept_of(columns)
+    widths = {len(_cells(line, delimiter, quoted=quoted)) for line in lines} if kept else set()
     dialect = Dialect(
         delimiter,
         rows=len(lines),
@@ -71,11 +72,11 @@ def detect(text: bytes, options: TextOptions = PLAIN) -> Dialect:
         skip=skip,
         comments=options.skip_lines is None and skip > 0,
         trailing=trailing,
-        quoted=b'"' in body,
+        quoted=quoted,
         decimal=options.decimal or ".",
         kept=kept,
         missing=options.missing,
-        width=0 if kept and len({len(_cells(line, delimiter)) for line in lines}) > 1 else columns,
+        width=columns if not kept or widths == {columns + trailing} else 0,
     )
     if len(text) >= SMALL:
         with contextlib.suppress(TextError):
@@ -183,7 +184,7 @@ def _kept_cells(line: bytes, number: int, dialect: Dialect) -> list[bytes]:
     Raises:
         TextError: The line has more or fewer columns than those of which some are kept.
     """
-    cells = _cells(line, dialect.delimiter)
+    cells = _cells(line, dialect.delimiter, quoted=dialect.quoted)
     if not dialect.is_written_otherwise:
         return cells
     if dialect.trailing and not cells[-1]:
@@ -234,11 +235,11 @@ def _is_blank(line: bytes, delimiter: bytes) -> bool:
     return not line.strip(BLANKS_BESIDE_TABS if delimiter == b"\t" else None)
 
 
-def _cells(line: bytes, delimiter: bytes) -> list[bytes]:
-    """The cells of a line; a delimiter in quotes is part of a cell."""
+def _cells(line: bytes, delimiter: bytes, *, quoted: bool) -> list[bytes]:
+    """The cells of a line; if they may be quoted, a delimiter in quotes is part of a cell."""
     if delimiter == b" ":
         return line.split()
-    if b'"' in line:
+    if quoted and b'"' in line:
         text, mark = line.decode(errors="surrogateescape"), delimiter.decode()
         found = next(csv.reader([text], delimiter=mark, skipinitialspace=True), [])
         return [cell.encode(errors="surrogateescape").strip(b" \t") for cell in found]
