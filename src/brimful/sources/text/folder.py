@@ -32,6 +32,7 @@ from brimful.sources.walk import COMPRESSED
 PARSED_TOGETHER = 128  # files per native call, during which the kernel reads those opened ahead
 GROUPS = 8  # into which files are divided that cannot be parsed together
 HEAD_BYTES = 4096  # of a file, to compare with those of others
+QUOTED = re.compile(rb'(?m)(^|[,;\t]) *"[^"\n]*" *([,;\t\r]|$)')
 MARKS = {b" ": "blanks", b"\t": "tabs", b",": "commas", b";": "semicolons"}
 
 
@@ -199,7 +200,9 @@ def _infer(listing: Listing, options: TextOptions) -> tuple[Dialect, int]:
         return _infer(listing, replace(options, trailing=False))  # what is missing there is a value
     if first_error and not dialects:
         raise _of_all(listing.root, heads) or first_error
-    return _usual(listing, dialects), max(1, sum(sizes) // len(sizes))
+    usual = _usual(listing, dialects)
+    quoted = usual.quoted or any(map(QUOTED.search, heads))
+    return replace(usual, quoted=quoted), max(1, sum(sizes) // len(sizes))
 
 
 def _of_all(root: Path, heads: list[bytes]) -> MalformedFileError | None:
@@ -235,9 +238,8 @@ def _usual(listing: Listing, by_path: dict[str, Dialect]) -> Dialect:
             _label_folder(listing, by_path) or "Every sample must have the same shape.",
             kind="wrong_shape",
         )
-    alike = [dialect for dialect in dialects if (dialect.rows, dialect.columns) == grid]
-    usual = Counter(alike).most_common(1)[0][0]
-    return replace(usual, quoted=any(dialect.quoted for dialect in alike))
+    usual = Counter(dialect for dialect in dialects if (dialect.rows, dialect.columns) == grid)
+    return usual.most_common(1)[0][0]
 
 
 def _label_folder(listing: Listing, dialects: dict[str, Dialect]) -> str:
