@@ -2,7 +2,6 @@
 
 import copy
 import pickle
-import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +12,6 @@ import pytest
 
 import brimful as bf
 from brimful.cli.main import main
-from brimful.cli.train import with_free_run
 
 
 def folder(root: Path, shape: tuple[int, ...], *, regression: bool = False) -> Path:
@@ -60,20 +58,6 @@ def test_a_path_is_no_module(name: str, tmp_path: Path, capsys: pytest.CaptureFi
     root = folder(tmp_path / "data", (8, 8))
     assert main(["train", str(root), "--run", str(tmp_path / "run"), "--model", name]) == 2
     assert "not a path" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize("form", [["--run", "{run}"], ["--run={run}"], ["--epochs", "3", "--run", "{run}"]])
-def test_an_interrupted_training_is_offered_a_free_run(form: list[str], tmp_path: Path) -> None:
-    """The folder that was begun is not written over; a new one is offered as it is."""
-    run = tmp_path / "run"
-    arguments = ["train", "data", *(part.format(run=run) for part in form)]
-    assert with_free_run(arguments) == arguments
-    run.mkdir()
-    (run / "log.jsonl").write_text("{}")
-    offered = with_free_run(arguments)
-    assert f"{run}-2" in offered
-    assert str(run) not in offered
-    assert shlex.split(shlex.join(offered)) == offered
 
 
 @pytest.mark.parametrize("copied", [lambda each: pickle.loads(pickle.dumps(each)), copy.deepcopy])  # noqa: S301

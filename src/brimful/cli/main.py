@@ -1,6 +1,7 @@
 """Main: the group of commands, and the handling of errors.
 
-Exit codes: 0 done, 1 the data, store or run is bad, 2 the command line is wrong, 130 interrupted.
+Exit codes: 0 done, 1 the data, store or run is bad, 2 the command line is wrong, 130 interrupted,
+143 terminated.
 """
 
 import shlex
@@ -12,14 +13,16 @@ import brimful
 from brimful.cli.bench import bench
 from brimful.cli.demo import demo
 from brimful.cli.scan import scan_command
+from brimful.cli.signals import Terminated
 from brimful.cli.store import info_command, pack_command, verify_command
-from brimful.cli.train import train, with_free_run
+from brimful.cli.train import train
 from brimful.errors import ArgumentError, BrimfulError
 
 DONE = 0
 BAD_DATA = 1
 BAD_COMMAND = 2
 INTERRUPTED = 130
+TERMINATED = 143
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -55,8 +58,11 @@ def main(arguments: list[str] | None = None) -> int:
     except click.ClickException as error:
         error.show()
         return error.exit_code
+    except Terminated:
+        click.echo(f"terminated; to go on: {shlex.join(['brimful', *arguments])}", err=True)
+        return TERMINATED
     except (KeyboardInterrupt, click.Abort):
-        click.echo(f"interrupted; to go on: {shlex.join(['brimful', *with_free_run(arguments)])}", err=True)
+        click.echo(f"interrupted; to go on: {shlex.join(['brimful', *arguments])}", err=True)
         return INTERRUPTED
     return DONE
 

@@ -25,10 +25,18 @@ class TrainingProgress(Listener):
         self._heading = ""
         self._epochs = self._samples = 0
         self._began = self._last_line = 0.0
+        self._carried = 0  # samples of the epoch that were trained on before this process
+        self.resumed_from: tuple[int, int] | None = None  # epoch and samples of it
 
     def on_train_begin(self, training: Training) -> None:
         """Remember how much there is to do."""
         self._epochs, self._samples = training.epochs, training.samples
+
+    def on_resume(self, reports: list[EpochReport], samples: int) -> None:
+        """Say where the training goes on."""
+        self._carried, self.resumed_from = samples, (len(reports) + 1, samples)
+        if len(reports) < self._epochs:
+            self._screen.say(f"  going on in epoch {len(reports) + 1}, behind {samples:,} samples")
 
     def on_epoch_begin(self, epoch: int) -> None:
         """Show an empty bar."""
@@ -52,12 +60,13 @@ class TrainingProgress(Listener):
         """Move the bar, or print a line if it is time."""
         now = time.perf_counter()
         seconds = now - self._began
-        note = f"{samples / seconds:,.0f} samples/s, wait {wait_seconds / seconds:.1%}"
+        rate = (samples - self._carried) / seconds
+        note = f"{rate:,.0f} samples/s, wait {wait_seconds / seconds:.1%}"
         if self._progress:
             self._progress.update(self._task, completed=samples, note=note)
         elif now - self._last_line > LINE_EVERY:
             self._last_line = now
-            left = seconds / samples * (self._samples - samples)
+            left = (self._samples - samples) / rate
             self._screen.say(f"{self._heading}  {samples:,}/{self._samples:,}  {note}, {left:.0f} s left")
 
     def on_evaluation_begin(self) -> None:
@@ -68,6 +77,7 @@ class TrainingProgress(Listener):
     def on_epoch_end(self, report: EpochReport) -> None:
         """Remove the bar and print what the epoch did."""
         self._close()
+        self._carried = 0
         if not self._screen.quiet:
             self._lines.on_epoch_end(report)
 

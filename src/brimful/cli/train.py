@@ -21,16 +21,18 @@ from brimful.cli.options import (
     scan_data,
 )
 from brimful.cli.progress import TrainingProgress
+from brimful.cli.signals import stopping
 from brimful.cli.store import pack_source
 from brimful.collection import Collection
 from brimful.dataset import Dataset
 from brimful.dataset import open as open_store
-from brimful.errors import OtherStoreError, StoreError, WriteError
+from brimful.errors import OtherStoreError, RunExistsError, StoreError, WriteError
 from brimful.memory import parse_bytes
 from brimful.samples import Fault
 from brimful.source import Source
 from brimful.training.events import EpochReport
-from brimful.training.run import check_free
+from brimful.training.interval import Interval
+from brimful.training.run import check_free, is_begun
 
 if TYPE_CHECKING:
     from brimful.training.models import BuildModel
@@ -54,6 +56,8 @@ class TrainingOptions:
     seed: int = 0
     memory: str = "1GB"
     method: Literal["fit", "train_on_batch"] = "fit"
+    checkpoint_every: str = "60s"
+    resume: bool = False
 
 
 @click.command()
@@ -62,7 +66,7 @@ class TrainingOptions:
     "--run",
     required=True,
     metavar="DIR",
-    help="Folder for the model, its log and configuration; new or empty.",
+    help="Folder for the model, its log, configuration and checkpoints. The same command goes on in it.",
 )
 @on_bad_option
 @click.option(
@@ -105,6 +109,14 @@ class TrainingOptions:
 @memory_option("Memory for feeding, for training data and test data each.")
 @click.option("--method", type=click.Choice(["fit", "train_on_batch"]), default="fit", show_default=True)
 @click.option(
+    "--checkpoint-every",
+    default="60s",
+    show_default=True,
+    metavar="TIME|BATCHES",
+    help="How often the state is kept from which an interrupted training goes on.",
+)
+@click.option("--resume", is_flag=True, help="Go on with the training in --run; an error if there is none.")
+@click.option(
     "--store",
     type=click.Path(path_type=Path),
     metavar="STORE",
@@ -132,7 +144,10 @@ def train(
     scan_options = {name: options.pop(name) for name in DATA_OPTIONS}
     how = TrainingOptions(**options)
     parse_bytes(how.memory)
+    Interval.of(how.checkpoint_every)
     check_free(Path(how.run))
+    if how.resume and not is_begun(Path(how.run)):
+        raise RunExistsError(f"{how.run}: there is no training that could go on.", "Leave out --resume.")
     if is_packed := is_store(Path(data)):
         others = {"on_bad": on_bad == "skip", "store": store, "no_pack": no_pack}
         refuse_for_store(Path(data), {**scan_options, **others})
@@ -156,19 +171,6 @@ def train(
     )
     screen.say(f"The model is in {how.run}/model.keras.")
     screen.result(document)
-
-
-def with_free_run(arguments: list[str]) -> list[str]:
-    """The same command with another run folder if its own was used, for no run is written over."""
-    parts = (each.split("=", 1) if each.startswith("--run=") else [each] for each in arguments)
-    joined = [part for each in parts for part in each]
-    at = joined.index("--run") + 1 if "--run" in joined[:-1] else 0
-    run, number = Path(joined[at]) if at else Path(), 2
-    if not at or not run.is_dir() or not any(run.iterdir()):
-        return arguments
-    while run.exists():
-        run, number = Path(f"{joined[at]}-{number}"), number + 1
-    return [*joined[:at], str(run), *joined[at + 1 :]]
 
 
 def store_beside(data: str | Path) -> Path:
@@ -236,17 +238,23 @@ def train_on(
     backend = seed_everything(how.seed)
     model = build_model(build, samples.schema)
     screen.say(f"  model {how.model}, {model.count_params():,} parameters, on {backend}")
-    reports = train_model(
-        model,
-        batches,
-        run=how.run,
-        epochs=how.epochs,
-        validation=validation,
-        method=how.method,
-        listeners=[TrainingProgress(screen)],
-        config={name: getattr(how, name) for name in KEPT},
-        skipped=skipped,
-    )
+    progress = TrainingProgress(screen)
+    with stopping(screen) as stop:
+        reports = train_model(
+            model,
+            batches,
+            run=how.run,
+            epochs=how.epochs,
+            validation=validation,
+            method=how.method,
+            listeners=[progress],
+            config={name: getattr(how, name) for name in KEPT},
+            skipped=skipped,
+            checkpoint_every=how.checkpoint_every,
+            stop=stop,
+        )
+    if progress.resumed_from and progress.resumed_from[0] > how.epochs:
+        screen.say(f"  {how.run} is finished; for more epochs: --epochs {len(reports) + 1} or more")
     return reports, {
         "run": how.run,
         "data": samples.name,
@@ -258,8 +266,13 @@ def train_on(
         "parameters": model.count_params(),
         "epochs": [report.as_dict() for report in reports],
         "peak_rss_bytes": peak_rss_bytes(),
-        "resumed_from": None,
+        "resumed_from": _place(progress.resumed_from, how.batch_size),
     }
+
+
+def _place(resumed_from: tuple[int, int] | None, batch_size: int) -> dict[str, int] | None:
+    """Epoch, from 1, and batches of it that were done, where a training went on."""
+    return resumed_from and {"epoch": resumed_from[0], "batch": -(-resumed_from[1] // batch_size)}
 
 
 def _epoch_row(report: EpochReport) -> tuple[str, ...]:

@@ -62,6 +62,10 @@ class Batches:
         """Counts of what the latest pass delivered, and how long its loop waited."""
         return self.feed.stats
 
+    def passed(self) -> Iterator[Any]:
+        """A pass for a loop that trains by `train_on_batch`: without padding, as Keras is given it."""
+        return self._seat.plain()
+
     @property
     def layout(self) -> tuple[Any, ...] | None:
         """For each part of a batch its shape without the batch axis, and its dtype; None before the first."""

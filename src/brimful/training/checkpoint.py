@@ -11,25 +11,29 @@ checkpoint before is taken.
 
 import re
 import warnings
+from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 from numpy.typing import NDArray
 from xxhash import xxh3_128
 
-from brimful.errors import StateError, WriteError
+from brimful.errors import RunExistsError, StateError, WriteError
 from brimful.storage.base import Storage, read_file
+from brimful.storage.local import LocalStorage
 from brimful.store.format import seal, unseal
 from brimful.store.layout import padded
 
+FOLDER = "checkpoints"
 FORMAT = "brimful checkpoint"
 VERSION = 1
 DOCUMENT, ARRAYS = "{:08d}.json", "{:08d}.bin"
 NAME = re.compile(r"([0-9]{8,})\.(json|bin)(\.partial)?")
 LARGEST_DOCUMENT = 2**30
 KEPT = 2
+_locked: dict[str, ExitStack] = {}  # folders that this process trains in
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,31 @@ class Checkpoints:
     def name(self) -> str:
         """Where they are."""
         return self._storage.name
+
+    def lock(self) -> None:
+        """Keep other processes out, until `unlock`, or the end of this process.
+
+        A training of this process that was left with an error may hold it still: it gives way.
+
+        Raises:
+            RunExistsError: Another process trains here.
+        """
+        if (left := _locked.pop(self.name, None)) is not None:
+            left.close()
+        with ExitStack() as locked:
+            try:
+                locked.enter_context(self._storage.lock())
+            except BlockingIOError as error:
+                raise RunExistsError(
+                    f"{self.name}: another process trains in this folder.",
+                    "Wait for it, or name another folder.",
+                ) from error
+            _locked[self.name] = locked.pop_all()
+
+    def unlock(self) -> None:
+        """Let other processes in."""
+        if (locked := _locked.pop(self.name, None)) is not None:
+            locked.close()
 
     def latest(self) -> Checkpoint | None:
         """The newest one that is whole; None if there is none at all. A damaged one is warned of.
@@ -157,10 +186,28 @@ class Checkpoints:
                     return
 
 
+def checkpoints_in(path: Path) -> Checkpoints:
+    """The checkpoints in the folder of a training, which is made if there is none.
+
+    Raises:
+        WriteError: It cannot be made.
+    """
+    folder = path / FOLDER
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise WriteError(
+            f"{folder}: this folder cannot be made: {error.strerror or error}.", "Name a folder elsewhere."
+        ) from error
+    return Checkpoints(LocalStorage(folder))
+
+
 def _dtype(name: str) -> np.dtype[Any]:
     """A dtype by name; those that NumPy lacks, like bfloat16, are of ml_dtypes, as in Keras."""
     try:
         return np.dtype(name)
     except TypeError:
+        import ml_dtypes
+
         found: np.dtype[Any] = np.dtype(getattr(ml_dtypes, name))
         return found

@@ -21,6 +21,7 @@ class Emitter:
         self._began = 0.0
         self._trained: float | None = None  # when the epoch's last batch was done
         self._batches_seen = 0
+        self._carried = 0, 0.0  # batches and seconds of the epoch that goes on
 
     @contextmanager
     def training(self, model: Any) -> Iterator[None]:
@@ -33,22 +34,41 @@ class Emitter:
             self._began = time.perf_counter()  # Keras may draw the first batch before it begins an epoch
             yield
 
+    def get_state(self) -> dict[str, Any]:
+        """What is known so far, fit for JSON: of the epochs that have ended, and of the one under way."""
+        return {
+            "reports": [report.as_dict() for report in self.reports],
+            "batches": self._batches_seen,
+            "seconds": time.perf_counter() - self._began,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from what `get_state` gave."""
+        self.reports[:] = [EpochReport(**report) for report in state["reports"]]
+        self._carried = int(state["batches"]), float(state["seconds"])
+        for listener in self._listeners:
+            listener.on_resume(list(self.reports), self._samples(self._carried[0]))
+
     def begin_epoch(self) -> None:
         """Call this before an epoch."""
-        self._batches_seen = 0
         self._trained = None
-        if self.reports:
-            self._began = time.perf_counter()
+        if self.reports or self._carried[0]:
+            self._began = time.perf_counter() - self._carried[1]
+        self._batches_seen, self._carried = self._carried[0], (0, 0.0)
         for listener in self._listeners:
             listener.on_epoch_begin(len(self.reports) + 1)
 
     def end_batch(self) -> None:
         """Call this after the model was trained on a batch."""
         self._batches_seen += 1
-        feed = self._batches.feed
-        samples = min(self._batches_seen * feed.batch_size, feed.samples_per_epoch)
+        samples = self._samples(self._batches_seen)
         for listener in self._listeners:
             listener.on_batch_end(samples, self._batches.stats.wait_seconds)
+
+    def _samples(self, batches: int) -> int:
+        """The samples of so many batches of an epoch."""
+        feed = self._batches.feed
+        return min(batches * feed.batch_size, feed.samples_per_epoch)
 
     def begin_evaluation(self) -> None:
         """Call this after the epoch's last batch, if an evaluation follows."""
@@ -70,6 +90,7 @@ class Emitter:
             test=test,
         )
         self.reports.append(report)
+        self._batches_seen, self._began = 0, time.perf_counter()
         for listener in self._listeners:
             listener.on_epoch_end(report)
 

@@ -68,6 +68,7 @@ class Listener:
     The calls come in this order, from the thread that trains:
 
         on_train_begin
+            on_resume                       if the training goes on from a checkpoint
             on_epoch_begin
                 on_batch_end            once per batch
                 on_evaluation_begin     if there is validation data
@@ -86,6 +87,14 @@ class Listener:
 
         Args:
             training: The model, and how much there is to do.
+        """
+
+    def on_resume(self, reports: list[EpochReport], samples: int) -> None:
+        """The training goes on from a checkpoint, perhaps in the middle of the epoch that begins next.
+
+        Args:
+            reports: Those of the epochs that had ended.
+            samples: Samples of the epoch that begins next that the model was trained on before.
         """
 
     def on_epoch_begin(self, epoch: int) -> None:

@@ -6,47 +6,21 @@ behind the last one that was trained on.
 """
 
 import os
-import re
 import time
+import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from threading import Event
 from typing import Any
 
-from brimful.errors import ArgumentError, StateError
+from brimful.errors import StateError, WriteError
 from brimful.feed.stats import Stats
 from brimful.schema import map_structure
 from brimful.training.backend import keras
 from brimful.training.batches import Batches
 from brimful.training.callback_state import restore_states, states_of
 from brimful.training.checkpoint import Checkpoint, Checkpoints
+from brimful.training.interval import Interval
 from brimful.training.snapshot import arrays_of, build, random_state, restore, restore_random
-
-EVERY = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(s|m|min|h)?")
-SECONDS = {"s": 1.0, "m": 60.0, "min": 60.0, "h": 3600.0}
-
-
-@dataclass(frozen=True)
-class Interval:
-    """How often a checkpoint is written: after so many batches, or seconds; the other one is None."""
-
-    batches: int | None = None
-    seconds: float | None = None
-
-    @classmethod
-    def of(cls, every: str | float) -> "Interval":
-        """The interval that a user names: a number of batches, or a time like "60s", "10m", "1h".
-
-        Raises:
-            ArgumentError: It is none.
-        """
-        if isinstance(every, int) and not isinstance(every, bool) and every > 0:
-            return cls(batches=every)
-        match = EVERY.fullmatch(every.strip()) if isinstance(every, str) else None
-        if match is None or float(match[1]) <= 0:
-            raise ArgumentError(f"Expected batches, like 500, or a time, like '60s'. Received: {every!r}")
-        if match[2]:
-            return cls(seconds=float(match[1]) * SECONDS[match[2]])
-        return cls.of(int(float(match[1])))
 
 
 class Keeper:
@@ -59,6 +33,7 @@ class Keeper:
         interval: How often.
         validation: What it is evaluated on after each epoch.
         method: How it is trained: a training goes on in the way in which it began.
+        stop: Set by another thread, or a signal, to keep the state behind the batch under way, and stop.
     """
 
     def __init__(
@@ -70,6 +45,7 @@ class Keeper:
         *,
         validation: Batches | None = None,
         method: str = "fit",
+        stop: Event | None = None,
     ) -> None:
         self._model = model
         self._batches = batches
@@ -77,6 +53,8 @@ class Keeper:
         self._interval = interval
         self._validation = validation
         self._method = method
+        self._stop = stop
+        self._failure: WriteError | None = None  # of the last checkpoint
         self._restored: Checkpoint | None = None  # until the epoch has begun in which it goes on
         self._unkept = 0  # batches since the last checkpoint
         self._kept_at: float | None = None  # when that was done; None before the first
@@ -92,9 +70,16 @@ class Keeper:
         """
         document = checkpoint.document
         for what, here in self._surroundings().items():
-            if document[what] != here:
+            before = document[what]
+            if what == "cores" and before != here:
+                warnings.warn(
+                    f"This training was begun on {before} cores, here are {here}: it goes on, but not to the "
+                    "same bits.",
+                    stacklevel=2,
+                )
+            elif before != here:
                 raise StateError(
-                    f"This training was begun with {what}={document[what]!r}, here it is {here!r}: it would "
+                    f"This training was begun with {what}={before!r}, here it is {here!r}: it would "
                     "not go on to the same bits.",
                     "Go on in the way in which it was begun, or begin anew in another folder.",
                 )
@@ -125,12 +110,38 @@ class Keeper:
             callbacks: The callbacks, which have all seen the batch.
         """
         self._unkept += 1
-        if self._is_due() and self._batches.feed.position[1]:
+        is_inside = self._batches.feed.position[1] > 0
+        if is_inside and (self._is_due() or self._is_stopped):
             self._keep(epoch, callbacks)
+        if is_inside:
+            self.check_stop()
 
     def end_epoch(self, epoch: int, callbacks: Sequence[Any] = ()) -> None:
         """Call this when all callbacks have seen that an epoch has ended; keeps the state."""
         self._keep(epoch, callbacks)
+        self.check_stop()
+
+    def check_stop(self) -> None:
+        """Call this whenever the training may be left.
+
+        Raises:
+            KeyboardInterrupt: `stop` is set.
+        """
+        if self._is_stopped:
+            raise KeyboardInterrupt
+
+    def end(self) -> None:
+        """Call this when the training has ended.
+
+        Raises:
+            WriteError: The last state could not be kept.
+        """
+        if self._failure is not None:
+            raise self._failure
+
+    @property
+    def _is_stopped(self) -> bool:
+        return self._stop is not None and self._stop.is_set()
 
     def _is_due(self) -> bool:
         if self._kept_at is None:  # the first one shows that there is room
@@ -155,7 +166,14 @@ class Keeper:
         }
         if self._batches.feed.position[1]:
             document["delivered"], arrays["delivered"] = self._batches.stats.to_json()
-        self._checkpoints.write(Checkpoint(document, arrays))
+        try:
+            self._checkpoints.write(Checkpoint(document, arrays))
+            self._failure = None
+        except WriteError as error:
+            if self._kept_at is None:
+                raise  # the first one: it is better to say so now
+            self._failure = error
+            warnings.warn(f"A checkpoint could not be kept, the training goes on: {error}", stacklevel=2)
         self._unkept, self._kept_at = 0, time.monotonic()
 
     def _restore_variables(self, checkpoint: Checkpoint) -> None:

@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from threading import Event
 from typing import Any, Literal
 
 from brimful.errors import ArgumentError, LabelError
@@ -13,10 +14,14 @@ from brimful.samples import Fault
 from brimful.schema import Schema, flatten
 from brimful.training.backend import keras
 from brimful.training.batches import Batches
+from brimful.training.checkpoint import Checkpoint, checkpoints_in
 from brimful.training.emitter import Emitter
 from brimful.training.events import EpochReport, LinePrinter, Listener, Metrics
+from brimful.training.interval import Interval
+from brimful.training.keeper import Keeper
 from brimful.training.keras_call import KerasCall
 from brimful.training.models import compile_for
+from brimful.training.resume import Resume
 from brimful.training.run import Run
 
 Method = Literal["fit", "train_on_batch"]
@@ -34,13 +39,19 @@ def train(
     listeners: Sequence[Listener] | None = None,
     config: dict[str, Any] | None = None,
     skipped: Sequence[Fault] | None = None,
+    checkpoint_every: str | int = "60s",
+    stop: Event | None = None,
 ) -> list[EpochReport]:
-    """Train a model and keep it, its log and its configuration in a run folder.
+    """Train a model and keep it, its log, its configuration and checkpoints in a run folder.
+
+    The same call goes on where an interrupted or killed one was, and ends with the same bits as if it had not
+    been disturbed, on the same machine with as many cores. More epochs may be asked for then; a finished
+    training is not trained on.
 
     Args:
         model: A Keras model. Unless compiled, it gets Adam and the loss and metrics that fit the target.
         batches: What to train on.
-        run: The run folder; must be new or empty.
+        run: The run folder: new, empty, or that of a training with the same data and arguments.
         epochs: How many epochs to train.
         validation: What to evaluate on after every epoch.
         method: `"fit"` or `"train_on_batch"`.
@@ -48,12 +59,17 @@ def train(
             keeps each epoch before any of them is called.
         config: More entries for the run's `config.json`.
         skipped: Samples left out, to be listed in the run; by default those of the batches' source.
+        checkpoint_every: How often the state is kept, besides at the end of each epoch: a time like `"60s"`
+            or `"10m"`, or a number of batches.
+        stop: Set it, in another thread or by a signal, and the training stops behind the batch under way with
+            KeyboardInterrupt, its state kept.
 
     Returns:
-        A report for every epoch.
+        A report for every epoch, those that had ended before among them.
 
     Raises:
-        RunExistsError: The run folder is not empty.
+        RunExistsError: The run folder holds something else, or a training with other data or arguments.
+        StateError: The model is another one, or all checkpoints are damaged.
         LabelError: The data have no labels.
         SourceError: A sample cannot be read, or is unlike the others.
     """
@@ -62,6 +78,7 @@ def train(
     if batches.feed.include_keys:
         raise ArgumentError("Expected batches without `include_keys`, because keys cannot be trained on.")
     check_trainable(batches.feed.reader.name, batches.schema)
+    interval = Interval.of(checkpoint_every)
     folder = Run(
         run,
         {**_config(batches, epochs, method), **(config or {})},
@@ -69,9 +86,18 @@ def train(
     )
     compile_for(model, batches.schema)
     emitter = Emitter(batches, epochs, [folder, *([LinePrinter()] if listeners is None else listeners)])
-    loop = _fit if method == "fit" else _train_on_batch
     with emitter.training(model):
-        loop(model, batches, validation, emitter)
+        if method == "fit":
+            resume = Resume(folder.path, every=checkpoint_every, stop=stop)
+            _fit(model, batches, validation, emitter, resume)
+        else:
+            checkpoints = checkpoints_in(folder.path)
+            checkpoints.lock()
+            keeper = Keeper(
+                model, batches, checkpoints, interval, validation=validation, method=method, stop=stop
+            )
+            _train_on_batch(model, batches, validation, emitter, keeper, checkpoints.latest())
+            checkpoints.unlock()
     return emitter.reports
 
 
@@ -136,37 +162,78 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no
         train = {name: value for name, value in values.items() if not name.startswith("val_")}
         self._emitter.end_epoch(train, test or None)
 
+    def get_state(self) -> dict[str, Any]:
+        """What is known of the training so far."""
+        return self._emitter.get_state()
 
-def _fit(model: Any, batches: Batches, validation: Batches | None, emitter: Emitter) -> None:
-    callbacks = [_Callback(emitter)]
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._emitter.set_state(state)
+
+
+def _fit(model: Any, batches: Batches, validation: Batches | None, emitter: Emitter, resume: Resume) -> None:
+    callbacks = [_Callback(emitter), resume]
     with warnings.catch_warnings():
-        # Keras' advice to repeat the data, if a pass ends with an error or began in the middle
+        # Keras' advice to repeat the data, if a pass ends with an error
         warnings.filterwarnings("ignore", message="Your input ran out of data")
         model.fit(batches, validation_data=validation, epochs=emitter.epochs, verbose=0, callbacks=callbacks)
 
 
-def _train_on_batch(model: Any, batches: Batches, validation: Batches | None, emitter: Emitter) -> None:
+class _Means:
+    """The means over an epoch of metrics that are those of each batch alone."""
+
+    def __init__(self) -> None:
+        self._sums: Metrics = {}
+
+    def add(self, metrics: Metrics, samples: int) -> None:
+        """Add those of a batch."""
+        for name, value in metrics.items():
+            self._sums[name] = self._sums.get(name, 0.0) + value * samples
+
+    def taken(self, samples: int) -> Metrics:
+        """The means over so many samples; the next ones begin anew."""
+        sums, self._sums = self._sums, {}
+        return {name: value / samples for name, value in sums.items()}
+
+    def get_state(self) -> Metrics:
+        """The sums so far."""
+        return self._sums
+
+    def set_state(self, state: Metrics) -> None:
+        """Go on from them."""
+        self._sums = dict(state)
+
+
+def _train_on_batch(
+    model: Any,
+    batches: Batches,
+    validation: Batches | None,
+    emitter: Emitter,
+    keeper: Keeper,
+    found: Checkpoint | None,
+) -> None:
     call = KerasCall("fit", model, {"validation_data": validation}, is_validation=False)
     call.check(batches.feed)
     call.check_inputs(batches.schema.inputs)
-    for _ in range(emitter.epochs):
+    means = _Means()
+    remembering = [_Callback(emitter), means]
+    model.stop_training = False
+    ended = keeper.go_on(found, remembering)[0] if found else 0
+    for epoch in range(ended, emitter.epochs):
         emitter.begin_epoch()
-        train = _train_an_epoch(model, batches, emitter)
-        test = None
+        keeper.begin_epoch()
+        for x, y, *w in batches.passed():
+            metrics = model.train_on_batch(x, y, *w, return_dict=True)
+            means.add(_metrics(metrics), len(flatten(x)[0]))
+            emitter.end_batch()
+            keeper.end_batch(epoch, remembering)
+        train, test = means.taken(batches.stats.samples), None
         if validation is not None:
             emitter.begin_evaluation()
             test = _metrics(model.evaluate(validation, verbose=0, return_dict=True))
         emitter.end_epoch(train, test)
-
-
-def _train_an_epoch(model: Any, batches: Batches, emitter: Emitter) -> Metrics:
-    """Train on every batch, and average the metrics, which are those of each batch alone."""
-    sums: Metrics = {}
-    for x, y, *w in batches.feed.unpadded():
-        for name, value in _metrics(model.train_on_batch(x, y, *w, return_dict=True)).items():
-            sums[name] = sums.get(name, 0.0) + value * len(flatten(x)[0])
-        emitter.end_batch()
-    return {name: value / batches.stats.samples for name, value in sums.items()}
+        keeper.end_epoch(epoch + 1, remembering)
+    keeper.end()
 
 
 def _metrics(logs: dict[str, Any]) -> Metrics:

@@ -3,18 +3,17 @@
 import os
 import sys
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from brimful.errors import ArgumentError
-from brimful.storage.local import LocalStorage
 from brimful.training.backend import keras
 from brimful.training.batches import Batches
 from brimful.training.callback_state import check_callbacks, cut_csv, keep_columns
-from brimful.training.checkpoint import Checkpoint, Checkpoints
-from brimful.training.keeper import Interval, Keeper
-from brimful.training.keras_call import KerasCall, find_call
-
-FOLDER = "checkpoints"
+from brimful.training.checkpoint import Checkpoint, Checkpoints, checkpoints_in
+from brimful.training.interval import Interval
+from brimful.training.keeper import Keeper
+from brimful.training.keras_call import find_call
 
 
 class Resume(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no types
@@ -31,15 +30,20 @@ class Resume(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no ty
         path: A folder for this training; it is made. The checkpoints are in `checkpoints/` in it.
         every: How often: a time, like `"60s"`, `"10m"`, or a number of batches. At the end of each epoch
             there is one anyway.
+        stop: Set it, in another thread or by a signal, and the training stops behind the batch under way with
+            KeyboardInterrupt, its state kept.
 
     Raises:
         ArgumentError: `every` is neither.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, every: str | int = "60s") -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, every: str | int = "60s", stop: Event | None = None
+    ) -> None:
         super().__init__()
         self.path = Path(path)
         self._interval = Interval.of(every)
+        self._stop = stop
         self._found: Checkpoint | None = None
         self._checkpoints: Checkpoints | None = None
 
@@ -48,9 +52,8 @@ class Resume(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no ty
         super().set_model(model)
         others = [each for each in _callback_list().callbacks if each is not self]
         check_callbacks(others)
-        folder = self.path / FOLDER
-        folder.mkdir(parents=True, exist_ok=True)
-        self._checkpoints = Checkpoints(LocalStorage(folder))
+        self._checkpoints = checkpoints_in(self.path)
+        self._checkpoints.lock()
         self._found = self._checkpoints.latest()
         if self._found is not None:
             for logger in _csv_loggers(others):
@@ -69,10 +72,24 @@ class Resume(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no ty
                 raise ArgumentError(f"Expected no `{name}` beside Resume, which knows where to go on.")
         callbacks = _callback_list()
         assert self._checkpoints is not None  # noqa: S101 (set_model comes first)
-        last = _Last(call, callbacks, self._checkpoints, self._interval, self._found)
+        validation = call.arguments.get("validation_data")
+        keeper = Keeper(
+            call.model,
+            call.arguments["x"],
+            self._checkpoints,
+            self._interval,
+            validation=validation if isinstance(validation, Batches) else None,
+            stop=self._stop,
+        )
+        last = _Last(keeper, callbacks, self._found)
         last.set_params(self.params)
         last.set_model(call.model)
         callbacks.callbacks.append(last)  # to which Keras comes in this very round
+
+    def on_train_end(self, logs: Any = None) -> None:
+        """Let others into the folder."""
+        if self._checkpoints is not None:
+            self._checkpoints.unlock()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         """Nothing; but Keras waits for each batch if one of its callbacks has this method."""
@@ -81,23 +98,9 @@ class Resume(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no ty
 class _Last(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no types
     """The last one of the callbacks of a `fit`: it keeps what all others have seen."""
 
-    def __init__(
-        self,
-        call: KerasCall,
-        callbacks: Any,
-        checkpoints: Checkpoints,
-        interval: Interval,
-        found: Checkpoint | None,
-    ) -> None:
+    def __init__(self, keeper: Keeper, callbacks: Any, found: Checkpoint | None) -> None:
         super().__init__()
-        validation = call.arguments.get("validation_data")
-        self._keeper = Keeper(
-            call.model,
-            call.arguments["x"],
-            checkpoints,
-            interval,
-            validation=validation if isinstance(validation, Batches) else None,
-        )
+        self._keeper = keeper
         self._list = callbacks
         self._found = found
         self._epoch = 0
@@ -124,13 +127,18 @@ class _Last(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no typ
         """Keep the state, if it is time to."""
         self._keeper.end_batch(self._epoch, self._others)
 
+    def on_test_batch_end(self, batch: int, logs: Any = None) -> None:
+        """Stop, if that is wanted."""
+        self._keeper.check_stop()
+
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
         """Keep the state."""
         self._keeper.end_epoch(epoch + 1, self._others)
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Leave the model and the list as they were."""
+        """Leave the model as it was."""
         self._model._initial_epoch = self._initial_epoch  # noqa: SLF001
+        self._keeper.end()
 
     @property
     def _others(self) -> list[Any]:

@@ -3,6 +3,7 @@
 config.json   the arguments and the environment of the training
 log.jsonl     a line for every epoch
 model.keras   the model after the last epoch that ended
+checkpoints   the last two states, from which an interrupted training goes on
 skipped.csv   key, kind, message of every bad sample that was left out, if there are any
 """
 
@@ -18,28 +19,32 @@ from brimful.errors import RunExistsError, WriteError
 from brimful.samples import Fault
 from brimful.storage.base import write_file
 from brimful.storage.local import LocalStorage
+from brimful.training.checkpoint import FOLDER
 from brimful.training.events import EpochReport, Listener, Training
 
 CONFIG = "config.json"
 LOG = "log.jsonl"
 SKIPPED = "skipped.csv"
+FREE = ("brimful", "keras", "epochs", "data", "epoch", "position", "window")
+"""What may be otherwise when a training goes on; its data are known by their digest, not by their path."""
 COPIED_TOGETHER = 1 << 20  # bytes of a model
 
 
 def check_free(path: Path) -> None:
-    """Refuse a folder with content that a run would write over.
+    """Refuse a folder in which there is something else than a training that may go on.
 
-    A run in which no epoch ended leaves only its configuration, which may be replaced.
+    A run in which no batch was trained on leaves only its configuration, which may be replaced.
 
     Raises:
-        RunExistsError: The folder is not empty, or it is a file.
+        RunExistsError: The folder holds something else, or it is a file.
         WriteError: Nothing can be written there.
     """
     if path.exists() and not path.is_dir():
         raise RunExistsError(f"{path}: this is a file.", "Name a folder for the run.")
-    if path.is_dir() and any(entry.name not in (CONFIG, SKIPPED) for entry in path.iterdir()):
+    names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
+    if names - {CONFIG, SKIPPED} and not is_begun(path):
         raise RunExistsError(
-            f"{path}: this folder is not empty, and a run is never written over.",
+            f"{path}: this folder is not empty, and holds no training that could go on.",
             "Name another folder for this run, or delete that one.",
         )
     there = next(each for each in (path, *path.absolute().parents) if each.exists())
@@ -49,11 +54,21 @@ def check_free(path: Path) -> None:
         )
 
 
+def is_begun(path: Path) -> bool:
+    """Whether a folder holds a training that can go on."""
+    return (path / CONFIG).is_file() and any((path / FOLDER).glob("*.json"))
+
+
 class Run(Listener):
-    """A listener that keeps each epoch that ends in a folder, made new and never written over.
+    """A listener that keeps each epoch that ends in a folder.
+
+    Args:
+        path: The folder: new, or that of a training that goes on.
+        config: What the training is made of; one that goes on must be made of the same, but for more epochs.
+        skipped: Samples that were left out.
 
     Raises:
-        RunExistsError: The folder is not empty, or it is a file.
+        RunExistsError: The folder holds something else, or a training that is made of something else.
     """
 
     def __init__(
@@ -65,15 +80,28 @@ class Run(Listener):
         self._lines: list[str] = []
         try:
             check_free(self.path)
+            if is_begun(self.path):
+                self._refuse_other(json.loads((self.path / CONFIG).read_bytes()), config)
             self.path.mkdir(parents=True, exist_ok=True)
             (self.path / SKIPPED).unlink(missing_ok=True)
             write_file(self._storage, CONFIG, (json.dumps(config, indent=2) + "\n").encode())
             if skipped:
                 write_file(self._storage, SKIPPED, _as_csv(skipped))
         except OSError as error:
-            if isinstance(error, RunExistsError):
+            if isinstance(error, (RunExistsError, WriteError)):
                 raise
             raise self._unwritable(error) from error
+
+    def _refuse_other(self, before: Any, config: dict[str, Any]) -> None:
+        """Refuse to go on with something else."""
+        here = json.loads(json.dumps(config))
+        for name in set(here) - {*FREE}:
+            old, new = _differing(before.get(name), here[name])
+            if old != new:
+                raise RunExistsError(
+                    f"{self.path}: the training in this folder was begun with {name}={old!r}, not {new!r}.",
+                    "Go on with what it was begun with, or name another folder for this run.",
+                )
 
     @property
     def model_path(self) -> Path:
@@ -83,6 +111,14 @@ class Run(Listener):
     def on_train_begin(self, training: Training) -> None:
         """Remember the model to keep."""
         self._model = training.model
+
+    def on_resume(self, reports: list[EpochReport], samples: int) -> None:
+        """Take lines of epochs that are trained again out of the log."""
+        self._lines = [json.dumps(report.as_dict()) + "\n" for report in reports]
+        try:
+            write_file(self._storage, LOG, "".join(self._lines).encode())
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def on_epoch_end(self, report: EpochReport) -> None:
         """Keep the model as it is now, and the epoch's line; an old file stays until the new one is whole.
@@ -116,6 +152,14 @@ class Run(Listener):
             f"{self.path}: the run cannot be written: {error.strerror or error}.",
             "Make room, or name a folder elsewhere for the run.",
         )
+
+
+def _differing(old: Any, new: Any) -> tuple[Any, Any]:
+    """Two values; of dicts only the parts that differ and matter."""
+    if not isinstance(old, dict) or not isinstance(new, dict):
+        return old, new
+    names = [name for name in new if name not in FREE and old.get(name) != new[name]]
+    return {name: old.get(name) for name in names}, {name: new[name] for name in names}
 
 
 def _as_csv(skipped: Sequence[Fault]) -> bytes:

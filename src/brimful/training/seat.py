@@ -54,6 +54,13 @@ class Seat:
             self._draw_first()
         return self._go_on(is_shared=True)
 
+    def plain(self) -> Iterator[Batch]:
+        """A pass for a loop of one's own; an error in the data is raised where it is."""
+        for batch in self._feed.unpadded():
+            self.layout = self.layout or _layout(batch)
+            yield batch
+            del batch
+
     def tensors(self) -> Iterator[Any]:
         """A pass of tensors of the backend."""
         from brimful.training.backend import keras
