@@ -13,10 +13,21 @@ from numpy.typing import NDArray
 
 SIDES = ("train", "validation", "test")
 WORDS = {
-    "train": ("train", "training", "trn", "trainset", "train_set"),
-    "validation": ("valid", "validation", "val", "dev", "validset", "valid_set", "val_set"),
-    "test": ("test", "testing", "tst", "eval", "evaluation", "holdout", "hold_out", "testset", "test_set"),
+    "train": (
+        "train",
+        "training",
+        "trainings",
+        "trn",
+        "tr",
+        "entrenamiento",
+        "entrainement",
+        "apprentissage",
+    ),
+    "validation": ("valid", "validation", "validierungs", "val", "dev", "validacion"),
+    "test": ("test", "testing", "tst", "te", "eval", "evaluation", "holdout", "prueba", "pruebas"),
 }
+THINGS = re.compile(r"(data|dataset|set|daten|datensatz|images?|samples?|files?|folder|split|dir)?[0-9]*")
+"""What may stand behind such a word: of what it is a side, and a number."""
 FOLD = re.compile(r"(fold|kfold|cv|split)[-_ ]?[0-9]+", re.IGNORECASE)
 MOST_WORDS = 2**16 - 1
 STRAYS = 10  # at most one path in so many is not as deep as the folders of a split
@@ -115,8 +126,10 @@ class Sides:
 
 
 def side_of(word: str) -> str | None:
-    """The side that a word stands for, in capitals or not; None if it stands for none."""
-    return _side_of.get(word.strip().casefold())
+    """The side that a word stands for, like "train", "Test_Set" or "training data 2"; None for none."""
+    letters = "".join(letter for letter in word.casefold() if letter.isalnum())
+    known = (name for name in _side_of if letters.startswith(name))
+    return next((_side_of[name] for name in known if THINGS.fullmatch(letters[len(name) :])), None)
 
 
 def are_sides(words: Iterable[str]) -> bool:

@@ -14,6 +14,7 @@ import click
 import numpy as np
 
 import brimful as bf
+from brimful.training.events import Listener
 
 COUNT, BATCH, EPOCHS = 64, 6, 3
 SHAPE = (4, 3)
@@ -60,15 +61,18 @@ def network(kind: str) -> Any:
 
 
 class Kill:
-    """Kills this process after so many batches."""
+    """Ends this process, or raises an interrupt in it, after so many batches."""
 
-    def __init__(self, after: int) -> None:
+    def __init__(self, after: int, *, is_soft: bool = False) -> None:
         self.left = after
+        self.is_soft = is_soft
 
     def count(self) -> None:
         """A batch was trained on."""
         self.left -= 1
         if self.left == 0:
+            if self.is_soft:
+                raise KeyboardInterrupt
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -124,15 +128,50 @@ def fit(folder: Path, kind: str, every: str | int, kill: Kill) -> dict[str, Any]
     }
 
 
+def train(folder: Path, kind: str, every: str | int, kill: Kill, method: Any) -> dict[str, Any]:
+    """A training by `bf.train`."""
+
+    class Killing(Listener):
+        def on_batch_end(self, samples: int, wait_seconds: float) -> None:
+            kill.count()
+
+    source = samples()
+    train, test = source.split(test=0.3)
+    model = network(kind)
+    reports = bf.train(
+        model,
+        train.batches(BATCH, seed=3),
+        run=folder / "run",
+        epochs=EPOCHS,
+        validation=test.batches(BATCH, shuffle=False),
+        method=method,
+        listeners=[Killing()],
+        checkpoint_every=every,
+    )
+    lines = (folder / "run" / "log.jsonl").read_text().splitlines()
+    log = [{**json.loads(line), **dict.fromkeys(("seconds", "wait_seconds"))} for line in lines]
+    known = [{**report.as_dict(), **dict.fromkeys(("seconds", "wait_seconds"))} for report in reports]
+    assert log == known
+    return {"digest": digest(model), "log": log, "iterations": int(model.optimizer.iterations)}
+
+
+def trained(how: str, folder: Path, kind: str, every: str | int, kill: Kill) -> dict[str, Any]:
+    """A training in one of three ways, by `model.fit` or by either of `bf.train`."""
+    folder.mkdir(exist_ok=True)
+    if how == "keras":
+        return fit(folder, kind, every, kill)
+    return train(folder, kind, every, kill, how)
+
+
 @click.command()
 @click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--how", default="keras")
 @click.option("--kind", default="plain")
 @click.option("--every", default="1")
 @click.option("--kill-after", default=0)
-def main(folder: Path, kind: str, every: str, kill_after: int) -> None:
+def main(folder: Path, how: str, kind: str, every: str, kill_after: int) -> None:
     """Train, perhaps until the kill."""
-    folder.mkdir(exist_ok=True)
-    click.echo(json.dumps(fit(folder, kind, every, Kill(kill_after))))
+    click.echo(json.dumps(trained(how, folder, kind, every, Kill(kill_after))))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Exit codes: 0 done, 1 the data, store or run is bad, 2 the command line is wrong
 
 import shlex
 import sys
+import warnings
 
 import click
 
@@ -69,4 +70,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 def entry() -> None:
     """The `brimful` program."""
+    warnings.showwarning = _show_warning
     sys.exit(main())
+
+
+def _show_warning(message: Warning | str, category: type[Warning], *_: object, **__: object) -> None:
+    """Show a warning as the rest is shown, without the line of code, but none about outdated code."""
+    if not issubclass(category, (DeprecationWarning, FutureWarning)):
+        click.secho(f"warning: {message}", fg="yellow", err=True)

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event
 from types import FrameType
+from typing import Any
 
 from brimful.cli.console import Screen
 
@@ -21,7 +22,10 @@ def stopping(screen: Screen) -> Iterator[Event]:
         Terminated: In place of the KeyboardInterrupt with which the training stops, after SIGTERM.
     """
     stop, numbers = Event(), []
-    usual = {signal.SIGINT: signal.default_int_handler, signal.SIGTERM: signal.SIG_DFL}
+    usual: dict[signal.Signals, Any] = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: signal.SIG_DFL,
+    }
 
     def ask(number: int, _: FrameType | None) -> None:
         numbers.append(number)

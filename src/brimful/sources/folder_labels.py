@@ -85,7 +85,8 @@ def from_folders(
     missing = of_rows(FAULTS[0], np.flatnonzero(state), listing, hint)
     which = "its folder" if level == -1 else f"folder {level} of its path"
     how = f"the label of a file is the name of {which}"
-    return finished(Labels(values[at], state, found, None, how, tuple(missing)), listing, classes)
+    labels = Labels(values[at], state, found, None, how, tuple(missing))
+    return finished(labels, listing, classes, "the folders")
 
 
 def meaning_of(listing: Listing, encoded: pa.DictionaryArray, classes: Classes | None = None) -> Meaning:
@@ -127,7 +128,7 @@ def _name(folder: str, level: int) -> str:
 
 def _is_no_label(names: Sequence[str], outer: Sequence[Sequence[str]]) -> bool:
     """Whether the names of a level are something else than labels, given the levels outside of it."""
-    is_of_date = bool(outer) and all(map(KEPT.fullmatch, outer[0])) and all(map(DAY.fullmatch, names))
+    is_of_date = bool(outer) and all(map(KEPT.fullmatch, outer[-1])) and all(map(DAY.fullmatch, names))
     return len(set(names)) < 2 or is_of_date or bool(_what(names))
 
 
@@ -181,7 +182,8 @@ def _question(
     )
     if is_uneven:
         examples = (*examples, "some files lie in a folder deeper than others")
-    hint = "Say which folder has the label: labels='folders:1', --labels folders:1."
+    ways = " or ".join(f"--labels folders:{at}" for at in named[:EXAMPLES] or (1, 2))
+    hint = f"Say which folder has the label: {ways}."
     return Finding("doubtful_label", len(listing), examples, is_problem=True, hint=hint)
 
 

@@ -28,7 +28,6 @@ from brimful.sources.words import NUMBER, Words, is_blank, matches
 
 WEIGHT_MEANS = 0.5, 2.0  # least and greatest mean of weights; by custom the mean is 1, or the greatest one
 SEVERAL = 10  # at most one sample in so many is on several sides of a split
-MANY = 20  # classes; fewer may well be as many as there are samples
 
 
 def join_table(
@@ -52,9 +51,8 @@ def join_table(
     how = f"{Path(table.name).name} names the samples by {way} ({example}){others}"
     how += f"; {sides.origin} is a split" if sides else ""
     labels = Labels(row_values, join.state, found, row_weights, how, tuple(join.findings), sides)
-    if classes is None:
-        labels = replace(labels, findings=(*labels.findings, *_many(labels, table.name)))
-    return finished(labels, listing, classes)
+    labels = replace(labels, findings=(*labels.findings, *table.findings))
+    return finished(labels, listing, classes, table.name)
 
 
 class _Join:
@@ -256,19 +254,6 @@ class _Join:
                 f"{path}{f':{line + first}' * (first > 0)} ({ids[line]}){what}" for line, what in few
             )
             self.findings.append(Finding(kind, lines.size, examples, is_problem=is_problem, hint=hint))
-
-
-def _many(labels: Labels, name: str) -> list[Finding]:
-    """The problem that there is a class for nearly every sample."""
-    count, classes = int((labels.state == FIT).sum()), labels.classes or ()
-    if len(classes) < MANY or len(classes) * 10 < count * 9:
-        return []
-    example = f"{name}: {len(classes):,} classes for {count:,} samples"
-    hint = (
-        "If these are values to come close to: regression=True, --regression. If another column has the "
-        "labels: target=..., --target. If they are classes, name them: classes=[...], --classes."
-    )
-    return [Finding("many_classes", count, (example,), is_problem=True, hint=hint)]
 
 
 def _placed(values: NDArray[Any], rows: NDArray[np.int64], n: int) -> NDArray[Any]:

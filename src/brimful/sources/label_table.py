@@ -17,6 +17,7 @@ from brimful.errors import ArgumentError, LabelError, ReadError
 from brimful.keys import HashedKeys
 from brimful.memory import POOL
 from brimful.options import ScanOptions
+from brimful.samples import Finding
 from brimful.sources.split_column import SplitColumn, find_split_columns
 
 FILE_NAMES = tuple(
@@ -55,6 +56,7 @@ class LabelTable:
         others: Names of the columns that are not used.
         measured: The name of the column of weights, if that is only said by a name like "weight", which may
             also be that of something measured; empty if not.
+        findings: What is doubtful about the file.
         split: The column that says on which side of a split each sample is, if there is one. If there are
             several, the others are among those that are not used.
     """
@@ -67,6 +69,7 @@ class LabelTable:
     others: tuple[str, ...]
     split: SplitColumn | None = None
     measured: str = ""
+    findings: tuple[Finding, ...] = ()
 
     def without_first(self) -> "LabelTable":
         """The table without its first row, which turned out to be a header."""
@@ -81,7 +84,13 @@ class LabelTable:
 
 def find_tables(root: Path) -> Iterator[Path]:
     """The label tables of a folder, by name: `target.csv`, `labels.csv` and the like. The first is used."""
-    return (root / name for name in FILE_NAMES if (root / name).is_file())
+    found: list[Path] = []
+    for usual in FILE_NAMES:
+        for name in (usual, usual.capitalize(), usual.upper(), usual.replace(".csv", ".CSV")):
+            path = root / name
+            if path.is_file() and not any(path.samefile(other) for other in found):
+                found.append(path)
+                yield path
 
 
 def read_table(path: Path, options: ScanOptions) -> LabelTable:
@@ -95,7 +104,8 @@ def read_table(path: Path, options: ScanOptions) -> LabelTable:
         LabelError: The file is not a table, or it is not clear which columns to take.
         ArgumentError: The table lacks a column that was asked for.
     """
-    return _table(str(path), _cells(path), options, first_line=1)
+    content, findings = _text(path)
+    return replace(_table(str(path), _cells(path, content), options, first_line=1), findings=findings)
 
 
 def read_ids(path: Path) -> LabelTable:
@@ -105,7 +115,9 @@ def read_ids(path: Path) -> LabelTable:
         ReadError: The file cannot be read.
         LabelError: The file is not a table.
     """
-    cells = _cells(path)
+    cells = _cells(path, _text(path)[0])
+    if len(cells) < 2:
+        raise LabelError(f"{path}: expected at least two columns, id and label. Found one.")
     heads = [str(column[0].as_py()) for column in cells]
     has_header = _is_header(heads, [column[1:] for column in cells], ScanOptions())
     name = _usual(heads, ID_NAMES) if has_header else None
@@ -236,9 +248,8 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names[:20])) + (", ..." if len(names) > 20 else "")
 
 
-def _cells(path: Path) -> list[pa.Array]:
+def _cells(path: Path, content: bytes) -> list[pa.Array]:
     """All columns as strings, stripped, without what is blank throughout; a header is still the first row."""
-    content = _text(path)
     first = content[:FIRST_BYTES]
     line = next((line for line in first.splitlines() if line.strip()), b"")
     delimiter = next((mark.decode() for mark in (b"\t", b";", b",") if mark in line), " ")
@@ -268,8 +279,8 @@ def _cells(path: Path) -> list[pa.Array]:
     return _without_blanks([_trimmed(pa.concat_arrays(column.chunks, POOL)) for column in table.columns])
 
 
-def _text(path: Path) -> bytes:
-    """The table in UTF-8: spreadsheets also write UTF-16, and cp1252."""
+def _text(path: Path) -> tuple[bytes, tuple[Finding, ...]]:
+    """The table in UTF-8: spreadsheets also write UTF-16, and cp1252, which is a guess that is warned of."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -282,13 +293,17 @@ def _text(path: Path) -> bytes:
                 "Save it as CSV, or read it with pandas and give the table: labels=frame.",
             )
     if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return content.decode("utf-16").encode()
+        return content.decode("utf-16").encode(), ()
     try:
         if not content.isascii():
             content.decode()
-    except UnicodeDecodeError:
-        return content.decode("cp1252", errors="replace").encode()
-    return content
+    except UnicodeDecodeError as error:
+        text = content.decode("cp1252", errors="replace")
+        line = text[: len(content[: error.start].decode("cp1252", errors="replace"))].count("\n")
+        example = f"{path}:{line + 1}: {text.splitlines()[line][:60]!r}"
+        hint = "It is not UTF-8, and is read as cp1252. If letters are wrong, save it as UTF-8."
+        return text.encode(), (Finding("guessed_encoding", 1, (example,), is_problem=False, hint=hint),)
+    return content, ()
 
 
 def _with_row_names(content: bytes, delimiter: bytes) -> bytes:

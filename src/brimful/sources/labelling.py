@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 import pyarrow.compute as pc
@@ -23,10 +23,11 @@ from brimful.sources.label_table import (
 )
 from brimful.sources.labels import Labels
 from brimful.sources.listing import Listing
-from brimful.sources.single_labels import are_single, single_table
+from brimful.sources.single_labels import FILES, are_single, single_table
 from brimful.sources.unusual_tables import UnusualTables
 
 FOLDERS = re.compile(r"folders(?::(-?[1-9][0-9]?))?")
+NOTES = r"(?i)(^|/)(readme|license|licence|changelog)\.[a-z]{3}$"
 INNER_TABLE = r"(?i)(^|/)(target|targets|label|labels)\.[a-z]{3}$"
 
 
@@ -78,6 +79,11 @@ class Labelling:
             self._unusual = UnusualTables.of(listing)
             if (among := self._unusual.rows).size:
                 listing = listing.take(np.setdiff1d(np.arange(len(listing)), among))
+        if isinstance(self._given, str) and self._given.startswith(FILES):  # what it names are no samples
+            known = f"are {PurePosixPath(self._given).suffix}, which are left out"
+            left = tuple(each for each in listing.findings if known not in each.examples[0])
+            listing = replace(listing, findings=left)
+        listing = _without_notes(listing)
         is_table = _are_tables(listing)
         if not is_table.any():
             return listing
@@ -141,6 +147,19 @@ class Labelling:
         if not path.is_file():
             raise SourceNotFoundError(f"{path}: there is no such label table.", "Check the path.")
         return path
+
+
+def _without_notes(listing: Listing) -> Listing:
+    """The listing without README files and the like, if they are few."""
+    rows = np.flatnonzero(listing.end_with(b"eEgG"))
+    if not rows.size:
+        return listing
+    names = listing.paths_of(rows)
+    rows = rows[pc.match_substring_regex(names, NOTES).to_numpy(zero_copy_only=False)]
+    if not 0 < len(rows) < len(listing):
+        return listing
+    others = listing.take(np.setdiff1d(np.arange(len(listing)), rows))
+    return replace(others, left_out={**others.left_out, "README and the like": len(rows)})
 
 
 def _are_tables(listing: Listing) -> NDArray[np.bool_]:

@@ -16,6 +16,8 @@ from brimful.sources.listing import Listing
 from brimful.sources.words import INTEGER
 
 CLASSES_NAMED = 12
+MANY = 20  # classes; fewer may well be as many as there are samples
+FAR = 10  # times the greatest integer but one
 FAULTS = ("missing_label", "conflicting_label", "malformed", "unknown_label")
 OF_LINES = ("orphan_label", "duplicate_label")  # kinds of findings about lines of a table, not about rows
 FIT, MISSING, CONFLICTING, MALFORMED, UNKNOWN = range(5)  # the `state` of a row's label
@@ -107,14 +109,21 @@ class Labels:
         return replace(self, values=places, classes=tuple(str(self.classes[at]) for at in used.tolist()))
 
 
-def finished(labels: Labels, listing: Listing, classes: Classes | None) -> Labels:
-    """The labels with the numbers of given classes, or with a warning if integers have other numbers.
+def finished(labels: Labels, listing: Listing, classes: Classes | None, name: str) -> Labels:
+    """The labels with the numbers of given classes, or with what is doubtful about those that were found.
+
+    `name` says where the labels are from.
 
     Raises:
         LabelError: Classes were given, but the targets are none.
     """
     if classes is None:
-        found = _mapped(labels.classes, int((labels.state == FIT).sum()))
+        count = int((labels.state == FIT).sum())
+        found = [
+            *_mapped(labels.classes, count),
+            *_many(labels.classes, count, name),
+            *_far(labels.classes, count),
+        ]
         return replace(labels, findings=(*labels.findings, *found))
     if labels.classes is None:
         raise LabelError(
@@ -147,6 +156,31 @@ def _mapped(classes: Classes | None, count: int) -> list[Finding]:
         "close to, say so: regression=True, --regression."
     )
     return [Finding("renumbered_label", count, examples, is_problem=False, hint=hint)]
+
+
+def _many(classes: Classes | None, count: int, name: str) -> list[Finding]:
+    """The problem that there is a class for nearly every sample."""
+    if not count or not classes or len(classes) < MANY or len(classes) * 10 < count * 9:
+        return []
+    example = f"{name}: {len(classes):,} classes for {count:,} samples"
+    hint = (
+        "If these are values to come close to: regression=True, --regression. If the labels are elsewhere: "
+        "--labels, --target. If they are classes, name them: classes=[...], --classes."
+    )
+    return [Finding("many_classes", count, (example,), is_problem=True, hint=hint)]
+
+
+def _far(classes: Classes | None, count: int) -> list[Finding]:
+    """The warning that the greatest integer is far from all others, as one that says "no label" would be."""
+    numbers = [each for each in classes or () if isinstance(each, int)]
+    if len(numbers) < 2 or numbers[-1] <= FAR * max(1, numbers[-2]):
+        return []
+    example = f"{numbers[-1]} is far from the others, {', '.join(map(str, numbers[:-1][-3:]))}"
+    hint = (
+        f"A model for them has {numbers[-1] + 1:,} outputs. If {numbers[-1]} says that there is no label, "
+        "leave it empty; if it is a class, name all: classes=[...], --classes."
+    )
+    return [Finding("far_class", count, (example,), is_problem=False, hint=hint)]
 
 
 def of_rows(

@@ -138,11 +138,14 @@ def list_folder(
     if listing is not None:
         return listing
     others = found.passed_over + Counter(map(suffix_of, strings(pa.chunked_array(found.paths))))
+    links = f"; {len(found.linked):,} links to folders were not followed" if found.linked else ""
+    usual = max(others, key=lambda name: (name.startswith("."), others[name]), default=".data")
+    other = usual if usual.startswith(".") else ".data"
     raise SourceNotFoundError(
         f"{root}: no sample files ({', '.join(suffixes)}) in this folder or below it"
-        + (f"; it holds {counted(others)}." if others else "; it is empty."),
+        + (f"; it holds {counted(others)}{links}." if others else f"{links}." if links else "; it is empty."),
         "Give the folder that holds one text file per sample; name its suffix if it is another one: "
-        "suffix='.data', --suffix .data.",
+        f"suffix={other!r}, --suffix {other}.",
     )
 
 

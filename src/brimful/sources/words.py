@@ -23,7 +23,8 @@ MISSING_WORDS = frozenset(
     {
         *("", "na", "<na>", "n/a", "#n/a", "n.a.", "nan", "none", "null", "nil", "?", "-", "."),
         *("unknown", "missing", "#div/0!", "#value!", "#num!", "-nan", "nan(ind)", "-nan(ind)", "1.#qnan"),
-        *("1.#ind", "-1.#ind"),
+        *("1.#ind", "-1.#ind", "--", "unlabeled", "unlabelled", "not labeled", "not labelled", "undefined"),
+        *("unk", "tbd", "k.a.", "n.d."),
     }
 )
 """What stands for a label, or a number, that is not there, in capitals or not."""

@@ -99,6 +99,8 @@ class Keeper:
         """Call this when all callbacks have begun an epoch: metrics were reset, numbers may be drawn."""
         if self._restored is not None:
             self._restore_variables(self._restored)
+            if "delivered" not in self._restored.document:  # between two epochs
+                self._model.reset_metrics()
             restore_random(self._restored.document["random"], self._restored.arrays)
             self._restored = None
 

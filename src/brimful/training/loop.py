@@ -112,7 +112,8 @@ def check_trainable(name: str, schema: Schema) -> None:
         raise LabelError(
             f"{name}: the samples have no labels, so there is nothing to train for.",
             "Put a label table (target.csv, lines of id,label) into the folder, name one (--labels FILE), "
-            "or sort the files into a folder for each class (--labels folders).",
+            "take them from the files' names (--labels name:REGEX), or sort the files into a folder for each "
+            "class.",
         )
     if not classes:
         return

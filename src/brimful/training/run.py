@@ -18,7 +18,7 @@ from typing import Any
 from brimful.errors import RunExistsError, WriteError
 from brimful.samples import Fault
 from brimful.storage.base import write_file
-from brimful.storage.local import LocalStorage
+from brimful.storage.local import PARTIAL, LocalStorage
 from brimful.training.checkpoint import FOLDER
 from brimful.training.events import EpochReport, Listener, Training
 
@@ -33,7 +33,7 @@ COPIED_TOGETHER = 1 << 20  # bytes of a model
 def check_free(path: Path) -> None:
     """Refuse a folder in which there is something else than a training that may go on.
 
-    A run in which no batch was trained on leaves only its configuration, which may be replaced.
+    A run of which no state was kept leaves only its configuration, which may be replaced.
 
     Raises:
         RunExistsError: The folder holds something else, or it is a file.
@@ -41,8 +41,8 @@ def check_free(path: Path) -> None:
     """
     if path.exists() and not path.is_dir():
         raise RunExistsError(f"{path}: this is a file.", "Name a folder for the run.")
-    names = {entry.name for entry in path.iterdir()} if path.is_dir() else set()
-    if names - {CONFIG, SKIPPED} and not is_begun(path):
+    names = {entry.name.removesuffix(PARTIAL) for entry in path.iterdir()} if path.is_dir() else set()
+    if names - {CONFIG, SKIPPED, FOLDER} and not is_begun(path):
         raise RunExistsError(
             f"{path}: this folder is not empty, and holds no training that could go on.",
             "Name another folder for this run, or delete that one.",

@@ -129,7 +129,8 @@ class Seat:
         """Let Keras expect no more batches in this epoch than are left of the pass that goes on in it."""
         left = self._feed.batches_left + (self._first is not None)
         iterator = find_epoch_iterator()
-        if left < len(self._feed) == getattr(iterator, "_num_batches", None):
+        is_whole = getattr(iterator, "steps_per_epoch", 0) is None  # an epoch of the loop is one of the data
+        if is_whole and left < len(self._feed) == iterator._num_batches:  # noqa: SLF001
             iterator._num_batches = left  # noqa: SLF001
             self._shortened = iterator
 
@@ -183,6 +184,15 @@ class Seat:
             if is_own:
                 others.close()
 
+    def _way_out(self, classes: int) -> str:
+        """What to do about targets that the model does not know."""
+        known = self._feed.schema.num_classes
+        if known and known > classes:
+            return (
+                f"Give the model {known} outputs; or, if it was trained on others: bf.scan(..., like=train)."
+            )
+        return "Name the classes, then they are numbered from 0: bf.scan(..., classes=[...])."
+
     def _check(self, batch: Batch) -> None:
         """Check that a batch is like the first one, and that the model knows its classes."""
         stats, layout = self._feed.stats, _layout(batch)
@@ -200,7 +210,7 @@ class Seat:
             raise ArgumentError(
                 f"{name} has targets from {y.min()} to {y.max()}, but the model tells {classes} classes "
                 "apart, which count from 0.",
-                "Name the classes, then they are numbered from 0: bf.scan(..., classes=[...]).",
+                self._way_out(classes),
             )
 
 

@@ -5,6 +5,7 @@ metrics of an epoch under way and the generators of Python, NumPy and PyTorch.
 """
 
 import random
+import re
 import sys
 from collections.abc import Mapping
 from itertools import zip_longest
@@ -119,8 +120,8 @@ def _global_seed(*, is_made: bool = False) -> Any:
 
 
 def _last(name: str) -> str:
-    """The name of a variable in its layer; those of layers are counted anew in each process."""
-    return name.rpartition("/")[2].rpartition(" ")[2]
+    """The name of a variable in its layer; the numbers in it count the layers of this process."""
+    return re.sub(r"_[0-9]+", "", name.rpartition("/")[2].rpartition(" ")[2])
 
 
 def _described(name: str, value: Any) -> str:

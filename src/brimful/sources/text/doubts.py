@@ -18,7 +18,7 @@ from brimful.sources.text.unpack import unpacked
 FILES = 32  # that are looked at, at the most
 TEXT_BYTES = 4_000_000  # of them, at the most, but for the first one
 FEWEST = 3  # numbers that rise, at the least
-EXACT = 2**24  # float32 holds all integers up to here
+LOST = 4  # one different number in so many becomes equal to another one: that is worth a remark
 PAIR = re.compile(rb"\s*[+-]?[0-9]+,[0-9]+\s*")
 BLANKS = re.compile(rb"[0-9],[0-9]+, +[+-]?[0-9]+,[0-9]")
 
@@ -51,7 +51,7 @@ def _texts(listing: Listing) -> Iterator[bytes]:
 
 
 def _headings(grids: NDArray[np.float64], count: int, options: TextOptions) -> Iterator[Finding]:
-    """The warnings that the first line, or column, is the same in all files, and rises like an index."""
+    """The warnings that the first line, or column, is the same in all files, and rises or falls evenly."""
     if len(grids) < 2:
         return
     for kind, vectors, hint in (
@@ -60,7 +60,8 @@ def _headings(grids: NDArray[np.float64], count: int, options: TextOptions) -> I
     ):
         is_said = options.skip_lines is not None if kind == "same_first_line" else bool(options.columns)
         is_alone = min(grids.shape[1:]) < 2
-        rises = vectors.shape[1] >= FEWEST and (np.diff(vectors[0]) > 0).all()
+        steps = np.diff(vectors[0])
+        rises = vectors.shape[1] >= FEWEST and ((steps > 0).all() or (steps < 0).all())
         if rises and not is_said and not is_alone and (vectors == vectors[0]).all():
             few = ", ".join(f"{value:g}" for value in vectors[0][:4])
             yield Finding(
@@ -73,14 +74,16 @@ def _headings(grids: NDArray[np.float64], count: int, options: TextOptions) -> I
 
 
 def _lost(grids: list[NDArray[np.float64]], dtype: str, count: int) -> Iterator[Finding]:
-    """The warning that different large numbers, such as times and ids, become equal."""
-    for grid in grids:
-        with np.errstate(over="ignore"):
-            cast = grid.astype(dtype)
-        lost = (np.diff(grid, axis=0) != 0) & (np.diff(cast, axis=0) == 0) & (np.abs(grid[1:]) >= EXACT)
-        if lost.any():
-            row, column = np.argwhere(lost)[0].tolist()
-            pair = f"{grid[row, column]:.15g} and {grid[row + 1, column]:.15g}"
+    """The warning that different numbers, such as times and ids, become equal."""
+    numbers = np.concatenate(grids)
+    with np.errstate(over="ignore"):
+        cast = numbers.astype(dtype)
+    for column in range(numbers.shape[1]):
+        values, first = np.unique(numbers[:, column], return_index=True)
+        fewer = len(np.unique(cast[:, column]))
+        if len(values) >= FEWEST and fewer * LOST <= len(values) * (LOST - 1):
+            equal = np.flatnonzero(np.diff(cast[first, column]) == 0)
+            pair = " and ".join(f"{value:.15g}" for value in values[equal[0] : equal[0] + 2])
             yield Finding(
                 "lost_digits",
                 count,

@@ -28,6 +28,7 @@ from brimful.sources.text.doubts import doubts
 from brimful.sources.text.parse import detect, parse, parse_one
 from brimful.sources.text.unpack import unpacked
 from brimful.sources.walk import COMPRESSED
+from brimful.sources.words import MISSING_WORDS
 
 PARSED_TOGETHER = 128  # files per native call, during which the kernel reads those opened ahead
 GROUPS = 8  # into which files are divided that cannot be parsed together
@@ -199,21 +200,33 @@ def _infer(listing: Listing, options: TextOptions) -> tuple[Dialect, int]:
     if options.missing != "raise" and len({dialect.trailing for dialect in dialects.values()}) > 1:
         return _infer(listing, replace(options, trailing=False))  # what is missing there is a value
     if first_error and not dialects:
-        raise _of_all(listing.root, heads) or first_error
+        raise _of_all(listing.root, heads, options) or _none_of(listing.root, len(heads), first_error)
     usual = _usual(listing, dialects)
     quoted = usual.quoted or any(map(QUOTED.search, heads))
     return replace(usual, quoted=quoted), max(1, sum(sizes) // len(sizes))
 
 
-def _of_all(root: Path, heads: list[bytes]) -> MalformedFileError | None:
+def _none_of(root: Path, count: int, error: SourceError) -> SourceError:
+    """The error for files none of which can be read, given that of the first."""
+    if count < 2:
+        return error
+    return MalformedFileError(
+        f"{root}: none of the {count:,} files that were looked at can be read. The first: {error.message}",
+        "What all files have that is no data can be left out: --skip-lines for first lines, --columns for "
+        "others; --decimal says the decimal mark, --missing what stands for missing values.",
+        kind=error.kind,
+    )
+
+
+def _of_all(root: Path, heads: list[bytes], options: TextOptions) -> MalformedFileError | None:
     """The error for files that all begin with the same lines which are no numbers; None if they do not."""
-    if len(heads) < 2:
+    if len(heads) < 2 or options.skip_lines is not None:
         return None
     lines = [head.splitlines() for head in heads]
     common = 0
     while all(len(each) > common and each[common] == lines[0][common] for each in lines):
         common += 1
-    words = [at for at in range(common) if re.search(rb"[A-Za-z]{2}", lines[0][at])]
+    words = [at for at in range(common) if _has_words(lines[0][at])]
     if not words:
         return None
     first = lines[0][words[-1]][:60].decode(errors="replace")
@@ -224,6 +237,12 @@ def _of_all(root: Path, heads: list[bytes]) -> MalformedFileError | None:
         f"Leave them out: skip_lines={skip}, --skip-lines {skip}; and columns that are no numbers: "
         "columns='2-4', --columns 2-4.",
     )
+
+
+def _has_words(line: bytes) -> bool:
+    """Whether there are words in a line, others than those for missing values."""
+    cells = re.split(r"[,;\t ]+", line.decode(errors="replace").replace('"', "").casefold())
+    return any(re.search("[a-z]{2}", cell) and cell not in MISSING_WORDS for cell in cells)
 
 
 def _usual(listing: Listing, by_path: dict[str, Dialect]) -> Dialect:

@@ -51,7 +51,9 @@ def detect(text: bytes, options: TextOptions = PLAIN) -> Dialect:
     if not any(map(bytes.strip, lines)):
         raise TextError("empty", "there is no number in this file")
     body = b"\n".join(lines)
-    marks = (b";", b"\t") if options.decimal == "," else (b";", b",", b"\t")
+    marks = (b";", b",", b"\t")
+    if options.decimal == "," and b'","' not in body:  # then commas stand between quotes
+        marks = (b";", b"\t")
     delimiter = next((mark for mark in marks if mark in body), b" ")
     lines = [line for line in lines if not _is_blank(line, delimiter)]
     quoted, around = b'"' in body, b" " if delimiter == b"\t" else b" \t"
@@ -196,7 +198,10 @@ def _kept_cells(line: bytes, number: int, dialect: Dialect) -> list[bytes]:
         cells = [cells[at] for at in dialect.kept if at < len(cells)]
     if dialect.quoted:
         cells = [cell.strip(b'"').strip(b" \t") for cell in cells]
-    return [cell.replace(b",", b".") for cell in cells] if dialect.decimal == "," else cells
+    if dialect.decimal == ",":
+        ends = b"," if dialect.delimiter == b" " else b""  # as in "0,98, 1,18"
+        cells = [cell.rstrip(ends).replace(b",", b".") for cell in cells]
+    return cells
 
 
 def tidy(text: bytes, delimiter: bytes) -> bytes:
@@ -269,6 +274,6 @@ def _number(cell: bytes, line: int, column: int, missing: Missing) -> float:
         raise TextError("missing_value", "a value is missing", line, column)
     if value is None:
         found = f"{cell[:40].decode(errors='backslashreplace')!r}" if cell else "an empty cell"
-        remark = "; are these decimal commas? Write points" if DECIMAL_COMMA.search(cell) else ""
+        remark = ". For decimal commas: decimal=',', --decimal ," if DECIMAL_COMMA.search(cell) else ""
         raise TextError("malformed", f"expected a number, found {found}{remark}", line, column)
     return value
