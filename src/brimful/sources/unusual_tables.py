@@ -80,7 +80,8 @@ def _is_table(path: Path, samples: Listing, *, may_be_sample: bool) -> bool:
         if not len(samples) or path.stat().st_size > LARGEST:
             return False
         table = read_ids(path)
-        if may_be_sample and all(matches(cells, NUMBER).all() for cells in table.targets.values()):
+        is_number = (matches(cells, NUMBER).all() for cells in table.targets.values())
+        if may_be_sample and table.first_line == 1 and all(is_number):
             return False
         if len(table.ids.keys) * 2 < len(samples):
             return False

@@ -51,7 +51,7 @@ def detect(text: bytes, options: TextOptions = PLAIN) -> Dialect:
     if not any(map(bytes.strip, lines)):
         raise TextError("empty", "there is no number in this file")
     body = b"\n".join(lines)
-    marks = (b";", b",", b"\t")
+    marks: tuple[bytes, ...] = (b";", b",", b"\t")
     if options.decimal == "," and b'","' not in body:  # then commas stand between quotes
         marks = (b";", b"\t")
     delimiter = next((mark for mark in marks if mark in body), b" ")
