@@ -7,6 +7,7 @@ BIN     := $(VENV)/bin
 PIP     := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 MNIST   ?=
 CASES   ?= 1000000
+KILLS   ?= 300
 MODULES ?=
 
 .PHONY: demo test check bench against fuzz faults mutants format constraints clean
@@ -46,9 +47,10 @@ against: $(VENV)/.dev
 fuzz: $(VENV)/.dev
 	$(BIN)/python -m tests.fuzz --cases $(CASES)
 
-# Kills, power losses, failing calls, flipped bits, cut files: all that can happen to a store.
+# Kills, power losses, failing calls, flipped bits, cut files: all that can happen to a store or a training.
 faults: $(VENV)/.dev
 	$(BIN)/python -m tests.faults.campaign
+	$(BIN)/python -m tests.resume.campaign --kills $(KILLS)
 
 # One small fault at a time in the modules that everything rests on: docs/mutants.md.
 mutants: $(VENV)/.dev
