@@ -56,7 +56,8 @@ def test_train_trains_and_says_so(images: Tree, tmp_path: Path) -> None:
     again = brimful("train", images.path, "--run", run)
     assert again.returncode == 1
     assert "error: " in again.stderr
-    assert "hint: Name another folder" in again.stderr
+    assert "batch_size=20, not 512" in again.stderr
+    assert "name another folder" in again.stderr
 
 
 def test_the_same_seed_gives_the_same_training(images: Tree, tmp_path: Path) -> None:

@@ -161,8 +161,8 @@ def test_train_keeps_a_run(squares: Tree, tmp_path: Path, method: Method) -> Non
     kept = keras.models.load_model(tmp_path / "run" / "model.keras")
     kept_figures = kept.evaluate(validation, verbose=0, return_dict=True)
     assert kept_figures == pytest.approx(reports[-1].test, rel=1e-3)
-    with pytest.raises(bf.RunExistsError, match="not empty"):
-        bf.train(model, train.batches(32), run=tmp_path / "run")
+    with pytest.raises(bf.RunExistsError, match="begun with"):
+        bf.train(model, train.batches(16), run=tmp_path / "run", method=method)
 
 
 class Heard(Listener):
