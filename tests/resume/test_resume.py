@@ -28,11 +28,11 @@ def interrupted(how: str, folder: Path, kind: str, every: str | int, after: list
     raise AssertionError
 
 
-@pytest.mark.parametrize(("how", "after"), [("keras", [2]), ("fit", [7, 4]), ("train_on_batch", [4])])
+@pytest.mark.parametrize(("how", "after"), [("keras", [3, 5]), ("fit", [7, 4]), ("train_on_batch", [4])])
 def test_a_training_that_is_interrupted_again_and_again_is_the_same(
     how: str, after: list[int], tmp_path: Path
 ) -> None:
-    """After two batches each time, of which one was kept; or after more, at the end of an epoch too."""
+    """After a few batches each time, of which the last was not kept; at the ends of epochs, too."""
     keras.backend.clear_session()
     expected = trained(how, tmp_path / "a", "plain", 1, Kill(0))
     assert interrupted(how, tmp_path / "b", "plain", 1, after) == expected
@@ -48,9 +48,11 @@ def test_whatever_moves_while_it_trains_goes_on(kind: str, tmp_path: Path) -> No
     assert interrupted("keras", tmp_path / "b", kind, 3, [11, 9]) == expected
 
 
-@pytest.mark.parametrize(("how", "kills"), [("keras", (9, 5)), ("train_on_batch", (13,))])
+@pytest.mark.parametrize(("how", "kills"), [("keras", (9,)), ("train_on_batch", (13,))])
 def test_a_training_that_is_killed_is_the_same(how: str, kills: tuple[int, ...], tmp_path: Path) -> None:
     """By the system, in a process of its own each time."""
+    if how != "keras" and keras.backend.backend() != "jax":
+        pytest.skip("tried with JAX, which starts fastest")
 
     def run(folder: str, kill_after: int) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "tests.resume.program", str(tmp_path / folder), "--how", how]

@@ -95,7 +95,7 @@ class Run(Listener):
     def _refuse_other(self, before: Any, config: dict[str, Any]) -> None:
         """Refuse to go on with something else."""
         here = json.loads(json.dumps(config))
-        for name in set(here) - {*FREE}:
+        for name in (name for name in reversed(here) if name not in FREE):  # those of the command come last
             old, new = _differing(before.get(name), here[name])
             if old != new:
                 raise RunExistsError(
