@@ -13,4 +13,4 @@ def _ended() -> Iterator[None]:
     yield
     for each in gc.get_objects():
         if isinstance(each, Feed):
-            each._end_pass()  # noqa: SLF001 (what a next pass would do)
+            each._end_pass()

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import brimful as bf
+from brimful.cli.main import main
 from tests.situations.models import SHAPE
 
 COUNT = 40
@@ -288,3 +289,25 @@ def test_a_model_with_too_few_outputs_is_told_how_many() -> None:
     with pytest.raises(bf.ArgumentError) as caught:
         model.fit(source.batches(16), verbose=0)
     assert "3 outputs" in caught.value.hint
+
+
+@pytest.mark.parametrize("form", ["{name},{at:03d}\n", "{name},{at:03d}.csv\n", "{name},{at}\n"])
+@pytest.mark.parametrize("heading", ["", "Klasse,Datei\n"])
+def test_a_table_with_the_ids_behind_the_labels_is_refused(form: str, heading: str, tmp_path: Path) -> None:
+    """With the column that holds them; named, it is read."""
+    root = files(tmp_path, grid, "{at:03d}.csv")
+    table = "".join(form.format(name="xy"[at % 2], at=at) for at in range(COUNT))
+    (root / "labels.csv").write_text(heading + table)
+    with pytest.raises(bf.LabelError, match="cells of the column '2' do") as caught:
+        bf.scan(root)
+    assert "--id 2" in caught.value.hint
+    assert bf.scan(root, id="2").schema.classes == ("x", "y")
+
+
+def test_classes_may_hold_commas(tmp_path: Path) -> None:
+    """In quotes, on the command line."""
+    root = files(tmp_path, grid, "{at:03d}.csv")
+    (root / "labels.csv").write_text(
+        "id;label\n" + "".join(f"{at:03d};{'0,5' if at % 2 else '1,5'}\n" for at in range(COUNT))
+    )
+    assert main(["scan", str(root), "--quiet", "--classes", '"0,5","1,5"']) == 0

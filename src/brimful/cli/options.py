@@ -1,5 +1,6 @@
 """Options: the options that describe the data, the same for every command that reads raw data."""
 
+import csv
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -114,7 +115,7 @@ def scan_data(
     """Scan what the command line names, leave out bad samples if asked to, and show the progress."""
     missing: Any = options.pop("missing", None) or "raise"
     with screen.counting(f"{'reading' if missing == 'skip' else 'listing'} {data}:") as listed:
-        targets, names = (text.split(",") if text else None for text in (target, classes))
+        targets, names = (next(csv.reader([text])) if text else None for text in (target, classes))
         kind = options.pop("dtype", None) or DTYPES[1]
         source = scan(
             data,

@@ -5,6 +5,7 @@ stem, the file's name, or the integer that the stem spells ("1" matches "00001.c
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from brimful.errors import LabelError
-from brimful.keys import find_keys
+from brimful.keys import HashedKeys, find_keys
 from brimful.sources.label_table import LabelTable
 from brimful.sources.listing import Listing
 from brimful.sources.walk import split_paths
@@ -30,6 +31,8 @@ def match_ids(table: LabelTable, listing: Listing) -> tuple[str, NDArray[np.int6
             most, way, rows, names = count, each, rows_of_ids, names_of_samples
         if count == len(ids):
             break
+    if most * 2 < len(ids) and not table.is_id_named:
+        _refuse_swapped(table, listing, most)
     if not most:
         raise LabelError(
             f"{path}: none of its {len(ids):,} ids names a sample. Ids look like "
@@ -100,6 +103,19 @@ def _rows_of(ids: pa.Array, names: pa.Array) -> NDArray[np.int64]:
     """The first row with each name, -1 for none."""
     rows: NDArray[np.int32] = pc.fill_null(pc.index_in(ids, value_set=names, skip_nulls=True), -1).to_numpy()
     return rows.astype(np.int64)
+
+
+def _refuse_swapped(table: LabelTable, listing: Listing, most: int) -> None:
+    """Refuse a table of which another column names the samples, while the ids name few of them."""
+    for name, cells in table.targets.items():
+        other = replace(table, ids=HashedKeys.of(cells))
+        count = max(int(np.count_nonzero(rows >= 0)) for _, rows, _ in _ways(other, listing))
+        if count * 2 > len(cells) and len(pc.unique(cells)) * 2 > len(cells):
+            raise LabelError(
+                f"{table.name}: {most:,} of its {len(cells):,} ids name a sample, but {count:,} cells of the "
+                f"column {name!r} do.",
+                f"Say that it holds the ids: id={name!r}, --id {name}.",
+            )
 
 
 def _refuse_shifted(table: LabelTable, listing: Listing, rows: NDArray[np.int64]) -> None:

@@ -57,6 +57,7 @@ class LabelTable:
         measured: The name of the column of weights, if that is only said by a name like "weight", which may
             also be that of something measured; empty if not.
         findings: What is doubtful about the file.
+        is_id_named: Whether the user has named the column of ids.
         split: The column that says on which side of a split each sample is, if there is one. If there are
             several, the others are among those that are not used.
     """
@@ -70,6 +71,7 @@ class LabelTable:
     split: SplitColumn | None = None
     measured: str = ""
     findings: tuple[Finding, ...] = ()
+    is_id_named: bool = False
 
     def without_first(self) -> "LabelTable":
         """The table without its first row, which turned out to be a header."""
@@ -203,6 +205,7 @@ def _table(name: str, cells: list[pa.Array], options: ScanOptions, *, first_line
         tuple(name for name in left if name not in targets),
         split,
         weight if weight and not options.weight and _word(weight) in MEASURED_NAMES else "",
+        is_id_named=bool(options.id),
     )
 
 

@@ -93,7 +93,8 @@ def find_model(name: str) -> BuildModel:
         ) from error
     function = getattr(module, function_name, None)
     if not callable(function):
-        close = difflib.get_close_matches(function_name, dir(module), n=1)
+        functions = [name for name, value in vars(module).items() if callable(value)]
+        close = difflib.get_close_matches(function_name, functions, n=1)
         raise ArgumentError(
             f"The module {module_name!r} has no function {function_name!r}.",
             f"Did you mean {close[0]!r}?" if close else "",
