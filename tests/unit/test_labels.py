@@ -127,7 +127,7 @@ def test_what_the_join_notices_is_counted(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("table", "message"),
     [
-        ("aa,1\nbb,2\n", "none of its 2 ids names a sample"),
+        ("aa,7\nbb,8\n", "none of its 2 ids names a sample"),
         ("1\n2\n", "expected at least two columns"),
         ("1,2,3\n2,3,4\n", "which column is the target"),
         ("id,a,b\n1,2,3\n", "which column is the target. There are 'a', 'b'"),
