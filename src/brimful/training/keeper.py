@@ -112,7 +112,7 @@ class Keeper:
             callbacks: The callbacks, which have all seen the batch.
         """
         self._unkept += 1
-        is_inside = self._batches.feed.position[1] > 0
+        is_inside = self._batches.feed.position[1] > 0 and not self._is_before_short
         if is_inside and (self._is_due() or self._is_stopped):
             self._keep(epoch, callbacks)
         if is_inside:
@@ -144,6 +144,21 @@ class Keeper:
     @property
     def _is_stopped(self) -> bool:
         return self._stop is not None and self._stop.is_set()
+
+    @property
+    def _is_before_short(self) -> bool:
+        """Whether a short batch comes next that TensorFlow would compile otherwise if it met it first.
+
+        It compiles `train_on_batch` for the shape of a batch, and for any shape once it has met another one,
+        which gives other bits.
+        """
+        feed = self._batches.feed
+        return (
+            self._method == "train_on_batch"
+            and keras.backend.backend() == "tensorflow"
+            and feed.batches_left == 1
+            and self._batches.has_partial_batch
+        )
 
     def _is_due(self) -> bool:
         if self._kept_at is None:  # the first one shows that there is room
