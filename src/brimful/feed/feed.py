@@ -104,6 +104,11 @@ class Feed:
         return self._position
 
     @property
+    def goes_on(self) -> bool:
+        """Whether the next pass goes on behind the position, and does not begin the epoch anew."""
+        return self._resumed
+
+    @property
     def batches_left(self) -> int:
         """Batches from the position to the end of the epoch."""
         position = self._position[1]

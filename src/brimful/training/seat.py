@@ -127,6 +127,8 @@ class Seat:
 
     def _shorten(self) -> None:
         """Let Keras expect no more batches in this epoch than are left of the pass that goes on in it."""
+        if self._first is None and not self._feed.goes_on:
+            return
         left = self._feed.batches_left + (self._first is not None)
         iterator = find_epoch_iterator()
         is_whole = getattr(iterator, "steps_per_epoch", 0) is None  # an epoch of the loop is one of the data
