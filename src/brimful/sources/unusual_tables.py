@@ -38,16 +38,15 @@ class UnusualTables:
     @classmethod
     def of(cls, listing: Listing) -> "UnusualTables":
         """Those files beside the samples, or among them, whose ids name at least half of the samples."""
-        outside = _outside(listing)
-        names = [*listing.beside[:MOST], *listing.paths_of(outside).to_pylist()]
-        samples = listing
+        outside, samples = _outside(listing), listing
+        among = listing.paths_of(outside).to_pylist()
+        names = [*listing.beside[:MOST], *among]
         if names and outside.size:
             samples = listing.take(np.setdiff1d(np.arange(len(listing)), outside))
-        among = listing.paths_of(outside).to_pylist()
         found = tuple(
             name for name in names if _is_table(listing.root / name, samples, may_be_sample=name in among)
         )
-        rows = [row for row in outside.tolist() if listing.paths[row].as_py() in found]
+        rows = [row for row, name in zip(outside.tolist(), among, strict=True) if name in found]
         return cls(listing.root, found, np.array(rows, np.int64))
 
     def findings(self, *, is_problem: bool) -> tuple[Finding, ...]:

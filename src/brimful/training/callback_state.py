@@ -45,10 +45,9 @@ def states_of(callbacks: Sequence[Any]) -> tuple[list[Any], dict[str, NDArray[An
     states = []
     for callback in callbacks:
         state = _state_of(callback)
-        text = (
-            None if state is None else json.dumps(_packed(state, arrays))
-        )  # which keeps the order of a dict
-        states.append(text and [type(callback).__name__, text])
+        # as text, which keeps the order of a dict: the document is sorted when it is sealed
+        kept = None if state is None else [type(callback).__name__, json.dumps(_packed(state, arrays))]
+        states.append(kept)
     return states, arrays
 
 

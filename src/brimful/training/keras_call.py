@@ -7,8 +7,9 @@ where no such call is found, nothing is refused.
 
 import sys
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
-from types import FrameType  # noqa: TC003 (used in a local annotation)
+from types import FrameType
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -197,10 +198,17 @@ class KerasCall:
         )
 
 
-def find_call(feed: Feed | None = None) -> KerasCall | None:
-    """The innermost call of Keras on this thread's stack; that with the batches of a feed, if it is named."""
+def callers() -> Iterator[FrameType]:
+    """The frames of this thread's stack, from the innermost that called."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 (the documented way to the callers)
     while frame is not None:
+        yield frame
+        frame = frame.f_back
+
+
+def find_call(feed: Feed | None = None) -> KerasCall | None:
+    """The innermost call of Keras on this thread's stack; that with the batches of a feed, if it is named."""
+    for frame in callers():
         code, module = frame.f_code, frame.f_globals.get("__name__", "")
         if code.co_name in METHODS and module.startswith("keras.src.backend."):
             given = frame.f_locals
@@ -209,18 +217,14 @@ def find_call(feed: Feed | None = None) -> KerasCall | None:
                 is_validation |= given.get("use_cached_eval_dataset") is True
                 arguments = {name: given[name] for name in code.co_varnames[: code.co_argcount]}
                 return KerasCall(code.co_name, arguments.pop("self"), arguments, is_validation)
-        frame = frame.f_back
     return None
 
 
 def find_epoch_iterator() -> Any:
     """Keras' own iterator over an epoch that is on this thread's stack; None if there is none."""
-    frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 (the documented way to the callers)
-    while frame is not None:
-        if frame.f_globals.get("__name__") == "keras.src.trainers.epoch_iterator":
-            return frame.f_locals.get("self")
-        frame = frame.f_back
-    return None
+    modules = ((frame.f_globals.get("__name__"), frame) for frame in callers())
+    found = (frame for name, frame in modules if name == "keras.src.trainers.epoch_iterator")
+    return next((frame.f_locals.get("self") for frame in found), None)
 
 
 def _feed_of(data: Any) -> Feed | None:

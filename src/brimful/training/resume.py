@@ -1,7 +1,6 @@
 """Resume: a callback of Keras with which an interrupted `fit` goes on to the same bits."""
 
 import os
-import sys
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -13,7 +12,7 @@ from brimful.training.callback_state import check_callbacks, cut_csv, keep_colum
 from brimful.training.checkpoint import Checkpoint, Checkpoints, checkpoints_in
 from brimful.training.interval import Interval
 from brimful.training.keeper import Keeper
-from brimful.training.keras_call import find_call
+from brimful.training.keras_call import callers, find_call
 
 
 class Resume(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no types
@@ -147,12 +146,10 @@ class _Last(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no typ
 
 def _callback_list() -> Any:
     """Keras' list of callbacks that is calling."""
-    frame = sys._getframe(1)  # noqa: SLF001 (the documented way to the callers)
-    while frame is not None:
+    for frame in callers():
         found = frame.f_locals.get("self")
         if isinstance(found, keras.callbacks.CallbackList):
             return found
-        frame = frame.f_back  # type: ignore[assignment]
     raise ArgumentError("Expected Resume among the callbacks of model.fit(...).")
 
 
