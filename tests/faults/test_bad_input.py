@@ -328,7 +328,7 @@ def test_what_is_no_source_at_all(
     tree = make_tree(SAMPLES, SHAPE, 3)
     path, message = tree.path, "Ids look like 'a', 'b'"
     if name == "ids that match nothing":
-        (tree.path / "target.csv").write_text("a,1\nb,2\n")
+        (tree.path / "target.csv").write_text("a,yes\nb,no\n")
     elif name == "an empty folder":
         path, message = tmp_path / "empty", "it is empty"
         path.mkdir()
