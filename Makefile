@@ -16,10 +16,10 @@ demo: $(VENV)/.demo
 	$(BIN)/brimful demo $(if $(MNIST),--mnist $(MNIST))
 
 test: check
-	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest
-	KERAS_BACKEND=jax $(BIN)/python -m pytest -m keras
+	KERAS_BACKEND=tensorflow $(BIN)/python -m pytest -n 2
+	KERAS_BACKEND=jax $(BIN)/python -m pytest -n 2 -m keras
 	@if $(BIN)/python -c "import torch" 2>/dev/null; then \
-		KERAS_BACKEND=torch $(BIN)/python -m pytest -m keras; \
+		KERAS_BACKEND=torch $(BIN)/python -m pytest -n 2 -m keras; \
 	else \
 		echo "torch is not installed: its tests were left out (pip install torch brings them in)"; \
 	fi

@@ -27,6 +27,7 @@ from brimful.errors import (
 
 if TYPE_CHECKING:
     from brimful.dataset import Dataset, open, pack  # noqa: A004 (bf.open)
+    from brimful.run import Run
     from brimful.source import Source, scan
     from brimful.training.loop import train
     from brimful.training.resume import Resume
@@ -46,6 +47,7 @@ __all__ = [
     "PassEndedError",
     "ReadError",
     "Resume",
+    "Run",
     "RunExistsError",
     "Source",
     "SourceError",
@@ -66,6 +68,7 @@ __all__ = [
 _LAZY = {
     "Dataset": "brimful.dataset",
     "Resume": "brimful.training.resume",
+    "Run": "brimful.run",
     "Source": "brimful.source",
     "open": "brimful.dataset",
     "pack": "brimful.dataset",

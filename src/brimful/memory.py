@@ -62,6 +62,12 @@ def memory_limit(root: Path = Path("/")) -> int:
     return min(filter(None, limits))
 
 
+def resident_bytes() -> int | None:
+    """Bytes of memory that this process has resident; None where the system does not say."""
+    file = Path("/proc/self/statm")
+    return int(file.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") if file.exists() else None
+
+
 def _limit(file: Path) -> int:
     """The limit in a file; 0 where there is none."""
     try:

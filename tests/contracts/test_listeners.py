@@ -11,9 +11,9 @@ from brimful.cli.console import Screen
 from brimful.cli.progress import TrainingProgress
 from brimful.testing.listener import ListenerContract
 from brimful.training.events import EpochReport, LinePrinter, Listener, Training
-from brimful.training.run import Run
+from brimful.training.recorder import Recorder
 
-REPORT = EpochReport(1, 2.0, 0.5, 10, 10, {"loss": 0.5}, {"loss": 0.25})
+REPORT = EpochReport(1, 2.0, 0.5, {"read": 0.5}, 10, 10, {"loss": 0.5}, {"loss": 0.25})
 
 
 class TestListener(ListenerContract):
@@ -47,7 +47,7 @@ class TestLinePrinter(ListenerContract):
 class TestRun(ListenerContract):
     def make_listener(self, folder: Path) -> Listener:
         """A run in that folder."""
-        return Run(folder, {})
+        return Recorder(folder, {})
 
     def test_it_keeps_each_epoch(self, tmp_path: Path) -> None:
         """A line of the log, and the model as it is then."""
@@ -57,14 +57,16 @@ class TestRun(ListenerContract):
                 """Write how many epochs there were."""
                 path.write_text(str(len(list(tmp_path.glob("log.jsonl")))))
 
-        run = Run(tmp_path, {"seed": 1})
+        run = Recorder(tmp_path, {"seed": 1})
         run.on_train_begin(Training(Model(), 2, 10))
         for _ in range(2):
             run.on_epoch_end(REPORT)
         log = [json.loads(line) for line in (tmp_path / "log.jsonl").read_text().splitlines()]
-        assert log == [REPORT.as_dict()] * 2
+        assert log == [{"kind": "epoch", **REPORT.as_dict()}] * 2
         assert (tmp_path / "model.keras").read_text() == "1"
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "log.jsonl", "model.keras"]
+        assert sorted(path.name for path in tmp_path.iterdir()) == [
+            *("best.keras", "config.json", "log.jsonl", "model.keras")
+        ]
 
 
 class TestTrainingProgress(ListenerContract):

@@ -155,8 +155,9 @@ def test_train_keeps_a_run(squares: Tree, tmp_path: Path, method: Method) -> Non
         assert report.test is not None
         assert set(report.test) == {"loss", "accuracy"}
     assert reports[-1].train["loss"] < reports[0].train["loss"]
-    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
-    assert log == [report.as_dict() for report in reports]
+    run = bf.Run(tmp_path / "run")
+    assert run.epochs == reports
+    assert run.history["val_loss"] == [report.loss for report in reports]
     assert json.loads((tmp_path / "run" / "config.json").read_text())["method"] == method
     kept = keras.models.load_model(tmp_path / "run" / "model.keras")
     kept_figures = kept.evaluate(validation, verbose=0, return_dict=True)

@@ -273,7 +273,8 @@ def test_the_command_line_goes_on_finishes_and_refuses(
     assert main([*command, "--epochs", "3", "--json"]) == 0
     document = json.loads(capsys.readouterr().out)
     assert document["resumed_from"] == {"epoch": 3, "batch": 0}
-    assert len((run / "log.jsonl").read_text().splitlines()) == 3
+    assert [report.epoch for report in bf.Run(run).epochs] == [1, 2, 3]
+    assert [session.epoch for session in bf.Run(run).sessions] == [1, 3]
     for change, what in (
         (["--batch-size", "8"], "batch_size=16, not 8"),
         (["--seed", "1"], "seed"),

@@ -1,6 +1,5 @@
 """The emitter: who is called when, and what becomes of errors."""
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +8,8 @@ import pytest
 import brimful as bf
 from brimful.training.emitter import Emitter
 from brimful.training.events import EpochReport, Listener, Training
-from brimful.training.run import Run
+from brimful.training.recorder import Recorder
+from brimful.training.run_log import RunLog
 
 
 class Model:
@@ -66,7 +66,7 @@ def train(*listeners: Listener, epochs: int = 1) -> list[EpochReport]:
         for epoch in range(epochs):
             emitter.begin_epoch()
             for _ in batches:
-                emitter.end_batch()
+                emitter.end_batch(lambda: {"loss": 1.0})
             if epoch == 0:
                 emitter.begin_evaluation()
             emitter.end_epoch({"loss": 1.0}, {"loss": 2.0} if epoch == 0 else None)
@@ -97,9 +97,10 @@ def test_an_error_in_a_listener_does_not_lose_the_epoch(tmp_path: Path) -> None:
     """The run comes first, and has logged it; all are told what ended the training."""
     notes: list[Any] = []
     with pytest.raises(RuntimeError, match="a failed in epoch_end"):
-        train(Run(tmp_path / "run", {}), Notes("a", notes, "epoch_end"), Notes("b", notes), epochs=2)
-    (line,) = (tmp_path / "run" / "log.jsonl").read_text().splitlines()
-    assert json.loads(line)["epoch"] == 1
+        train(Recorder(tmp_path / "run", {}), Notes("a", notes, "epoch_end"), Notes("b", notes), epochs=2)
+    log = RunLog(tmp_path / "run")
+    assert [report.epoch for report in log.epochs] == [1]
+    assert log.sessions[0].error == "RuntimeError: a failed in epoch_end"
     assert notes[-2:] == [(name, "train_end", "a failed in epoch_end") for name in "ba"]
 
 

@@ -171,7 +171,7 @@ def test_medians_of_the_rounds(
     speed = measure_speed(loader, 20)
     assert (speed.rows_per_second, speed.memory_rows_per_second) == (30, 50)
     assert speed.ratio == 0.5  # of 0.25, 0.4, 0.5, 0.8, 0.5
-    assert speed.waited == {"read": 0.75, "queue": 0.25, "verify": 0, "decode": 0}
+    assert speed.waited == {"read": 0.75, "queue": 0.25, "verify": 0, "decode": 0, "transform": 0}
     assert (speed.limit, speed.is_resident, speed.plan) == ("read", resident, loader.plan())
     skip = 0 if resident else loader.order.epoch(0).starts[1]
     assert asked == [each for done in range(5) for each in ((2, skip), (2, done))]

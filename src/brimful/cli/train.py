@@ -32,7 +32,7 @@ from brimful.samples import Fault
 from brimful.source import Source
 from brimful.training.events import EpochReport
 from brimful.training.interval import Interval
-from brimful.training.run import check_free, is_begun
+from brimful.training.recorder import check_free, is_begun
 
 if TYPE_CHECKING:
     from brimful.training.models import BuildModel

@@ -14,9 +14,9 @@ from brimful.order.view import View
 from brimful.samples import Reader, Samples
 from brimful.schema import Schema, map_structure
 
-STAGES = ("read", "verify", "decode", "queue")
+STAGES = ("read", "verify", "decode", "transform", "queue")
 """What a loop can wait for: bytes from the disk (of raw files, and their numbers), their checksums,
-arrays made of them, and the handing over of a batch that is ready."""
+arrays made of them, the user's transform, and the handing over of a batch that is ready."""
 
 
 class Block(NamedTuple):

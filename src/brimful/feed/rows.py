@@ -61,9 +61,13 @@ class RowLoader:
         rows_of_reader = self.view.at(rows)
         keys = self.reader.keys(rows_of_reader) if self.options.include_keys else []
         block = Block(rows, self.reader.read(rows_of_reader), keys)
-        with self._lock:
-            self.busy["read"] += time.perf_counter() - began
+        self.count("read", time.perf_counter() - began)
         return block
+
+    def count(self, stage: str, seconds: float) -> None:
+        """Add to the seconds that threads have spent in a stage."""
+        with self._lock:
+            self.busy[stage] += seconds
 
     def identity(self) -> dict[str, Any]:
         """A checksum of the samples."""
@@ -119,15 +123,17 @@ class RowIterator(EpochIterator):
             del batch  # or it would live on beside the next one
 
     def _process(self, cut: tuple[Block, int]) -> Block:
-        batch, position = cut
-        return self._loader.postprocess(batch, self._span[0], position)
+        (batch, position), began = cut, time.perf_counter()
+        processed = self._loader.postprocess(batch, self._span[0], position)
+        self._loader.count("transform", time.perf_counter() - began)
+        return processed
 
     def stage(self) -> str:
         """Handing over if the batch is ready, postprocessing if its block is, or else reading."""
         if self._processed and self._processed.is_ready:
             return "queue"
         if self._blocks.is_ready:
-            return "decode" if self._processed else "queue"
+            return "transform" if self._processed else "queue"
         return "read"
 
     def check(self) -> None:

@@ -148,12 +148,14 @@ class WindowIterator(EpochIterator):
                 yield batch
 
     def stage(self) -> str:
-        """Handing over if the batch is ready, decoding if its window is, or else reading or checking."""
+        """Handing over if the batch is ready, or else what has taken longest so far of what is left to do.
+
+        If its window is loaded, that is decoding or the transform, and otherwise reading or checking.
+        """
         if length_hint(self._at_hand) or self._groups.is_ready:
             return "queue"
-        if self._windows.is_loaded(self._position):
-            return "decode"
-        return max(("read", "verify"), key=self._loader.busy.__getitem__)
+        stages = ("decode", "transform") if self._windows.is_loaded(self._position) else ("read", "verify")
+        return max(stages, key=self._loader.busy.__getitem__)
 
     def check(self) -> None:
         """Raise PassEndedError if it is closed."""
@@ -180,11 +182,13 @@ class WindowIterator(EpochIterator):
         block, batch_size = loader.empty(stop - start), loader.options.batch_size
         waited = self._fill(block, start)
         self.check()  # if another pass has begun, its chunks may have replaced those that were decoded
+        decoded = time.perf_counter()
         batches = [
             loader.postprocess(batch, self._number, start + at * batch_size)
             for at, batch in enumerate(block.batches(batch_size))
         ]
-        loader.chunks.count("decode", time.perf_counter() - began - waited)
+        loader.chunks.count("decode", decoded - began - waited)
+        loader.chunks.count("transform", time.perf_counter() - decoded)
         return batches
 
     def _fill(self, block: Block, first: int) -> float:

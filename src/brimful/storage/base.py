@@ -141,3 +141,27 @@ class StoredFile(io.RawIOBase):
         count = self._storage.read_into(self._name, self._at, memoryview(memory).cast("B"))
         self._at += count
         return count
+
+
+class WrittenFile(io.RawIOBase):
+    """A file that is being written as a Python file object; closing it commits nothing."""
+
+    def __init__(self, writer: Writer) -> None:
+        super().__init__()
+        self._writer = writer
+        self._at = 0
+
+    def writable(self) -> bool:
+        """It is."""
+        return True
+
+    def tell(self) -> int:
+        """The bytes written so far."""
+        return self._at
+
+    def write(self, data: Any) -> int:
+        """Append some bytes, and return their number."""
+        view = memoryview(data).cast("B")
+        self._writer.write(view)
+        self._at += len(view)
+        return len(view)

@@ -99,6 +99,13 @@ class ListenerContract(ABC):
             _train(listener, 4, 2, evaluates=False, at=fail)
         before.check()
 
+    def test_intervals(self, listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+        """It is told of intervals, here behind each batch."""
+        monkeypatch.setattr("brimful.training.emitter.INTERVAL", 0.0)
+        before = _Open()
+        _train(listener, 4, 2, evaluates=True)
+        before.check()
+
     def test_a_training_of_no_epoch(self, listener: Listener) -> None:
         """It may begin and end at once."""
         before = _Open()
@@ -123,7 +130,7 @@ def _train(
             emitter.begin_epoch()
             at("epoch")
             for _ in batches:
-                emitter.end_batch()
+                emitter.end_batch(lambda: METRICS)
                 at("batch")
             if evaluates:
                 emitter.begin_evaluation()

@@ -1,13 +1,16 @@
 """Emitter: counts the samples trained on, makes the report of each epoch, and calls the listeners."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple, Self
 
+from brimful.memory import resident_bytes
 from brimful.training.batches import Batches
-from brimful.training.events import EpochReport, Listener, Metrics, Training
+from brimful.training.events import EpochReport, IntervalReport, Listener, Metrics, Training
+
+INTERVAL = 10.0  # seconds
 
 
 class Emitter:
@@ -22,6 +25,7 @@ class Emitter:
         self._trained: float | None = None  # when the epoch's last batch was done
         self._batches_seen = 0
         self._carried = 0, 0.0  # batches and seconds of the epoch that goes on
+        self._interval = _Interval.begin(0, {})
 
     @contextmanager
     def training(self, model: Any) -> Iterator[None]:
@@ -55,15 +59,39 @@ class Emitter:
         if self.reports or self._carried[0]:
             self._began = time.perf_counter() - self._carried[1]
         self._batches_seen, self._carried = self._carried[0], (0, 0.0)
+        self._interval = _Interval.begin(self._samples(self._batches_seen), self._batches.stats.waited)
         for listener in self._listeners:
             listener.on_epoch_begin(len(self.reports) + 1)
 
-    def end_batch(self) -> None:
-        """Call this after the model was trained on a batch."""
+    def end_batch(self, metrics: Callable[[], Metrics]) -> None:
+        """Call this after the model was trained on a batch.
+
+        Args:
+            metrics: Gives loss and metrics over the epoch's batches so far.
+        """
         self._batches_seen += 1
         samples = self._samples(self._batches_seen)
         for listener in self._listeners:
             listener.on_batch_end(samples, self._batches.stats.wait_seconds)
+        if time.perf_counter() - self._interval.began >= INTERVAL:
+            self._end_interval(samples, metrics())
+
+    def _end_interval(self, samples: int, metrics: Metrics) -> None:
+        """Report what was done since the last call."""
+        stats, last, now = self._batches.stats, self._interval, time.perf_counter()
+        report = IntervalReport(
+            epoch=len(self.reports) + 1,
+            samples=samples,
+            distinct_samples=stats.distinct_samples,
+            seconds=now - last.began,
+            samples_per_second=(samples - last.samples) / (now - last.began),
+            waited={stage: seconds - last.waited.get(stage, 0.0) for stage, seconds in stats.waited.items()},
+            train=metrics,
+            rss_bytes=resident_bytes(),
+        )
+        self._interval = _Interval.begin(samples, stats.waited)
+        for listener in self._listeners:
+            listener.on_interval(report)
 
     def _samples(self, batches: int) -> int:
         """The samples of so many batches of an epoch."""
@@ -84,6 +112,7 @@ class Emitter:
             epoch=len(self.reports) + 1,
             seconds=trained - self._began,
             wait_seconds=stats.wait_seconds,
+            waited=dict(stats.waited),
             samples=stats.samples,
             distinct_samples=stats.distinct_samples,
             train=train,
@@ -93,6 +122,18 @@ class Emitter:
         self._batches_seen, self._began = 0, time.perf_counter()
         for listener in self._listeners:
             listener.on_epoch_end(report)
+
+
+class _Interval(NamedTuple):
+    """What was known when an interval began."""
+
+    began: float
+    samples: int
+    waited: dict[str, float]
+
+    @classmethod
+    def begin(cls, samples: int, waited: dict[str, float]) -> Self:
+        return cls(time.perf_counter(), samples, dict(waited))
 
 
 def _end_training(listener: Listener, _: object, error: BaseException | None, __: object) -> None:

@@ -1,5 +1,6 @@
 """Events: what happens in a training, and the listeners that follow it."""
 
+import math
 import sys
 from dataclasses import asdict, dataclass
 from typing import Any, TextIO
@@ -15,6 +16,7 @@ class EpochReport:
         epoch: Number of the epoch, from 1.
         seconds: Seconds spent training; evaluation on the test data is not included.
         wait_seconds: Seconds of these spent waiting for data.
+        waited: The same for each of `brimful.feed.loader.STAGES`.
         samples: Samples trained on.
         distinct_samples: Different samples trained on, counted.
         train: Loss and metrics over the epoch's batches as they were trained on.
@@ -24,6 +26,7 @@ class EpochReport:
     epoch: int
     seconds: float
     wait_seconds: float
+    waited: dict[str, float]
     samples: int
     distinct_samples: int
     train: Metrics
@@ -33,6 +36,11 @@ class EpochReport:
     def wait_share(self) -> float:
         """Share of the time spent waiting for data."""
         return self.wait_seconds / self.seconds if self.seconds else 0.0
+
+    @property
+    def loss(self) -> float:
+        """The loss by which epochs are compared: that on the test data, or else that of training."""
+        return (self.test or self.train).get("loss", math.inf)
 
     def as_dict(self) -> dict[str, Any]:
         """The report, fit for JSON."""
@@ -45,6 +53,35 @@ class EpochReport:
         parts.append(f"{self.samples:,} samples, {self.distinct_samples:,} distinct")
         parts.append(f"{self.seconds:.1f} s, wait {self.wait_share:.1%}")
         return "  ".join(parts)
+
+
+@dataclass(frozen=True)
+class IntervalReport:
+    """What a training did in the middle of an epoch, since the last report of this kind.
+
+    Attributes:
+        epoch: Number of the epoch, from 1.
+        samples: Samples of the epoch that the model was trained on so far.
+        distinct_samples: Different ones of these, counted.
+        seconds: Seconds since the last report, or since the epoch began.
+        samples_per_second: Samples trained on in each of these.
+        waited: Seconds of these spent waiting for data, for each of `brimful.feed.loader.STAGES`.
+        train: Loss and metrics over the batches of the epoch so far.
+        rss_bytes: Resident memory of the process now; None where it is not known.
+    """
+
+    epoch: int
+    samples: int
+    distinct_samples: int
+    seconds: float
+    samples_per_second: float
+    waited: dict[str, float]
+    train: Metrics
+    rss_bytes: int | None
+
+    def as_dict(self) -> dict[str, Any]:
+        """The report, fit for JSON."""
+        return asdict(self)
 
 
 @dataclass(frozen=True)
@@ -71,6 +108,7 @@ class Listener:
             on_resume                       if the training goes on from a checkpoint
             on_epoch_begin
                 on_batch_end            once per batch
+                on_interval             behind some batches, every few seconds
                 on_evaluation_begin     if there is validation data
             on_epoch_end                not if the epoch ended with an error
         on_train_end                    always, if on_train_begin returned
@@ -110,6 +148,13 @@ class Listener:
         Args:
             samples: Samples of this epoch that it was trained on so far.
             wait_seconds: Seconds of this epoch that were spent waiting for data so far.
+        """
+
+    def on_interval(self, report: IntervalReport) -> None:
+        """Some seconds of training have passed since the epoch began, or since the last call.
+
+        Args:
+            report: What the training did in them.
         """
 
     def on_evaluation_begin(self) -> None:

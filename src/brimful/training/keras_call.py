@@ -198,6 +198,12 @@ class KerasCall:
         )
 
 
+def remember_classes(model: Any, classes: Classes | None) -> None:
+    """Note the classes that a model was trained on, before this process."""
+    if classes is not None:
+        _trained_on[model] = classes
+
+
 def callers() -> Iterator[FrameType]:
     """The frames of this thread's stack, from the innermost that called."""
     frame: FrameType | None = sys._getframe(1)  # noqa: SLF001 (the documented way to the callers)

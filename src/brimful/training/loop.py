@@ -5,6 +5,7 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import asdict
 from importlib.metadata import version
+from pathlib import Path
 from threading import Event
 from typing import Any, Literal
 
@@ -20,9 +21,10 @@ from brimful.training.events import EpochReport, LinePrinter, Listener, Metrics
 from brimful.training.interval import Interval
 from brimful.training.keeper import Keeper
 from brimful.training.keras_call import KerasCall
+from brimful.training.model_identity import identify, source_file
 from brimful.training.models import compile_for
+from brimful.training.recorder import Recorder
 from brimful.training.resume import Resume
-from brimful.training.run import Run
 
 Method = Literal["fit", "train_on_batch"]
 """How to train: Keras' own loop, or one over batches."""
@@ -41,6 +43,7 @@ def train(
     skipped: Sequence[Fault] | None = None,
     checkpoint_every: str | int = "60s",
     stop: Event | None = None,
+    model_code: str | os.PathLike[str] | None = None,
 ) -> list[EpochReport]:
     """Train a model and keep it, its log, its configuration and checkpoints in a run folder.
 
@@ -63,6 +66,8 @@ def train(
             or `"10m"`, or a number of batches.
         stop: Set it, in another thread or by a signal, and the training stops behind the batch under way with
             KeyboardInterrupt, its state kept.
+        model_code: The source file of the model, to be copied into the run; by default that of its class, if
+            that is one of your own.
 
     Returns:
         A report for every epoch, those that had ended before among them.
@@ -79,12 +84,14 @@ def train(
         raise ArgumentError("Expected batches without `include_keys`, because keys cannot be trained on.")
     check_trainable(batches.feed.reader.name, batches.schema)
     interval = Interval.of(checkpoint_every)
-    folder = Run(
-        run,
-        {**_config(batches, epochs, method), **(config or {})},
-        batches.feed.reader.skipped if skipped is None else skipped,
-    )
     compile_for(model, batches.schema)
+    code = source_file(model) if model_code is None else Path(model_code)
+    folder = Recorder(
+        run,
+        {**_config(batches, epochs, method), **identify(model, code), **(config or {})},
+        batches.feed.reader.skipped if skipped is None else skipped,
+        code,
+    )
     emitter = Emitter(batches, epochs, [folder, *([LinePrinter()] if listeners is None else listeners)])
     with emitter.training(model):
         if method == "fit":
@@ -152,7 +159,7 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no
         self._emitter.begin_epoch()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._emitter.end_batch()
+        self._emitter.end_batch(lambda: _metrics(logs or {}))
 
     def on_test_begin(self, logs: Any = None) -> None:
         self._emitter.begin_evaluation()
@@ -191,10 +198,15 @@ class _Means:
         for name, value in metrics.items():
             self._sums[name] = self._sums.get(name, 0.0) + value * samples
 
+    def so_far(self, samples: int) -> Metrics:
+        """The means over so many samples."""
+        return {name: value / samples for name, value in self._sums.items()}
+
     def taken(self, samples: int) -> Metrics:
         """The means over so many samples; the next ones begin anew."""
-        sums, self._sums = self._sums, {}
-        return {name: value / samples for name, value in sums.items()}
+        means = self.so_far(samples)
+        self._sums = {}
+        return means
 
     def get_state(self) -> Metrics:
         """The sums so far."""
@@ -226,7 +238,7 @@ def _train_on_batch(
         for x, y, *w in batches.passed():
             metrics = model.train_on_batch(x, y, *w, return_dict=True)
             means.add(_metrics(metrics), len(flatten(x)[0]))
-            emitter.end_batch()
+            emitter.end_batch(lambda: means.so_far(batches.stats.samples))
             keeper.end_batch(epoch, remembering)
         train, test = means.taken(batches.stats.samples), None
         if validation is not None:

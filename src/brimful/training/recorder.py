@@ -1,8 +1,10 @@
-"""Run: the folder of one training.
+"""Recorder: keeps a training in its run folder.
 
-config.json   the arguments and the environment of the training
-log.jsonl     a line for every epoch
+config.json   all that the training is made of: data, split, order, model, arguments, versions
+log.jsonl     a line for every epoch, and one every few seconds in the middle of them: run_log
 model.keras   the model after the last epoch that ended
+best.keras    the model after the epoch whose loss on the test data was least; without test data, its own loss
+model.py      the source file of the model, if it is one of the user's
 checkpoints   the last two states, from which an interrupted training goes on
 skipped.csv   key, kind, message of every bad sample that was left out, if there are any
 """
@@ -11,7 +13,9 @@ import csv
 import io
 import json
 import os
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +24,15 @@ from brimful.samples import Fault
 from brimful.storage.base import write_file
 from brimful.storage.local import PARTIAL, LocalStorage
 from brimful.training.checkpoint import FOLDER
-from brimful.training.events import EpochReport, Listener, Training
+from brimful.training.events import EpochReport, IntervalReport, Listener, Training
+from brimful.training.run_log import NAME as LOG
+from brimful.training.run_log import RunLog
 
 CONFIG = "config.json"
-LOG = "log.jsonl"
+CODE = "model.py"
+LAST, BEST = "model.keras", "best.keras"
 SKIPPED = "skipped.csv"
-FREE = ("brimful", "keras", "epochs", "data", "epoch", "position", "window")
+FREE = ("brimful", "keras", "epochs", "data", "epoch", "position", "window", "code", "scan")
 """What may be otherwise when a training goes on; its data are known by their digest, not by their path."""
 COPIED_TOGETHER = 1 << 20  # bytes of a model
 
@@ -42,7 +49,7 @@ def check_free(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise RunExistsError(f"{path}: this is a file.", "Name a folder for the run.")
     names = {entry.name.removesuffix(PARTIAL) for entry in path.iterdir()} if path.is_dir() else set()
-    if names - {CONFIG, SKIPPED, FOLDER} and not is_begun(path):
+    if names - {CONFIG, LOG, SKIPPED, CODE, FOLDER} and not is_begun(path):
         raise RunExistsError(
             f"{path}: this folder is not empty, and holds no training that could go on.",
             "Name another folder for this run, or delete that one.",
@@ -59,34 +66,43 @@ def is_begun(path: Path) -> bool:
     return (path / CONFIG).is_file() and any((path / FOLDER).glob("*.json"))
 
 
-class Run(Listener):
-    """A listener that keeps each epoch that ends in a folder.
+class Recorder(Listener):
+    """A listener that keeps a training in a folder.
 
     Args:
         path: The folder: new, or that of a training that goes on.
         config: What the training is made of; one that goes on must be made of the same, but for more epochs.
         skipped: Samples that were left out.
+        code: The source file of the model, which is copied.
 
     Raises:
         RunExistsError: The folder holds something else, or a training that is made of something else.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], config: dict[str, Any], skipped: Sequence[Fault] = ()
+        self,
+        path: str | os.PathLike[str],
+        config: dict[str, Any],
+        skipped: Sequence[Fault] = (),
+        code: Path | None = None,
     ) -> None:
         self.path = Path(path)
         self._storage = LocalStorage(path)
         self._model: Any = None
-        self._lines: list[str] = []
         try:
             check_free(self.path)
             if is_begun(self.path):
                 self._refuse_other(json.loads((self.path / CONFIG).read_bytes()), config)
+            self._log = RunLog(self.path)
+            self._position = 0  # samples of the epoch that begins next
+            self._is_begun = self._is_resumed = False
             self.path.mkdir(parents=True, exist_ok=True)
             (self.path / SKIPPED).unlink(missing_ok=True)
             write_file(self._storage, CONFIG, (json.dumps(config, indent=2) + "\n").encode())
             if skipped:
                 write_file(self._storage, SKIPPED, _as_csv(skipped))
+            if code:
+                write_file(self._storage, CODE, code.read_bytes())
         except OSError as error:
             if isinstance(error, (RunExistsError, WriteError)):
                 raise
@@ -102,23 +118,36 @@ class Run(Listener):
                     f"{self.path}: the training in this folder was begun with {name}={old!r}, not {new!r}.",
                     "Go on with what it was begun with, or name another folder for this run.",
                 )
-
-    @property
-    def model_path(self) -> Path:
-        """The file of the model."""
-        return self.path / "model.keras"
+        if before.get("code") != here.get("code"):
+            warnings.warn(
+                f"{self.path}: the source file of the model has changed since this training was begun: it "
+                "goes on, perhaps not to the same bits.",
+                stacklevel=2,
+            )
 
     def on_train_begin(self, training: Training) -> None:
         """Remember the model to keep."""
         self._model = training.model
 
     def on_resume(self, reports: list[EpochReport], samples: int) -> None:
-        """Take lines of epochs that are trained again out of the log."""
-        self._lines = [json.dumps(report.as_dict()) + "\n" for report in reports]
-        try:
-            write_file(self._storage, LOG, "".join(self._lines).encode())
-        except OSError as error:
-            raise self._unwritable(error) from error
+        """Mark the lines of what is trained again."""
+        self._position, self._is_resumed = samples, True
+        with self._writing():
+            self._log.undo(reports, samples)
+
+    def on_epoch_begin(self, epoch: int) -> None:
+        """Note where this process begins."""
+        if not self._is_begun:
+            self._is_begun = True
+            if not self._is_resumed:
+                self._log.undo([], 0)
+            with self._writing():
+                self._log.add_session("begin", epoch=epoch, samples=self._position)
+
+    def on_interval(self, report: IntervalReport) -> None:
+        """Keep a line; a training goes on without."""
+        with suppress(OSError):
+            self._log.append("interval", report.as_dict())
 
     def on_epoch_end(self, report: EpochReport) -> None:
         """Keep the model as it is now, and the epoch's line; an old file stays until the new one is whole.
@@ -126,32 +155,44 @@ class Run(Listener):
         Raises:
             WriteError: The folder cannot be written.
         """
-        self._lines.append(json.dumps(report.as_dict()) + "\n")
-        try:
-            self._keep_model()
-            write_file(self._storage, LOG, "".join(self._lines).encode())
-        except OSError as error:
-            raise self._unwritable(error) from error
+        before = [each.loss for each in self._log.epochs]
+        with self._writing():
+            self._keep_model(is_best=not before or report.loss < min(before))
+            self._log.add_epoch(report)
 
     def on_train_end(self, error: BaseException | None) -> None:
-        """Release the model."""
+        """Release the model, and note how the process ended."""
         self._model = None
+        with suppress(OSError):
+            self._log.add_session("end", error=None if error is None else _in_words(error))
 
-    def _keep_model(self) -> None:
+    def _keep_model(self, *, is_best: bool) -> None:
         """Save the model to another file, since Keras needs a path, and copy it to its place durably."""
         saved = self.path / "model.partial.keras"
         self._model.save(saved)
-        with saved.open("rb") as file, self._storage.write(self.model_path.name) as writer:
-            while piece := file.read(COPIED_TOGETHER):
-                writer.write(piece)
-            writer.commit(self.model_path.name)
+        for name in (LAST, BEST) if is_best else (LAST,):
+            with saved.open("rb") as file, self._storage.write(name) as writer:
+                while piece := file.read(COPIED_TOGETHER):
+                    writer.write(piece)
+                writer.commit(name)
         saved.unlink()
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise self._unwritable(error) from error
 
     def _unwritable(self, error: OSError) -> WriteError:
         return WriteError(
             f"{self.path}: the run cannot be written: {error.strerror or error}.",
             "Make room, or name a folder elsewhere for the run.",
         )
+
+
+def _in_words(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 def _differing(old: Any, new: Any) -> tuple[Any, Any]:

@@ -1,0 +1,1 @@
+"""Reports: a run folder -> one HTML file."""

@@ -1,0 +1,187 @@
+"""Predictions: what a model says of each sample, batch by batch, in the order of the rows.
+
+Each batch is given to the model in one size, the last one filled up and cut again, so that a backend that
+compiles for a shape compiles once, and a prediction does not depend on where a pass began.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from brimful.errors import ArgumentError
+from brimful.feed.feed import Feed
+from brimful.schema import Classes, Schema, flatten, map_structure
+from brimful.training.backend import keras
+from brimful.training.batches import Batches
+from brimful.training.keras_call import KerasCall
+
+
+class Predicted(NamedTuple):
+    """A batch of samples and what a model says of them.
+
+    Attributes:
+        keys: Their keys.
+        x: Their inputs: an array of shape `(batch, ...)`, or a dict of arrays.
+        y: Their targets, in the same way; None without labels.
+        outputs: What the model gives for them: arrays of shape `(batch, ...)` by the output's name.
+    """
+
+    keys: list[str]
+    x: Any
+    y: Any
+    outputs: dict[str, NDArray[Any]]
+
+
+def in_order(batches: Batches) -> Feed:
+    """A feed of the same samples, once each, in the order of the rows, with their keys."""
+    loader: Any = batches.feed.loader
+    options = replace(
+        loader.options, shuffle=False, include_keys=True, last="short", one_hot=False, class_weight=None
+    )
+    return Feed(type(loader)(loader.reader, loader.view, options))
+
+
+def predict(model: Any, feed: Feed) -> Iterator[Predicted]:
+    """Predict the samples of a feed from its position on.
+
+    Args:
+        model: A Keras model.
+        feed: A feed that `in_order` made.
+    """
+    call = KerasCall("predict", model, {}, is_validation=False)
+    call.check(feed)
+    call.check_inputs(feed.schema.inputs)
+    size = feed.batch_size
+    for x, *rest, keys in feed:
+        n = len(keys)
+        given = x if n == size else map_structure(x, lambda array: _filled(array, size))
+        found = model.predict_on_batch(given)
+        yield Predicted(
+            keys,
+            x,
+            rest[0] if rest else None,
+            {name: np.asarray(array)[:n] for name, array in _named(model, found).items()},
+        )
+
+
+class Reading(NamedTuple):
+    """How the outputs of a model are read.
+
+    Attributes:
+        classes: The names of the classes in the order of the outputs; None if they are no classes.
+        threshold: From which on a single output is the second of two classes; None with an output a class.
+    """
+
+    classes: tuple[str, ...] | None = None
+    threshold: float | None = None
+
+    @classmethod
+    def of(cls, model: Any, outputs: NDArray[Any], classes: Classes | None) -> "Reading":
+        """How one output is read.
+
+        Args:
+            model: The model, whose loss tells whether its output is a logit.
+            outputs: Some of them, of shape `(n, ...)`.
+            classes: The classes that it was trained on.
+        """
+        names = class_names(classes)
+        width = outputs.shape[1] if outputs.ndim == 2 else 1 if outputs.ndim == 1 else 0
+        if names and width == len(names):
+            return cls(names)
+        if len(names) == 2 and width == 1:
+            return cls(names, 0.0 if _gives_logits(model) else 0.5)
+        return cls()
+
+    def codes(self, outputs: NDArray[Any]) -> NDArray[np.int64]:
+        """The number of the most likely class of each sample."""
+        if self.threshold is None:
+            return np.asarray(np.argmax(outputs, axis=1), np.int64)
+        return (outputs.reshape(len(outputs)) >= self.threshold).astype(np.int64)
+
+    def scores(self, outputs: NDArray[Any]) -> NDArray[Any]:
+        """The score of each class, of shape `(n, classes)`; a logit of two classes becomes a probability."""
+        if self.threshold is None:
+            return outputs
+        second = outputs.reshape(len(outputs))
+        if self.threshold == 0.0:
+            second = 1 / (1 + np.exp(-second))
+        return np.stack([1 - second, second], axis=1).astype(outputs.dtype)
+
+
+def class_names(classes: Classes | None) -> tuple[str, ...]:
+    """The name of each class by the number that is delivered for it; other numbers have names, too."""
+    if not classes:
+        return ()
+    last = classes[-1]
+    return tuple(map(str, range(last + 1) if isinstance(last, int) else classes))
+
+
+def load_model(path: Any) -> Any:
+    """Load a model that was saved as `.keras`, without running code that is in the file.
+
+    Raises:
+        ArgumentError: It is no such file, or needs code that is not registered.
+    """
+    try:
+        return keras.models.load_model(path, safe_mode=True)
+    except Exception as error:
+        raise ArgumentError(
+            f"{path}: the model cannot be loaded: {_first_line(error)}",
+            "A model with classes or functions of its own needs their code: register them with "
+            "keras.saving.register_keras_serializable in the module of its function, and start where that "
+            "can be imported. Code inside the file (a Lambda layer) is never run: load the model yourself, "
+            "and give it to bf.Run(...).predict(..., model=...).",
+        ) from error
+
+
+def check_layout(schema: Schema, expected: dict[str, Any], name: str) -> None:
+    """Refuse samples that are not shaped like those that a model was trained on.
+
+    Args:
+        schema: Of the samples.
+        expected: The schema in the run's configuration.
+        name: The name of the samples.
+    """
+    here = map_structure(schema.inputs, lambda field: [list(field.shape), field.dtype])
+    inputs = expected["inputs"]
+    is_one = set(inputs) == {"shape", "dtype"} and isinstance(inputs["dtype"], str)
+    there = (
+        [inputs["shape"], inputs["dtype"]]
+        if is_one
+        else {name: [field["shape"], field["dtype"]] for name, field in inputs.items()}
+    )
+    if here != there:
+        raise ArgumentError(
+            f"{name}: the model was trained on samples of {there}. Received: samples of {here}",
+            "Give the samples that shape (--shape), or name data like those of the training.",
+        )
+
+
+def _named(model: Any, found: Any) -> dict[str, NDArray[Any]]:
+    """Outputs by name; a single one is called ""."""
+    if isinstance(found, dict):
+        return found
+    if isinstance(found, Sequence) and not isinstance(found, np.ndarray):
+        names = getattr(model, "output_names", None) or [str(at) for at in range(len(found))]
+        return dict(zip(names, found, strict=True)) if len(found) > 1 else {"": found[0]}
+    return {"": found}
+
+
+def _filled(array: NDArray[Any], size: int) -> NDArray[Any]:
+    """The array with its last row repeated."""
+    return np.concatenate([array, np.repeat(array[-1:], size - len(array), axis=0)])
+
+
+def _gives_logits(model: Any) -> bool:
+    losses = flatten(getattr(model, "loss", None)) if getattr(model, "compiled", False) else ()
+    return any(
+        getattr(loss, "_fn_kwargs", {}).get("from_logits") or getattr(loss, "from_logits", False)
+        for loss in losses
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
