@@ -61,8 +61,12 @@ class RunExistsError(BrimfulError, FileExistsError):
     """A run folder would be written over."""
 
 
+class RunNotFoundError(BrimfulError, FileNotFoundError):
+    """There is no run at the path given, or not yet what is wanted of it."""
+
+
 class StateError(BrimfulError, ValueError):
-    """A saved position belongs to other data or to another order."""
+    """A saved position or model belongs to other data, or cannot be used."""
 
 
 class StoreError(BrimfulError):

@@ -7,7 +7,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from brimful.errors import ArgumentError
+from brimful.errors import RunNotFoundError
 from brimful.samples import Progress
 from brimful.schema import Classes
 from brimful.training.events import EpochReport, Metrics
@@ -28,7 +28,7 @@ class Run:
         path: The folder, as given to `train(run=...)`, `--run`.
 
     Raises:
-        ArgumentError: It is none.
+        RunNotFoundError: It is none.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -39,7 +39,7 @@ class Run:
         except (OSError, ValueError):
             is_run = False
         if not is_run:
-            raise ArgumentError(
+            raise RunNotFoundError(
                 f"{path}: this is no run: it holds no {CONFIG} of a training.",
                 "Name the folder that was given to train: --run DIR, bf.train(..., run=DIR).",
             )
@@ -86,7 +86,8 @@ class Run:
         """The Keras model after the epoch whose loss on the test data was least; without test data, its own.
 
         Raises:
-            ArgumentError: There is none yet, or it needs code that cannot be found.
+            RunNotFoundError: There is none yet.
+            StateError: It needs code that cannot be found.
         """
         return self._model(BEST)
 
@@ -94,23 +95,26 @@ class Run:
         """The Keras model after the last epoch that has ended.
 
         Raises:
-            ArgumentError: There is none yet, or it needs code that cannot be found.
+            RunNotFoundError: There is none yet.
+            StateError: It needs code that cannot be found.
         """
         return self._model(LAST)
 
-    def evaluate(self, batches: "Batches", *, model: Any = None) -> Metrics:
+    def evaluate(self, batches: "Batches", *, model: Any = None, progress: Progress | None = None) -> Metrics:
         """Loss and metrics of a model on samples, in bounded memory.
 
         Args:
             batches: The samples.
             model: A Keras model; by default the best one of the run.
+            progress: Called with the number of samples evaluated so far.
 
         Raises:
-            ArgumentError: The samples have other classes, or are not shaped like those of the training.
+            ArgumentError: The samples have other classes.
+            StateError: They are not shaped like those of the training.
         """
-        model = self._fitting(model, batches)
-        found: dict[str, Any] = model.evaluate(batches, verbose=0, return_dict=True)
-        return {name: float(value) for name, value in found.items()}
+        from brimful.training.evaluation import evaluate
+
+        return evaluate(self._fitting(model, batches), batches, progress)
 
     def predict(
         self,
@@ -138,7 +142,8 @@ class Run:
             The number of samples.
 
         Raises:
-            ArgumentError: The file is there already, or the samples are shaped unlike those of the training.
+            ArgumentError: The file is there already.
+            StateError: The samples are not shaped like those of the training.
             WriteError: The file cannot be written, for example because the disk is full.
         """
         import pyarrow as pa
@@ -169,7 +174,7 @@ class Run:
         from brimful.training.predictions import load_model
 
         if not (self.path / name).is_file():
-            raise ArgumentError(f"{self.path}: there is no {name}: no epoch has ended yet.")
+            raise RunNotFoundError(f"{self.path}: there is no {name}: no epoch has ended yet.")
         model = load_model(self.path / name)
         remember_classes(model, self.classes)
         return model

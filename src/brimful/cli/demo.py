@@ -68,7 +68,9 @@ def demo(
     )
     build = start_keras(how.model, how.seed)
     data = packed(source, store_beside(folder), how, screen)
-    reports, document = train_on(data, how, build, screen, source.skipped)
+    reports, document = train_on(
+        data, how, build, screen, source.skipped, {"source": source.name, "scan": {}}
+    )
     _compare(figures, reports[-1], document, screen)
     screen.say(
         f"{WHY}" + ("" if mnist_path else " And its digits were those of MNIST, these are scikit-learn's.")

@@ -13,6 +13,7 @@ import click
 import brimful
 from brimful.cli.bench import bench
 from brimful.cli.demo import demo
+from brimful.cli.run import evaluate_command, predict_command
 from brimful.cli.scan import scan_command
 from brimful.cli.signals import Terminated
 from brimful.cli.store import info_command, pack_command, verify_command
@@ -36,7 +37,11 @@ def cli() -> None:
     """
 
 
-for command in (demo, scan_command, pack_command, info_command, verify_command, train, bench):
+COMMANDS = (
+    *(demo, scan_command, pack_command, info_command, verify_command),
+    *(train, evaluate_command, predict_command, bench),
+)
+for command in COMMANDS:
     cli.add_command(command)
 
 

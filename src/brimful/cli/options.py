@@ -1,7 +1,7 @@
 """Options: the options that describe the data, the same for every command that reads raw data."""
 
 import csv
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def memory_option(purpose: str) -> Callable[[Any], Any]:
     return click.option("--memory", default="1GB", show_default=True, metavar="SIZE", help=purpose)
 
 
-def data_options(command: Any) -> Any:
+def data_options(command: Any, *, required: bool = True) -> Any:
     """Give a command DATA and the options that describe it: DATA_OPTIONS."""
     for add in (
         click.option(
@@ -97,7 +97,7 @@ def data_options(command: Any) -> Any:
             help="Label table, or `folders`, or a label file for each sample, like `files:../labels/*.txt`, "
             "or what is in the file's name.  [default: looked for in DATA]",
         ),
-        click.argument("data"),
+        click.argument("data", required=required),
     ):
         command = add(command)
     return command
@@ -109,13 +109,14 @@ def scan_data(
     *,
     on_bad: str = "raise",
     target: str | None = None,
-    classes: str | None = None,
+    classes: str | Sequence[str | int] | None = None,
     **options: Any,
 ) -> Source:
     """Scan what the command line names, leave out bad samples if asked to, and show the progress."""
     missing: Any = options.pop("missing", None) or "raise"
     with screen.counting(f"{'reading' if missing == 'skip' else 'listing'} {data}:") as listed:
-        targets, names = (next(csv.reader([text])) if text else None for text in (target, classes))
+        targets = next(csv.reader([target])) if target else None
+        names = next(csv.reader([classes])) if isinstance(classes, str) and classes else classes
         kind = options.pop("dtype", None) or DTYPES[1]
         source = scan(
             data,

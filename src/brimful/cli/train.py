@@ -163,7 +163,8 @@ def train(
         refuse_model(build, source)  # before hours of packing
         if not no_pack and (store or not scan_options["limit"]):
             samples = packed(source, store or store_beside(data), how, screen)
-    reports, document = train_on(samples, how, build, screen, skipped)
+    origin = {"source": str(Path(data).resolve()), "scan": {**scan_options, "on_bad": on_bad}}
+    reports, document = train_on(samples, how, build, screen, skipped, origin)
     screen.table(
         how.run,
         ("epoch", "train accuracy", "test loss", "test accuracy", "samples", "distinct", "wait"),
@@ -192,7 +193,7 @@ def packed(source: Source, store: Path, how: TrainingOptions, screen: Screen) ->
     from brimful.training.loop import check_trainable
 
     check_trainable(source.name, source.schema)  # reported before hours of packing
-    _sides(source, how)
+    sides_of(source, how)
     if source.is_packed_in(store):
         screen.say(f"  packed in {store}, and not changed since")
         return open_store(store)
@@ -214,21 +215,24 @@ def train_on(
     build: "BuildModel",
     screen: Screen,
     skipped: tuple[Fault, ...],
+    origin: dict[str, Any] | None = None,
 ) -> tuple[list[EpochReport], dict[str, Any]]:
     """Print the plan, and train; returns a report for every epoch, and the document for `--json`.
 
-    `skipped` are the bad samples that were left out of the data.
+    `skipped` are the bad samples that were left out of the data; `origin` is what the run keeps of where they
+    are from.
     """
     if how.test and not how.group and not how.split:
         for sides in samples.given_splits.values():
             screen.say(f"  {sides.origin}: a split already, which is used (--split hash pools all samples)")
-    training, test, *others = _sides(samples, how)
+    training, test, *others = sides_of(samples, how)
     _say_plan(training, test, how, screen)
     for other in others:
         screen.say(f"  {len(other):,} samples for a last test are left alone")
 
     from brimful.training.loop import check_trainable
     from brimful.training.loop import train as train_model
+    from brimful.training.model_identity import source_file
     from brimful.training.models import build_model
 
     batches = training.batches(how.batch_size, seed=how.seed, memory=how.memory)
@@ -248,10 +252,11 @@ def train_on(
             validation=validation,
             method=how.method,
             listeners=[progress],
-            config={name: getattr(how, name) for name in KEPT},
+            config={**{name: getattr(how, name) for name in KEPT}, **(origin or {})},
             skipped=skipped,
             checkpoint_every=how.checkpoint_every,
             stop=stop,
+            model_code=source_file(build),
         )
     if progress.resumed_from and progress.resumed_from[0] > how.epochs:
         screen.say(f"  {how.run} is finished; for more epochs: --epochs {len(reports) + 1} or more")
@@ -306,7 +311,7 @@ def _figure(value: float | None, form: str) -> str:
     return "-" if value is None else format(value, form)
 
 
-def _sides(samples: Collection, how: TrainingOptions) -> tuple[Any, ...]:
+def sides_of(samples: Collection, how: TrainingOptions) -> tuple[Any, ...]:
     """The samples to train on, those to test on after each epoch or None, and others if there are any."""
     if not how.test:
         return samples, None

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from brimful.errors import ArgumentError
+from brimful.errors import StateError
 from brimful.feed.feed import Feed
 from brimful.schema import Classes, Schema, flatten, map_structure
 from brimful.training.backend import keras
@@ -123,12 +123,12 @@ def load_model(path: Any) -> Any:
     """Load a model that was saved as `.keras`, without running code that is in the file.
 
     Raises:
-        ArgumentError: It is no such file, or needs code that is not registered.
+        StateError: It is no such file, or needs code that is not registered.
     """
     try:
         return keras.models.load_model(path, safe_mode=True)
     except Exception as error:
-        raise ArgumentError(
+        raise StateError(
             f"{path}: the model cannot be loaded: {_first_line(error)}",
             "A model with classes or functions of its own needs their code: register them with "
             "keras.saving.register_keras_serializable in the module of its function, and start where that "
@@ -154,7 +154,7 @@ def check_layout(schema: Schema, expected: dict[str, Any], name: str) -> None:
         else {name: [field["shape"], field["dtype"]] for name, field in inputs.items()}
     )
     if here != there:
-        raise ArgumentError(
+        raise StateError(
             f"{name}: the model was trained on samples of {there}. Received: samples of {here}",
             "Give the samples that shape (--shape), or name data like those of the training.",
         )

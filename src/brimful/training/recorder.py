@@ -32,7 +32,7 @@ CONFIG = "config.json"
 CODE = "model.py"
 LAST, BEST = "model.keras", "best.keras"
 SKIPPED = "skipped.csv"
-FREE = ("brimful", "keras", "epochs", "data", "epoch", "position", "window", "code", "scan")
+FREE = ("brimful", "keras", "epochs", "data", "epoch", "position", "window", "code", "scan", "source")
 """What may be otherwise when a training goes on; its data are known by their digest, not by their path."""
 COPIED_TOGETHER = 1 << 20  # bytes of a model
 
