@@ -7,7 +7,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from brimful.errors import ArgumentError
-from brimful.schema import Classes, flatten
+from brimful.schema import Classes
 from brimful.training.predictions import Predicted, Reading, class_names
 
 KEY, PREDICTION, LABEL = "key", "prediction", "label"
@@ -43,11 +43,14 @@ class PredictionColumns:
                 for name, output in batch.outputs.items()
             }
         columns: dict[str, Any] = {KEY: pa.array(batch.keys, pa.string())}
-        targets = dict(zip(batch.outputs, flatten(batch.y), strict=False))
-        for name, output in batch.outputs.items():
+        targets = batch.y if isinstance(batch.y, dict) else {"": batch.y}
+        for name in sorted(
+            batch.outputs, key=list(targets).index if set(targets) == set(batch.outputs) else None
+        ):
+            output = batch.outputs[name]
             prefix = f"{name}." if name else ""
             columns |= self._scored(prefix, output, self._readings[name])
-            if name in targets:
+            if targets.get(name) is not None:
                 columns |= self._labels(prefix, targets[name])
         return pa.table(columns)
 

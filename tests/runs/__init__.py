@@ -1,0 +1,1 @@
+"""What a run makes possible: its log, predictions, evaluation, report."""
