@@ -223,9 +223,9 @@ class Collection(ABC):
 
     def _look_at_sides(self, parts: Sequence[Self]) -> None:
         """Warn of classes that a side of a split lacks."""
-        present = {name for name, count in self._known_counts().items() if count}
+        present = {name for name, count in self.known_counts().items() if count}
         for part in parts if present else ():
-            counts = part._known_counts()  # noqa: SLF001 (of this class)
+            counts = part.known_counts()
             lacking = sorted(str(name) for name in present if not counts.get(name))
             if lacking:
                 few = ", ".join(lacking[:5]) + ", ..." * (len(lacking) > 5)
@@ -235,7 +235,7 @@ class Collection(ABC):
                     stacklevel=3,
                 )
 
-    def _known_counts(self) -> dict[Any, int]:
+    def known_counts(self) -> dict[Any, int]:
         """How many samples are of each class, if that is known without reading them; empty if not."""
         return {}
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 from brimful.errors import RunNotFoundError
 from brimful.samples import Progress
 from brimful.schema import Classes
+from brimful.storage.base import write_file
+from brimful.storage.local import LocalStorage
 from brimful.training.events import EpochReport, Metrics
 from brimful.training.recorder import BEST, CONFIG, LAST
 from brimful.training.run_log import RunLog, Session
 
 if TYPE_CHECKING:
+    from brimful.reports.judgement import Judgement
+    from brimful.reports.report import Report
     from brimful.training.batches import Batches
 
 PART_ROWS = 65_536
@@ -169,6 +173,64 @@ class Run:
             file.finish()
             return file.rows
 
+    def judge(self, batches: "Batches", progress: Progress | None = None) -> "Judgement":
+        """Count how the best model judges samples whose labels are known, in bounded memory.
+
+        Args:
+            batches: The samples, with the classes that the model was trained on.
+            progress: Called with the number of samples judged so far.
+        """
+        from brimful.reports.judgement import Judgement
+        from brimful.training.predictions import in_order, predict
+
+        model, feed = self._fitting(None, batches), in_order(batches)
+
+        def counted() -> Iterator[Any]:
+            for at, batch in enumerate(predict(model, feed)):
+                yield batch
+                if progress:
+                    progress(at * feed.batch_size + len(batch.keys))
+
+        return Judgement.of(model, counted(), self.classes)
+
+    def described(self, judgement: "Judgement | None" = None, judged: str = "") -> "Report":
+        """All that a report tells.
+
+        Args:
+            judgement: How the best model judges some samples.
+            judged: What samples these are, in words.
+        """
+        from brimful.reports.report import Report
+
+        return Report(
+            str(self.path),
+            self.config,
+            self.epochs,
+            self.log.intervals,
+            self.sessions,
+            self.best_epoch,
+            judgement,
+            judged,
+        )
+
+    def report(
+        self, path: str | os.PathLike[str] | None = None, *, validation: "Batches | None" = None
+    ) -> Path:
+        """Write a report on the run: one HTML file that needs no network.
+
+        Args:
+            path: The file; by default `report.html` in the run folder.
+            validation: Samples with labels, for how the best model judges them: confusions, the worst judged.
+
+        Returns:
+            The file.
+        """
+        judgement = None if validation is None else self.judge(validation)
+        judged = "" if validation is None else f"of {validation.feed.reader.name}"
+        return write_report(
+            [self.described(judgement, judged)], self.path / "report.html" if path is None else Path(path)
+        )
+
     def _model(self, name: str) -> Any:
         from brimful.training.keras_call import remember_classes
         from brimful.training.predictions import load_model
@@ -185,6 +247,14 @@ class Run:
 
         check_layout(batches.feed.reader.schema, self.config["schema"], batches.feed.reader.name)
         return self.best_model() if model is None else model
+
+
+def write_report(reports: Sequence["Report"], path: Path) -> Path:
+    """Write reports as one HTML file, in place of what has its name."""
+    from brimful.reports.page import page
+
+    write_file(LocalStorage(path.parent), path.name, page(reports).encode(errors="replace"))
+    return path
 
 
 def _parts(tables: Iterator[Any]) -> Iterator[list[Any]]:

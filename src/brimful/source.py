@@ -226,7 +226,8 @@ class Source(Collection):
             raise self.audit(progress=options.progress).refusal()
         return pack(index, self._rows(), path, options, self.plan())
 
-    def _known_counts(self) -> dict[Any, int]:
+    def known_counts(self) -> dict[Any, int]:
+        """How many samples are of each class, if that is known without reading them; empty if not."""
         return dict(self._reader.class_counts(self._rows()) or {})
 
     def _loader(self, options: FeedOptions) -> RowLoader:

@@ -12,6 +12,7 @@ import pytest
 from pyarrow import csv, parquet
 
 import brimful as bf
+from brimful.storage.base import write_file
 from tests.runs.conftest import COUNT, SHAPE, Make, network, samples
 
 pytestmark = pytest.mark.keras
@@ -202,9 +203,7 @@ def test_a_full_disk_keeps_what_is_there(
     monkeypatch.setattr(PART, 16)
     run, source = make_run()
     run.predict(source.batches(8), tmp_path / "a.csv")
-    from brimful.training import prediction_file
-
-    writes, write = [0], prediction_file.write_file
+    writes, write, place = [0], write_file, "brimful.training.prediction_file.write_file"
 
     def full(*arguments: Any) -> None:
         writes[0] += 1
@@ -212,10 +211,10 @@ def test_a_full_disk_keeps_what_is_there(
             raise bf.WriteError("the disk is full.")
         write(*arguments)
 
-    monkeypatch.setattr(prediction_file, "write_file", full)
+    monkeypatch.setattr(place, full)
     with pytest.raises(bf.WriteError, match="disk is full"):
         run.predict(source.batches(8), tmp_path / "b.csv")
-    monkeypatch.setattr(prediction_file, "write_file", write)
+    monkeypatch.setattr(place, write)
     counts: list[int] = []
     run.predict(source.batches(8), tmp_path / "b.csv", progress=counts.append)
     assert counts[0] == 48

@@ -25,6 +25,9 @@ from rich.text import Text
 from brimful.samples import Finding
 from brimful.samples import Progress as Counter
 
+COMMAND = "brimful.command"
+"""Key of the whole command line, as text, in the context of a command."""
+
 
 @dataclass
 class Screen:

@@ -9,7 +9,7 @@ from xxhash import xxh3_64_hexdigest
 from brimful.cli.backend import start_keras
 from brimful.cli.console import Screen, screen_options
 from brimful.cli.options import say_source
-from brimful.cli.train import TrainingOptions, packed, store_beside, train_on
+from brimful.cli.train import TrainingOptions, origin_of, packed, store_beside, train_on
 from brimful.demo.digits import Images, embedded, mnist
 from brimful.demo.story import INTRODUCTION, STORY, WHY, StoryFigures, disk_bytes, write_tree
 from brimful.source import scan
@@ -69,7 +69,7 @@ def demo(
     build = start_keras(how.model, how.seed)
     data = packed(source, store_beside(folder), how, screen)
     reports, document = train_on(
-        data, how, build, screen, source.skipped, {"source": source.name, "scan": {}}
+        data, how, build, screen, source.skipped, {"source": source.name, "scan": {}, **origin_of(source)}
     )
     _compare(figures, reports[-1], document, screen)
     screen.say(

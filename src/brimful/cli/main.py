@@ -12,7 +12,9 @@ import click
 
 import brimful
 from brimful.cli.bench import bench
+from brimful.cli.console import COMMAND
 from brimful.cli.demo import demo
+from brimful.cli.report import report_command
 from brimful.cli.run import evaluate_command, predict_command
 from brimful.cli.scan import scan_command
 from brimful.cli.signals import Terminated
@@ -39,7 +41,7 @@ def cli() -> None:
 
 COMMANDS = (
     *(demo, scan_command, pack_command, info_command, verify_command),
-    *(train, evaluate_command, predict_command, bench),
+    *(train, evaluate_command, predict_command, report_command, bench),
 )
 for command in COMMANDS:
     cli.add_command(command)
@@ -50,6 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
     arguments = sys.argv[1:] if arguments is None else arguments
     try:
         with cli.make_context("brimful", list(arguments)) as context:
+            context.meta[COMMAND] = shlex.join(["brimful", *arguments])
             try:
                 cli.invoke(context)
             except BrimfulError as error:

@@ -126,12 +126,17 @@ def predict_command(
 
 def model_of(run: Run, which: str) -> Any:
     """The model of a run that a command names: "best", "last", or a file from elsewhere."""
-    try:
-        start_keras(run.config.get("model", "lenet"), run.config.get("seed", 0))
-    except BrimfulError:  # its code is not here; the file may do without
-        start_keras("lenet", 0)
+    import_model_code(run)
     if which in ("best", "last"):
         return run.best_model() if which == "best" else run.last_model()
     from brimful.training.predictions import load_model
 
     return load_model(which)
+
+
+def import_model_code(run: Run) -> None:
+    """Start Keras, and import the module of the run's model, which may register what it is made of."""
+    try:
+        start_keras(run.config.get("model", "lenet"), run.config.get("seed", 0))
+    except BrimfulError:  # its code is not here; the file may do without
+        start_keras("lenet", 0)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from brimful.cli.backend import seed_everything, start_keras
-from brimful.cli.console import Screen, screen_options
+from brimful.cli.console import COMMAND, Screen, screen_options
 from brimful.cli.options import (
     DATA_OPTIONS,
     data_options,
@@ -153,17 +153,19 @@ def train(
         refuse_for_store(Path(data), {**scan_options, **others})
     build = start_keras(how.model, how.seed)
     skipped: tuple[Fault, ...] = ()
+    origin: dict[str, Any] = {"command": click.get_current_context().meta.get(COMMAND)}
     if is_packed:
         samples: Source | Dataset = open_store(data)
         screen.say(repr(samples), "bold")
     else:
         samples = source = scan_data(screen, data, on_bad=on_bad, **scan_options)
         skipped = source.skipped
+        origin |= origin_of(source)
         say_source(screen, source)
         refuse_model(build, source)  # before hours of packing
         if not no_pack and (store or not scan_options["limit"]):
             samples = packed(source, store or store_beside(data), how, screen)
-    origin = {"source": str(Path(data).resolve()), "scan": {**scan_options, "on_bad": on_bad}}
+    origin |= {"source": str(Path(data).resolve()), "scan": {**scan_options, "on_bad": on_bad}}
     reports, document = train_on(samples, how, build, screen, skipped, origin)
     screen.table(
         how.run,
@@ -172,6 +174,17 @@ def train(
     )
     screen.say(f"The model is in {how.run}/model.keras.")
     screen.result(document)
+
+
+def origin_of(source: Source) -> dict[str, Any]:
+    """What a run keeps of what a scan found, for its report."""
+    return {
+        "findings": [
+            {"kind": each.kind, "count": each.count, "examples": each.examples[:3]}
+            for each in source.findings
+        ],
+        "class_counts": {str(name): count for name, count in source.known_counts().items()},
+    }
 
 
 def store_beside(data: str | Path) -> Path:

@@ -92,6 +92,10 @@ class Loader(Protocol):
     def reader(self) -> Reader:
         """Access to the samples."""
 
+    @property
+    def whole_memory(self) -> int | None:
+        """Memory with which later epochs read nothing, in bytes; None if none is enough."""
+
     def epoch(self, number: int, start: int, stop: int) -> EpochIterator:
         """The batches of some positions of an epoch; nothing is read before the first is asked for."""
 

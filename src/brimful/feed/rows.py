@@ -82,6 +82,11 @@ class RowLoader:
         threads = self.budget.threads
         return f"reading an epoch takes about {seconds:.1f} s of one thread; up to {threads} read ahead"
 
+    @property
+    def whole_memory(self) -> None:
+        """Raw data are read again in every epoch, whatever memory there is."""
+        return None
+
     def set_window(self, window: int) -> None:
         """Refuse any number of windows but 1, with StateError."""
         if window != 1:

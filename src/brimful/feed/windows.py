@@ -104,6 +104,11 @@ class WindowLoader:
             f"{held:,.0f} MB of chunks are held{past}{read}"
         )
 
+    @property
+    def whole_memory(self) -> int:
+        """Memory with which all of it is kept, and nothing is read in later epochs, in bytes."""
+        return self.budget.memory_for(self.order.pieces)
+
     def set_window(self, window: int) -> None:
         """Set how many chunks a window has: as many as when a position was saved."""
         needed = self.budget.memory_for(window)

@@ -135,6 +135,7 @@ def check_trainable(name: str, schema: Schema) -> None:
 
 def _config(batches: Batches, epochs: int, method: Method) -> dict[str, Any]:
     """The arguments and the environment of the training, for `config.json`."""
+    options = batches.feed.loader.options
     return {
         "brimful": version("brimful"),
         "keras": keras.__version__,
@@ -145,6 +146,11 @@ def _config(batches: Batches, epochs: int, method: Method) -> dict[str, Any]:
         "data": batches.feed.reader.name,
         "schema": asdict(batches.schema),
         "batches": batches.state_dict(),
+        "feeding": {
+            "memory": options.memory,
+            "whole_memory": batches.feed.loader.whole_memory,
+            "transform": options.transform and getattr(options.transform, "__qualname__", "transform"),
+        },
     }
 
 

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from brimful.errors import ArgumentError
 from brimful.schema import Classes
-from brimful.training.predictions import Predicted, Reading, class_names
+from brimful.training.reading import Predicted, Reading, class_names
 
 KEY, PREDICTION, LABEL = "key", "prediction", "label"
 MOST_COLUMNS = 4096

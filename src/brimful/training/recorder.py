@@ -32,8 +32,10 @@ CONFIG = "config.json"
 CODE = "model.py"
 LAST, BEST = "model.keras", "best.keras"
 SKIPPED = "skipped.csv"
-FREE = ("brimful", "keras", "epochs", "data", "epoch", "position", "window", "code", "scan", "source")
+FREE = ("brimful", "keras", "epochs", "data", "epoch", "position", "window", "code", "feeding")
 """What may be otherwise when a training goes on; its data are known by their digest, not by their path."""
+ORIGIN = ("command", "source", "scan", "class_counts", "findings")
+"""What a command says of where the data are from, likewise."""
 COPIED_TOGETHER = 1 << 20  # bytes of a model
 
 
@@ -111,7 +113,9 @@ class Recorder(Listener):
     def _refuse_other(self, before: Any, config: dict[str, Any]) -> None:
         """Refuse to go on with something else."""
         here = json.loads(json.dumps(config))
-        for name in (name for name in reversed(here) if name not in FREE):  # those of the command come last
+        for name in (
+            name for name in reversed(here) if name not in (*FREE, *ORIGIN)
+        ):  # those of the command come last
             old, new = _differing(before.get(name), here[name])
             if old != new:
                 raise RunExistsError(
