@@ -67,6 +67,13 @@ class Collection(ABC):
         each = f"{self.schema.described}{labels}"
         return f"{type(self).__name__}({self._reader.name!r}: {len(self):,} samples of {each})"
 
+    def _repr_html_(self) -> str:
+        """A few samples as pictures, and how many there are of each class, for a notebook."""
+        from brimful.pictures.cell import SHOWN, cell
+
+        rows = self._view.at(np.arange(min(SHOWN, len(self))))
+        return cell(repr(self), self._reader, rows, self.known_counts())
+
     def __getitem__(self, index: int) -> tuple[Any, ...]:
         if not -len(self) <= index < len(self):
             raise IndexError(f"There is no sample {index} in {len(self):,}.")

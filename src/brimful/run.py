@@ -54,6 +54,15 @@ class Run:
         last = f", last {epochs[-1]}" if epochs else ""
         return f"Run({str(self.path)!r}: {len(epochs)} of {self.config['epochs']} epochs{last})"
 
+    def _repr_html_(self) -> str:
+        """The report, without a judgement, for a notebook."""
+        from html import escape
+
+        from brimful.reports.page import page
+
+        whole = escape(page([self.described()]))
+        return f'<iframe srcdoc="{whole}" style="width:100%;height:640px;border:0" sandbox></iframe>'
+
     @property
     def epochs(self) -> list[EpochReport]:
         """What each epoch that has ended did."""

@@ -11,7 +11,7 @@ import pytest
 
 import brimful as bf
 from brimful.cli.main import main
-from brimful.reports.charts import ticks
+from brimful.pictures.charts import ticks
 from brimful.reports.judgement import Judgement
 from tests.runs.conftest import COUNT, Make, network, samples
 from tests.trees import Tree

@@ -6,7 +6,7 @@ from typing import Any
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from brimful.cli.console import Screen
-from brimful.training.events import EpochReport, LinePrinter, Listener, Training
+from brimful.training.events import EpochReport, IntervalReport, LinePrinter, Listener, Training
 
 LINE_EVERY = 10.0  # seconds between lines of progress without a terminal
 
@@ -22,7 +22,7 @@ class TrainingProgress(Listener):
         self._lines = LinePrinter()
         self._progress: Progress | None = None
         self._task: Any = None
-        self._heading = ""
+        self._heading = self._figures = ""
         self._epochs = self._samples = 0
         self._began = self._last_line = 0.0
         self._carried = 0  # samples of the epoch that were trained on before this process
@@ -41,6 +41,7 @@ class TrainingProgress(Listener):
     def on_epoch_begin(self, epoch: int) -> None:
         """Show an empty bar."""
         self._heading = f"epoch {epoch}/{self._epochs}"
+        self._figures = ""
         self._began = self._last_line = time.perf_counter()
         if self._screen.console.is_terminal and not self._screen.quiet:
             self._progress = Progress(
@@ -61,13 +62,17 @@ class TrainingProgress(Listener):
         now = time.perf_counter()
         seconds = now - self._began
         rate = (samples - self._carried) / seconds
-        note = f"{rate:,.0f} samples/s, wait {wait_seconds / seconds:.1%}"
+        note = f"{self._figures}{rate:,.0f} samples/s, wait {wait_seconds / seconds:.1%}"
         if self._progress:
             self._progress.update(self._task, completed=samples, note=note)
         elif now - self._last_line > LINE_EVERY:
             self._last_line = now
             left = (self._samples - samples) / rate
             self._screen.say(f"{self._heading}  {samples:,}/{self._samples:,}  {note}, {left:.0f} s left")
+
+    def on_interval(self, report: IntervalReport) -> None:
+        """Show loss and metrics so far from now on."""
+        self._figures = "".join(f"{name} {value:.4f}, " for name, value in report.train.items())
 
     def on_evaluation_begin(self) -> None:
         """Show that the test data follow."""

@@ -28,11 +28,12 @@ from brimful.dataset import Dataset
 from brimful.dataset import open as open_store
 from brimful.errors import OtherStoreError, RunExistsError, StoreError, WriteError
 from brimful.memory import parse_bytes
+from brimful.run import Run
 from brimful.samples import Fault
 from brimful.source import Source
 from brimful.training.events import EpochReport
 from brimful.training.interval import Interval
-from brimful.training.recorder import check_free, is_begun
+from brimful.training.recorder import BEST, LAST, check_free, is_begun
 
 if TYPE_CHECKING:
     from brimful.training.models import BuildModel
@@ -172,7 +173,12 @@ def train(
         ("epoch", "train accuracy", "test loss", "test accuracy", "samples", "distinct", "wait"),
         [_epoch_row(report) for report in reports],
     )
-    screen.say(f"The model is in {how.run}/model.keras.")
+    run = Run(how.run)
+    screen.say(run.described().verdict.text)
+    screen.say(
+        f"The model is in {how.run}/{LAST}, that of the best epoch, {run.best_epoch}, in {BEST}; "
+        f"to look at the training: brimful report {how.run}"
+    )
     screen.result(document)
 
 

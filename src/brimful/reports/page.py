@@ -7,8 +7,8 @@ from jinja2 import DictLoader, Environment, StrictUndefined
 from markupsafe import Markup
 
 from brimful.feed.loader import STAGES
-from brimful.reports.charts import Series, line_chart, scatter_chart, stacked_bars
-from brimful.reports.pictures import picture
+from brimful.pictures.charts import Series, line_chart, scatter_chart, stacked_bars
+from brimful.pictures.sample import picture
 from brimful.reports.report import Report
 
 TEMPLATES = ("page.html", "style.css")

@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from brimful.errors import DependencyError
 from brimful.feed.feed import Batch, Feed
 from brimful.feed.stats import Stats
@@ -51,6 +53,13 @@ class Batches:
 
     def __repr__(self) -> str:
         return f"Batches({len(self):,} of {self.batch_size:,} samples from {self.feed.reader.name!r})"
+
+    def _repr_html_(self) -> str:
+        """A few of the samples as pictures, for a notebook; the position stays where it is."""
+        from brimful.pictures.cell import SHOWN, cell
+
+        reader, view = self.feed.reader, self.feed.view
+        return cell(repr(self), reader, view.at(np.arange(min(SHOWN, len(view)))), {})
 
     @property
     def schema(self) -> Schema:

@@ -1,4 +1,4 @@
-"""Pictures: a sample as an image, or as a small plot of its values."""
+"""Sample: a sample as an image, or as a small plot of its values."""
 
 import base64
 import io
@@ -9,7 +9,7 @@ from markupsafe import Markup
 from numpy.typing import NDArray
 from PIL import Image
 
-from brimful.reports.charts import sparkline
+from brimful.pictures.charts import sparkline
 
 SIDE = 96  # pixels of an image in the report
 LEAST = 6  # pixels a side of what counts as an image
