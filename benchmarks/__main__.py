@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmarks import feed, fitting, listing, packing, reading, results, shuffling, training
+from benchmarks import feed, fitting, listing, packing, reading, results, runs, shuffling, training
 from benchmarks.machine import describe
 from benchmarks.stores import story_store
 from benchmarks.table import Table, say
@@ -57,6 +57,8 @@ def main(names: tuple[str, ...], mnist_path: Path | None, write: Path | None) ->
         "hard-disk": lambda: feed.slow(rounds=3),
         "feed-scaling": lambda: feed.scaling((10_000, 100_000, 1_000_000, 10_000_000)),
         "fit": lambda: fitting.fitting(tree, rounds=9),
+        "runs": lambda: runs.training(tree, rounds=3),
+        "predict": lambda: runs.predicting(rounds=3),
         "pairs": shuffling.pairs,
         "labels": shuffling.labels,
         "shuffled-accuracy": lambda: shuffling.accuracy(tree, None if mnist_path else GROUP),

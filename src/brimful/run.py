@@ -269,10 +269,12 @@ def write_report(reports: Sequence["Report"], path: Path) -> Path:
 def _parts(tables: Iterator[Any]) -> Iterator[list[Any]]:
     """Tables of batches, so many together that a part of them is worth a file."""
     part: list[Any] = []
+    rows = nbytes = 0
     for table in tables:
         part.append(table)
-        if sum(map(len, part)) >= PART_ROWS or sum(each.nbytes for each in part) >= PART_BYTES:
+        rows, nbytes = rows + len(table), nbytes + table.nbytes
+        if rows >= PART_ROWS or nbytes >= PART_BYTES:
             yield part
-            part = []
+            part, rows, nbytes = [], 0, 0
     if part:
         yield part
