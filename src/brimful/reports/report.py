@@ -48,7 +48,7 @@ class Report:
         facts = [
             ("data", str(config["data"])),
             ("samples", f"{batches['samples']:,} to train on"),
-            ("parameters", f"{config['parameters']:,}"),
+            ("parameters", f"{config['parameters'] or 0:,}"),
             ("epochs", f"{len(self.epochs)} of {config['epochs']}"),
             *(
                 (name.replace("_", " "), str(config[name]))

@@ -40,7 +40,8 @@ class EpochReport:
     @property
     def loss(self) -> float:
         """The loss by which epochs are compared: that on the test data, or else that of training."""
-        return (self.test or self.train).get("loss", math.inf)
+        loss = (self.test or self.train).get("loss", math.inf)
+        return math.inf if math.isnan(loss) else loss
 
     def as_dict(self) -> dict[str, Any]:
         """The report, fit for JSON."""

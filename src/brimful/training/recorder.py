@@ -34,6 +34,8 @@ LAST, BEST = "model.keras", "best.keras"
 SKIPPED = "skipped.csv"
 FREE = ("brimful", "keras", "epochs", "data", "epoch", "position", "window", "code", "feeding")
 """What may be otherwise when a training goes on; its data are known by their digest, not by their path."""
+UNKNOWN = ("architecture", "parameters")
+"""What is known only once a model is built; None before."""
 ORIGIN = ("command", "source", "scan", "class_counts", "findings")
 """What a command says of where the data are from, likewise."""
 COPIED_TOGETHER = 1 << 20  # bytes of a model
@@ -117,7 +119,7 @@ class Recorder(Listener):
             name for name in reversed(here) if name not in (*FREE, *ORIGIN)
         ):  # those of the command come last
             old, new = _differing(before.get(name), here[name])
-            if old != new:
+            if old != new and not (name in UNKNOWN and (old is None or new is None)):
                 raise RunExistsError(
                     f"{self.path}: the training in this folder was begun with {name}={old!r}, not {new!r}.",
                     "Go on with what it was begun with, or name another folder for this run.",
