@@ -13,7 +13,7 @@ from brimful.schema import Classes
 from brimful.storage.base import write_file
 from brimful.storage.local import LocalStorage
 from brimful.training.events import EpochReport, Metrics
-from brimful.training.recorder import BEST, CONFIG, LAST
+from brimful.training.recorder import BEST, CONFIG, LAST, REPORT
 from brimful.training.run_log import RunLog, Session
 
 if TYPE_CHECKING:
@@ -126,7 +126,9 @@ class Run:
             StateError: They are not shaped like those of the training.
         """
         from brimful.training.evaluation import evaluate
+        from brimful.training.loop import check_trainable
 
+        check_trainable(batches.feed.reader.name, batches.schema)
         return evaluate(self._fitting(model, batches), batches, progress)
 
     def predict(
@@ -164,11 +166,16 @@ class Run:
         from brimful.training.model_identity import weights_digest
         from brimful.training.prediction_file import PredictionFile, check_free
         from brimful.training.prediction_table import PredictionColumns
-        from brimful.training.predictions import in_order, predict
+        from brimful.training.predictions import content_identity, in_order, predict
 
         check_free(Path(path), overwrite=overwrite)
         model, feed = self._fitting(model, batches), in_order(batches)
-        identity = {**feed.loader.identity(), "batch_size": feed.batch_size, "model": weights_digest(model)}
+        identity = {
+            **content_identity(feed),
+            "batch_size": feed.batch_size,
+            "model": weights_digest(model),
+            "classes": [self.classes, feed.schema.classes],
+        }
         columns = PredictionColumns(model, self.classes, feed.schema.classes)
         with PredictionFile(Path(path), identity, overwrite=overwrite) as file:
             if file.rows:
@@ -190,12 +197,14 @@ class Run:
             progress: Called with the number of samples judged so far.
         """
         from brimful.reports.judgement import Judgement
+        from brimful.training.loop import check_trainable
         from brimful.training.predictions import in_order, predict
 
+        check_trainable(batches.feed.reader.name, batches.feed.reader.schema)
         model, feed = self._fitting(None, batches), in_order(batches)
 
         def counted() -> Iterator[Any]:
-            for at, batch in enumerate(predict(model, feed)):
+            for at, batch in enumerate(predict(model, feed, judged=True)):
                 yield batch
                 if progress:
                     progress(at * feed.batch_size + len(batch.keys))
@@ -237,25 +246,25 @@ class Run:
         judgement = None if validation is None else self.judge(validation)
         judged = "" if validation is None else f"of {validation.feed.reader.name}"
         return write_report(
-            [self.described(judgement, judged)], self.path / "report.html" if path is None else Path(path)
+            [self.described(judgement, judged)], self.path / REPORT if path is None else Path(path)
         )
 
     def _model(self, name: str) -> Any:
-        from brimful.training.keras_call import remember_classes
         from brimful.training.predictions import load_model
 
         if not (self.path / name).is_file():
             raise RunNotFoundError(f"{self.path}: there is no {name}: no epoch has ended yet.")
-        model = load_model(self.path / name)
-        remember_classes(model, self.classes)
-        return model
+        return load_model(self.path / name)
 
     def _fitting(self, model: Any, batches: "Batches") -> Any:
         """The model to use; refuses samples that are not shaped like those that it was trained on."""
+        from brimful.training.keras_call import remember_classes
         from brimful.training.predictions import check_layout
 
         check_layout(batches.feed.reader.schema, self.config["schema"], batches.feed.reader.name)
-        return self.best_model() if model is None else model
+        model = self.best_model() if model is None else model
+        remember_classes(model, self.classes)
+        return model
 
 
 def write_report(reports: Sequence["Report"], path: Path) -> Path:

@@ -1,11 +1,15 @@
 """A training goes on with the same model, however often it was built, and with no other."""
 
+import subprocess
+import sys
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
 
 import brimful as bf
+from brimful.training import events as bf_events
 from tests.runs.conftest import SHAPE, samples
 
 pytestmark = pytest.mark.keras
@@ -25,6 +29,11 @@ def network(*, rate: float = 0.1, units: int = 8, seen: bool = True, optimizer: 
     model = keras.Sequential(layers)
     model.compile(optimizer, "sparse_categorical_crossentropy")
     return model
+
+
+def samples_of(seed: int, batch_size: int = 16) -> Any:
+    """Batches of the samples."""
+    return samples(lambda at: at % 3, classes=[0, 1, 2]).batches(batch_size, seed=seed)
 
 
 def trained(path: Path, model: Any, epochs: int) -> list[Any]:
@@ -100,3 +109,81 @@ def test_a_loss_that_is_no_number_is_never_the_best() -> None:
 
     lost = EpochReport(1, 1.0, 0.0, {}, 1, 1, {"loss": float("nan")}, None)
     assert lost.loss == float("inf")
+
+
+def test_the_second_of_two_trainings_leaves_the_first_alone(tmp_path: Path) -> None:
+    """It is refused, and the configuration and log are those of the first, which goes on."""
+    stop = Event()
+    program = f"""
+import brimful as bf
+from tests.runs.test_identity import network, samples_of
+bf.train(network(), samples_of(7), run={str(tmp_path / "run")!r}, epochs=9, listeners=[])
+"""
+
+    class Second(bf_events.Listener):
+        def on_epoch_begin(self, epoch: int) -> None:
+            """Begin another training while this one has kept nothing yet."""
+            done = subprocess.run(
+                [sys.executable, "-c", program], check=False, capture_output=True, text=True
+            )
+            assert done.returncode == 1
+            assert "another process trains" in done.stderr
+            stop.set()
+
+    options: Any = {"run": tmp_path / "run", "epochs": 2}
+    with pytest.raises(KeyboardInterrupt):
+        bf.train(network(), samples_of(1), listeners=[Second()], stop=stop, **options)
+    assert bf.Run(tmp_path / "run").config["epochs"] == 2
+    assert [session.error for session in bf.Run(tmp_path / "run").sessions] == ["KeyboardInterrupt"]
+    assert len(bf.train(network(), samples_of(1), listeners=[], **options)) == 2
+
+
+def test_what_ended_before_its_first_checkpoint_begins_anew(tmp_path: Path) -> None:
+    """Also if the model was saved already; but not in a folder with something else."""
+
+    class Killed(bf_events.Listener):
+        def on_epoch_end(self, report: Any) -> None:
+            """End the training when the model is saved, and no state kept."""
+            raise RuntimeError
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError):
+            bf.train(network(), samples_of(1, 200), run=tmp_path / "run", epochs=1, listeners=[Killed()])
+        assert (tmp_path / "run" / "best.keras").exists()
+    assert len(bf.train(network(), samples_of(1, 200), run=tmp_path / "run", epochs=1, listeners=[])) == 1
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "config.json").write_text("{}")
+    with pytest.raises(bf.RunExistsError, match="not empty"):
+        trained(tmp_path / "other", network(), 1)
+    assert (tmp_path / "other" / "config.json").read_text() == "{}"
+
+
+def test_a_torn_line_of_the_log_is_left_out(tmp_path: Path) -> None:
+    """In the middle or at the end; the run is shown, and goes on."""
+    trained(tmp_path / "run", network(), 1)
+    log = tmp_path / "run" / "log.jsonl"
+    log.write_text(log.read_text() + '{"kind": "inter{"kind": "interval"}\n{"kind": "ep')
+    assert len(bf.Run(tmp_path / "run").epochs) == 1
+    assert len(trained(tmp_path / "run", network(), 2)) == 2
+    assert [report.epoch for report in bf.Run(tmp_path / "run").epochs] == [1, 2]
+    assert trained(tmp_path / "run", network(), 1)
+    assert bf.Run(tmp_path / "run").config["epochs"] == 2
+
+
+def test_layers_that_are_wired_otherwise_are_another_model() -> None:
+    """Of the same kinds and shapes; the same wiring, built again, is the same."""
+    import keras
+
+    from brimful.training.model_identity import identify
+
+    def wired(which: int) -> Any:
+        inputs = keras.Input((4,))
+        first, second = keras.layers.Dense(4)(inputs), keras.layers.Dense(4)(inputs)
+        third = keras.layers.Dense(4)(first)
+        outputs = keras.layers.Add()([third, (first, second)[which]])
+        model = keras.Model(inputs, outputs)
+        model.compile("adam", "mse")
+        return identify(model, None)["architecture"]
+
+    assert wired(0) == wired(0)
+    assert wired(0) != wired(1)

@@ -49,3 +49,11 @@ def test_a_run_is_shown(make_run: Make) -> None:
     run, _ = make_run(epochs=1)
     assert "srcdoc=" in run._repr_html_()
     assert "1 of 1 epochs" in repr(run)
+
+
+def test_numbers_and_long_series_are_plots() -> None:
+    """Inputs that are single numbers, and series of several channels."""
+    source = bf.scan([({"a": float(at), "b": 1.0}, at % 2) for at in range(9)])
+    assert source._repr_html_().count("<svg") >= 8
+    series = bf.scan([(np.zeros((128, 9), "float32"), at % 2) for at in range(9)])
+    assert "<img" not in series._repr_html_()

@@ -251,3 +251,44 @@ def test_several_outputs_have_their_names_in_front(tmp_path: Path) -> None:
     assert table.column_names == ["key", *names]
     assert table["width.label"].to_pylist() == [int(key) / 2 for key in source.keys]
     assert isinstance(table["height.prediction"], pa.ChunkedArray)
+
+
+def test_a_folder_of_the_users_is_left_alone(make_run: Make, tmp_path: Path) -> None:
+    """One that is called like that of the parts, with something else in it."""
+    run, source = make_run()
+    (tmp_path / "p.csv.parts").mkdir()
+    (tmp_path / "p.csv.parts" / "thesis.txt").write_text("mine")
+    with pytest.raises(bf.WriteError, match="something else"):
+        run.predict(source.batches(16), tmp_path / "p.csv")
+    assert (tmp_path / "p.csv.parts" / "thesis.txt").read_text() == "mine"
+
+
+def test_classes_that_never_occurred_have_numbers(make_run: Make, tmp_path: Path) -> None:
+    """A model may have more outputs than there are classes in its data."""
+    run, source = make_run(network(5))
+    run.predict(source.batches(16), tmp_path / "p.csv")
+    table = csv.read_csv(tmp_path / "p.csv")
+    assert table.column_names == ["key", "prediction", "0", "1", "2", "3", "4", "label"]
+    assert run.judge(source.batches(16)).samples == COUNT
+
+
+def test_other_classes_are_not_judged(make_run: Make) -> None:
+    """Numbered otherwise they would be taken for others; without labels there is nothing to judge."""
+    run, _ = make_run(source=samples(lambda at: ("ant", "bee", "cat")[at % 3], classes=["ant", "bee", "cat"]))
+    other = samples(lambda at: ("bee", "cat")[at % 2], classes=["bee", "cat"])
+    with pytest.raises(bf.ArgumentError, match="was trained on"):
+        run.judge(other.batches(16))
+    with pytest.raises(bf.ArgumentError, match="was trained on"):
+        run.evaluate(other.batches(16), model=network_compiled())
+    bare = bf.scan([(np.zeros(SHAPE, "float32"), None) for _ in range(5)])
+    with pytest.raises(bf.LabelError, match="no labels"):
+        run.evaluate(bare.batches(4))
+    with pytest.raises(bf.LabelError, match="no labels"):
+        run.report(validation=bare.batches(4))
+
+
+def network_compiled() -> Any:
+    """A model from elsewhere."""
+    model = network(3)
+    model.compile("adam", "sparse_categorical_crossentropy")
+    return model

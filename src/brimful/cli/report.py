@@ -12,6 +12,7 @@ from brimful.cli.run_data import test_data
 from brimful.errors import BrimfulError
 from brimful.reports.report import Report
 from brimful.run import Run, write_report
+from brimful.training.recorder import REPORT
 
 BATCH_SIZE = 512
 
@@ -37,7 +38,7 @@ def report_command(
     screen = Screen(as_json, quiet)
     opened = [Run(run) for run in runs]
     reports = [_report(run, memory, screen) for run in opened]
-    path = write_report(reports, out or opened[0].path / "report.html")
+    path = write_report(reports, out or opened[0].path / REPORT)
     for report in reports:
         screen.say(f"{report.name}: {report.verdict.text}")
     screen.say(f"The report is in {path} ({path.stat().st_size / 1e6:.1f} MB).", "bold")

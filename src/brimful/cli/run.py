@@ -1,11 +1,15 @@
 """brimful evaluate, predict: use the model that a run has made, on samples in a stream."""
 
+import sys
 import time
+from contextlib import suppress
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import click
+from xxhash import xxh3_64_hexdigest
 
 from brimful.cli.backend import start_keras
 from brimful.cli.console import Screen, screen_options
@@ -136,7 +140,24 @@ def model_of(run: Run, which: str) -> Any:
 
 def import_model_code(run: Run) -> None:
     """Start Keras, and import the module of the run's model, which may register what it is made of."""
+    start_keras("lenet", run.config.get("seed", 0))
+    name = str(run.config.get("model"))
+    if ":" in name and _is_that_code(run, name.partition(":")[0]):
+        with suppress(BrimfulError):  # the file may do without
+            start_keras(name, run.config.get("seed", 0))
+
+
+def _is_that_code(run: Run, module: str) -> bool:
+    """Whether a module is the one that the run was trained with, and no part of the run folder."""
+    sys.path.insert(0, str(Path.cwd()))
     try:
-        start_keras(run.config.get("model", "lenet"), run.config.get("seed", 0))
-    except BrimfulError:  # its code is not here; the file may do without
-        start_keras("lenet", 0)
+        found = find_spec(module)
+    except (ImportError, ValueError):
+        found = None
+    finally:
+        sys.path.pop(0)
+    if found is None or found.origin is None or not Path(found.origin).is_file():
+        return False
+    file = Path(found.origin).resolve()
+    is_inside = run.path.resolve() in file.parents
+    return not is_inside and xxh3_64_hexdigest(file.read_bytes()) == run.config.get("code")

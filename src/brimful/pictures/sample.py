@@ -13,14 +13,16 @@ from brimful.pictures.charts import sparkline
 
 SIDE = 96  # pixels of an image in the report
 LEAST = 6  # pixels a side of what counts as an image
-DEPTHS = (1, 3)
+LONGEST = 4  # times the shorter side of an image; what is longer is a series
+DEPTHS = ((), (1,), (3,))
 
 
 def picture(x: NDArray[Any]) -> Markup:
     """A sample as HTML: an image if its shape is `(H, W)`, `(H, W, 1)` or `(H, W, 3)`; else a plot."""
-    is_image = x.ndim in (2, 3) and min(x.shape[:2]) >= LEAST and (x.ndim == 2 or x.shape[2] in DEPTHS)
-    if not is_image:
-        return sparkline(x.reshape(len(x), -1).T if x.ndim > 1 else x[None])
+    sides = x.shape[:2]
+    is_flat = x.ndim in (2, 3) and min(sides) >= LEAST and max(sides) <= LONGEST * min(sides)
+    if not is_flat or x.shape[2:] not in DEPTHS:
+        return sparkline(x.reshape(len(x), -1).T if x.ndim > 1 else x.reshape(1, -1))
     image = Image.fromarray(_as_bytes(x[..., 0] if x.shape[2:] == (1,) else x))
     image.thumbnail((SIDE, SIDE))
     content = io.BytesIO()

@@ -15,6 +15,7 @@ TEMPLATES = ("page.html", "style.css")
 MOST_IN_MATRIX = 20  # classes
 MOST_LISTED = 20  # classes by themselves
 MOST_CONFUSIONS = 10
+MOST_BARS = 200
 
 
 def page(reports: Sequence[Report]) -> str:
@@ -72,7 +73,7 @@ def _times(report: Report) -> Markup:
             str(each.epoch),
             [each.seconds - each.wait_seconds, *(each.waited.get(stage, 0.0) for stage in stages)],
         )
-        for each in report.epochs
+        for each in report.epochs[:: -(-len(report.epochs) // MOST_BARS) or 1]
     ]
     return stacked_bars(bars, ["computing", *(f"waiting: {stage}" for stage in stages)], y="seconds")
 

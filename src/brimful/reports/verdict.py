@@ -7,6 +7,7 @@ from typing import Any
 from brimful.memory import format_bytes
 from brimful.training.events import EpochReport
 
+MOST = 0.99
 LITTLE = 0.03  # share of the time that is not worth a change
 COLD = 2  # a first epoch that waits for so many times the share of the others was reading for the first time
 
@@ -38,6 +39,7 @@ class Verdict:
         judged = list(epochs[1:] or epochs)
         seconds = sum(report.seconds for report in judged)
         share = sum(report.wait_seconds for report in judged) / seconds if seconds else 0.0
+        share = min(share, MOST)  # clocks are read one after the other
         if not judged:
             return cls(0.0, None, None, "No epoch has ended yet, so there is nothing to judge.")
         if share < LITTLE:

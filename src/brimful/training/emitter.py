@@ -63,13 +63,14 @@ class Emitter:
         for listener in self._listeners:
             listener.on_epoch_begin(len(self.reports) + 1)
 
-    def end_batch(self, metrics: Callable[[], Metrics]) -> None:
-        """Call this after the model was trained on a batch.
+    def end_batch(self, metrics: Callable[[], Metrics], count: int = 1) -> None:
+        """Call this after the model was trained on a batch, or on several at once.
 
         Args:
             metrics: Gives loss and metrics over the epoch's batches so far.
+            count: How many.
         """
-        self._batches_seen += 1
+        self._batches_seen += count
         samples = self._samples(self._batches_seen)
         for listener in self._listeners:
             listener.on_batch_end(samples, self._batches.stats.wait_seconds)

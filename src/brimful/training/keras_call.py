@@ -199,8 +199,8 @@ class KerasCall:
 
 
 def remember_classes(model: Any, classes: Classes | None) -> None:
-    """Note the classes that a model was trained on, before this process."""
-    if classes is not None:
+    """Note the classes that a model was trained on before this process, unless it was trained in this one."""
+    if classes is not None and model not in _trained_on:
         _trained_on[model] = classes
 
 

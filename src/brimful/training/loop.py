@@ -160,12 +160,15 @@ class _Callback(keras.callbacks.Callback):  # type: ignore[misc]  # keras has no
     def __init__(self, emitter: Emitter) -> None:
         super().__init__()
         self._emitter = emitter
+        self._last = -1  # batch of the epoch, as Keras counts them
 
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+        self._last = -1
         self._emitter.begin_epoch()
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        self._emitter.end_batch(lambda: _metrics(logs or {}))
+        count, self._last = batch - self._last, batch  # with steps_per_execution, several at once
+        self._emitter.end_batch(lambda: _metrics(logs or {}), count)
 
     def on_test_begin(self, logs: Any = None) -> None:
         self._emitter.begin_evaluation()

@@ -9,8 +9,11 @@ from typing import Any
 import numpy as np
 from xxhash import xxh3_64, xxh3_64_hexdigest
 
-MOVING = ("learning_rate", "initial_scale")
-COUNTED = re.compile(r'_\d+(?=")')  # Keras numbers layers by how many of the kind the process has made
+MOVING = ("learning_rate", "initial_scale", "seed")
+"""Numbers that training changes, or that are drawn when a layer is made."""
+BUILT = ("build_config", "code")
+"""The shapes that a layer was built for; and the code of a lambda, which holds its file and line."""
+NAMED = re.compile(r'"([A-Za-z][A-Za-z0-9_]*?)(?:_\d+)?"')
 
 
 def identify(model: Any, code: Path | None) -> dict[str, Any]:
@@ -61,23 +64,37 @@ def _architecture(model: Any) -> str | None:
         layers = json.loads(model.to_json())["config"]
     except Exception:  # noqa: BLE001 (a model of the user's own may fail in any way)
         return None
-    return xxh3_64_hexdigest(COUNTED.sub("", json.dumps(_lasting(layers), sort_keys=True)).encode())
+    return xxh3_64_hexdigest(_renumbered(json.dumps(_lasting(layers), sort_keys=True)).encode())
 
 
 def _optimizer(optimizer: Any) -> dict[str, Any]:
     """Class and arguments of an optimizer, but for a plain learning rate, which moves while it trains."""
-    config = _lasting(json.loads(json.dumps(optimizer.get_config(), default=repr)))
-    return {"class": type(optimizer).__name__, **config}
+    try:
+        config = json.dumps(optimizer.get_config(), default=lambda each: type(each).__name__)
+    except Exception:  # noqa: BLE001 (a schedule of the user's own may fail in any way)
+        config = "{}"
+    return {"class": type(optimizer).__name__, **_lasting(json.loads(config), (*BUILT, "name"))}
 
 
-def _lasting(config: Any) -> Any:
-    """A configuration without what training changes: the shapes that layers were built for, rates, names."""
+def _lasting(config: Any, dropped: tuple[str, ...] = BUILT) -> Any:
+    """A configuration without what may be otherwise in the same model: `dropped`, and MOVING."""
     if isinstance(config, list):
-        return [_lasting(each) for each in config]
+        return [_lasting(each, dropped) for each in config]
     if not isinstance(config, dict):
         return config
     return {
-        name: _lasting(value)
+        name: _lasting(value, dropped)
         for name, value in config.items()
-        if name not in ("name", "build_config") and not (name in MOVING and isinstance(value, (int, float)))
+        if name not in dropped and not (name in MOVING and isinstance(value, (int, float)))
     }
+
+
+def _renumbered(text: str) -> str:
+    """Names that end in a number by their order, since Keras counts the layers of all models of a process."""
+    seen: dict[str, dict[str, int]] = {}
+
+    def renamed(match: re.Match[str]) -> str:
+        numbers = seen.setdefault(match[1], {})
+        return f'"{match[1]}#{numbers.setdefault(match[0], len(numbers))}"'
+
+    return NAMED.sub(renamed, text)

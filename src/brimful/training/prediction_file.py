@@ -7,7 +7,6 @@ is removed.
 
 import json
 import re
-import shutil
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -21,6 +20,7 @@ from brimful.storage.local import LocalStorage
 
 SUFFIXES = (".parquet", ".csv")
 IDENTITY = "identity.json"
+FORMAT = "brimful predictions 1"
 PART = re.compile(r"([0-9]{12})-([0-9]+)-([0-9a-f]{16})\.arrow")
 MOST_IDENTITY = 1 << 24  # bytes
 
@@ -51,7 +51,7 @@ class PredictionFile:
         check_free(path, overwrite=overwrite)
         self.path = path
         self.rows = 0
-        self._identity = identity
+        self._identity = {"format": FORMAT, **json.loads(json.dumps(identity))}
         self._parts: list[_Part] = []
         self._lock = ExitStack()
         self._folder = path.with_name(f"{path.name}.parts")
@@ -68,6 +68,13 @@ class PredictionFile:
                 f"{self.path}: the predictions cannot be written: {error.strerror or error}.",
                 "Name a file elsewhere, or make room.",
             ) from error
+        others = set(self._storage.list()) - {IDENTITY}
+        if others and self._known_identity() is None:
+            self._lock.close()
+            raise WriteError(
+                f"{self._folder}: there is a folder of that name, with something else in it.",
+                "Name another file for the predictions, or move that folder.",
+            )
         if self._known_identity() != self._identity:
             for match in filter(None, map(PART.fullmatch, self._storage.list())):
                 self._storage.remove(match[0])
@@ -103,7 +110,8 @@ class PredictionFile:
                 writer.write_table(table)
             writer.close()
             file.commit(self.path.name)
-        shutil.rmtree(self._folder)
+        for name in (*(part.name for part in self._parts), IDENTITY):
+            self._storage.remove(name)  # the folder goes with the lock, if nothing else is in it
 
     def _writer(self, sink: Any, schema: pa.Schema) -> Any:
         if self.path.suffix == ".csv":
@@ -116,9 +124,10 @@ class PredictionFile:
 
     def _known_identity(self) -> Any:
         try:
-            return json.loads(read_file(self._storage, IDENTITY, MOST_IDENTITY))
+            known = json.loads(read_file(self._storage, IDENTITY, MOST_IDENTITY))
         except (OSError, ValueError):
             return None
+        return known if isinstance(known, dict) and known.get("format") == FORMAT else None
 
     def _found(self) -> list[_Part]:
         """The whole parts from the first row on; others are removed."""

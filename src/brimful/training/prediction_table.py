@@ -30,8 +30,7 @@ class PredictionColumns:
     def __init__(self, model: Any, trained_on: Classes | None, labelled: Classes | None) -> None:
         self._model = model
         self._trained_on = trained_on
-        self._labelled = class_names(labelled)
-        self._numbers = bool(trained_on) and isinstance(trained_on[0], int) if trained_on else False
+        self._labelled = labelled
         self._readings: dict[str, Reading] | None = None
 
     def table(self, batch: Predicted) -> pa.Table:
@@ -43,7 +42,7 @@ class PredictionColumns:
                 for name, output in batch.outputs.items()
             }
         columns: dict[str, Any] = {KEY: pa.array(batch.keys, pa.string())}
-        targets = batch.y if isinstance(batch.y, dict) else {"": batch.y}
+        targets = batch.y if isinstance(batch.y, dict) else dict.fromkeys(self._readings, batch.y)
         for name in sorted(
             batch.outputs, key=list(targets).index if set(targets) == set(batch.outputs) else None
         ):
@@ -57,7 +56,7 @@ class PredictionColumns:
     def _scored(self, prefix: str, output: NDArray[Any], reading: Reading) -> dict[str, Any]:
         if reading.classes is None:
             return _valued(f"{prefix}{PREDICTION}", output)
-        most_likely = self._named(reading.codes(output), reading.classes)
+        most_likely = _named(reading.codes(output), reading.classes, self._trained_on)
         clash = {KEY, PREDICTION, LABEL} & set(reading.classes) or len(set(reading.classes)) < len(
             reading.classes
         )
@@ -70,14 +69,15 @@ class PredictionColumns:
 
     def _labels(self, prefix: str, target: NDArray[Any]) -> dict[str, Any]:
         if self._labelled and target.ndim == 1 and target.dtype.kind in "iu":
-            return {f"{prefix}{LABEL}": self._named(target, self._labelled)}
+            return {f"{prefix}{LABEL}": _named(target, class_names(self._labelled), self._labelled)}
         return _valued(f"{prefix}{LABEL}", target)
 
-    def _named(self, codes: NDArray[Any], names: tuple[str, ...]) -> pa.Array:
-        """Classes by their names; numbers stay numbers."""
-        if self._numbers:
-            return pa.array(codes.astype(np.int64))
-        return pa.array(names, pa.string()).take(pa.array(codes))
+
+def _named(codes: NDArray[Any], names: tuple[str, ...], classes: Classes | None) -> pa.Array:
+    """Classes by their names; those that are numbers stay numbers."""
+    if not classes or isinstance(classes[0], int):
+        return pa.array(codes.astype(np.int64))
+    return pa.array(names, pa.string()).take(pa.array(codes))
 
 
 def _valued(name: str, values: NDArray[Any]) -> dict[str, Any]:

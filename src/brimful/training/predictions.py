@@ -7,9 +7,11 @@ compiles for a shape compiles once, and a prediction does not depend on where a 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
+from xxhash import xxh3_64_hexdigest
 
 from brimful.errors import StateError
 from brimful.feed.feed import Feed
@@ -29,14 +31,34 @@ def in_order(batches: Batches) -> Feed:
     return Feed(type(loader)(loader.reader, loader.view, options))
 
 
-def predict(model: Any, feed: Feed) -> Iterator[Predicted]:
+def content_identity(feed: Feed) -> dict[str, Any]:
+    """What a pass gives, as far as that can be known: of raw data the size and times of their files, too.
+
+    A transform may give something else the next time: no two are alike.
+    """
+    reader, identity = feed.reader, feed.loader.identity()
+    if feed.loader.whole_memory is None:
+        find = getattr(reader, "fingerprints", None)
+        prints = None if find is None else find(feed.view.at(np.arange(len(feed.view))))
+        digest = None if prints is None else xxh3_64_hexdigest(np.ascontiguousarray(prints).data)
+        identity["files"] = digest
+    if feed.loader.options.transform:
+        identity["transform"] = uuid4().hex
+    return identity
+
+
+def predict(model: Any, feed: Feed, *, judged: bool = False) -> Iterator[Predicted]:
     """Predict the samples of a feed from its position on.
 
     Args:
         model: A Keras model.
         feed: A feed that `in_order` made.
+        judged: Whether they are compared with the labels, which must then be those of the training.
+
+    Raises:
+        ArgumentError: They are to be compared, and the classes have other numbers.
     """
-    call = KerasCall("predict", model, {}, is_validation=False)
+    call = KerasCall("evaluate" if judged else "predict", model, {}, is_validation=False)
     call.check(feed)
     call.check_inputs(feed.schema.inputs)
     size = feed.batch_size
@@ -48,7 +70,7 @@ def predict(model: Any, feed: Feed) -> Iterator[Predicted]:
             keys,
             x,
             rest[0] if rest else None,
-            {name: np.asarray(array)[:n] for name, array in _named(model, found).items()},
+            {name: _plain(np.asarray(array)[:n]) for name, array in _named(model, found).items()},
         )
 
 
@@ -101,6 +123,11 @@ def _named(model: Any, found: Any) -> dict[str, NDArray[Any]]:
         names = getattr(model, "output_names", None) or [str(at) for at in range(len(found))]
         return dict(zip(names, found, strict=True)) if len(found) > 1 else {"": found[0]}
     return {"": found}
+
+
+def _plain(array: NDArray[Any]) -> NDArray[Any]:
+    """The array in a dtype that NumPy has itself: bfloat16 becomes float32."""
+    return array if array.dtype.kind in "biuf" and array.dtype.isbuiltin == 1 else array.astype(np.float32)
 
 
 def _filled(array: NDArray[Any], size: int) -> NDArray[Any]:

@@ -46,10 +46,12 @@ class Reading(NamedTuple):
         """
         names = class_names(classes)
         width = outputs.shape[1] if outputs.ndim == 2 else 1 if outputs.ndim == 1 else 0
-        if names and width == len(names):
-            return cls(names)
         if len(names) == 2 and width == 1:
             return cls(names, 0.0 if _gives_logits(model) else 0.5)
+        if width > 1 and (width >= len(names) > 0 or "sparse" in _loss_name(model)):
+            return cls(
+                (*names, *map(str, range(len(names), width)))
+            )  # classes that never occurred have numbers
         return cls()
 
     def codes(self, outputs: NDArray[Any]) -> NDArray[np.int64]:
@@ -81,4 +83,11 @@ def _gives_logits(model: Any) -> bool:
     return any(
         getattr(loss, "_fn_kwargs", {}).get("from_logits") or getattr(loss, "from_logits", False)
         for loss in losses
+    )
+
+
+def _loss_name(model: Any) -> str:
+    loss = getattr(model, "loss", None) if getattr(model, "compiled", False) else None
+    return str(
+        loss if isinstance(loss, str) else getattr(loss, "name", None) or getattr(loss, "__name__", "")
     )

@@ -32,6 +32,10 @@ CONFIG = "config.json"
 CODE = "model.py"
 LAST, BEST = "model.keras", "best.keras"
 SKIPPED = "skipped.csv"
+REPORT = "report.html"
+SAVING = "model.partial.keras"  # Keras wants the suffix
+OWN = {CONFIG, LOG, SKIPPED, CODE, FOLDER, LAST, BEST, REPORT, SAVING}
+"""All that a run may have before its first checkpoint."""
 FREE = ("brimful", "keras", "epochs", "data", "epoch", "position", "window", "code", "feeding")
 """What may be otherwise when a training goes on; its data are known by their digest, not by their path."""
 UNKNOWN = ("architecture", "parameters")
@@ -44,7 +48,7 @@ COPIED_TOGETHER = 1 << 20  # bytes of a model
 def check_free(path: Path) -> None:
     """Refuse a folder in which there is something else than a training that may go on.
 
-    A run of which no state was kept leaves only its configuration, which may be replaced.
+    A run that ended before its first checkpoint may be begun anew.
 
     Raises:
         RunExistsError: The folder holds something else, or it is a file.
@@ -53,7 +57,8 @@ def check_free(path: Path) -> None:
     if path.exists() and not path.is_dir():
         raise RunExistsError(f"{path}: this is a file.", "Name a folder for the run.")
     names = {entry.name.removesuffix(PARTIAL) for entry in path.iterdir()} if path.is_dir() else set()
-    if names - {CONFIG, LOG, SKIPPED, CODE, FOLDER} and not is_begun(path):
+    is_left = names <= {FOLDER} or (names <= OWN and _is_config(path / CONFIG))
+    if not is_left and not is_begun(path):
         raise RunExistsError(
             f"{path}: this folder is not empty, and holds no training that could go on.",
             "Name another folder for this run, or delete that one.",
@@ -63,6 +68,14 @@ def check_free(path: Path) -> None:
         raise WriteError(
             f"{path}: nothing can be written into {there}.", "Name a folder elsewhere for the run."
         )
+
+
+def _is_config(file: Path) -> bool:
+    """Whether a file is the configuration of a run."""
+    try:
+        return "brimful" in json.loads(file.read_bytes())
+    except (OSError, ValueError, TypeError):
+        return False
 
 
 def is_begun(path: Path) -> bool:
@@ -93,24 +106,38 @@ class Recorder(Listener):
         self.path = Path(path)
         self._storage = LocalStorage(path)
         self._model: Any = None
-        try:
+        self._config, self._skipped, self._code = config, skipped, code
+        self._position = 0  # samples of the epoch that begins next
+        self._is_open = self._is_resumed = self._is_training = False
+        with self._writing():
             check_free(self.path)
             if is_begun(self.path):
-                self._refuse_other(json.loads((self.path / CONFIG).read_bytes()), config)
+                self._refuse_other(self._known(), config)
             self._log = RunLog(self.path)
-            self._position = 0  # samples of the epoch that begins next
-            self._is_begun = self._is_resumed = False
+
+    def _known(self) -> dict[str, Any]:
+        """The configuration that is there; empty if there is none."""
+        file = self.path / CONFIG
+        found: dict[str, Any] = json.loads(file.read_bytes()) if file.exists() else {}
+        return found
+
+    def _open(self) -> None:
+        """Write what the training is made of, once it is known that it may train, and no other one does."""
+        if self._is_open:
+            return
+        self._is_open = True
+        epochs = max(self._config.get("epochs", 0), self._known().get("epochs", 0))
+        config = {**self._config, "epochs": epochs} if self._is_resumed else self._config
+        with self._writing():
             self.path.mkdir(parents=True, exist_ok=True)
             (self.path / SKIPPED).unlink(missing_ok=True)
             write_file(self._storage, CONFIG, (json.dumps(config, indent=2) + "\n").encode())
-            if skipped:
-                write_file(self._storage, SKIPPED, _as_csv(skipped))
-            if code:
-                write_file(self._storage, CODE, code.read_bytes())
-        except OSError as error:
-            if isinstance(error, (RunExistsError, WriteError)):
-                raise
-            raise self._unwritable(error) from error
+            if self._skipped:
+                write_file(self._storage, SKIPPED, _as_csv(self._skipped))
+            if self._code:
+                write_file(self._storage, CODE, self._code.read_bytes())
+            if not self._is_resumed and self._log.lines:
+                self._log.undo([], 0)
 
     def _refuse_other(self, before: Any, config: dict[str, Any]) -> None:
         """Refuse to go on with something else."""
@@ -138,15 +165,15 @@ class Recorder(Listener):
     def on_resume(self, reports: list[EpochReport], samples: int) -> None:
         """Mark the lines of what is trained again."""
         self._position, self._is_resumed = samples, True
+        self._open()
         with self._writing():
             self._log.undo(reports, samples)
 
     def on_epoch_begin(self, epoch: int) -> None:
         """Note where this process begins."""
-        if not self._is_begun:
-            self._is_begun = True
-            if not self._is_resumed:
-                self._log.undo([], 0)
+        self._open()
+        if not self._is_training:
+            self._is_training = True
             with self._writing():
                 self._log.add_session("begin", epoch=epoch, samples=self._position)
 
@@ -161,6 +188,7 @@ class Recorder(Listener):
         Raises:
             WriteError: The folder cannot be written.
         """
+        self._open()
         before = [each.loss for each in self._log.epochs]
         with self._writing():
             self._keep_model(is_best=not before or report.loss < min(before))
@@ -170,11 +198,12 @@ class Recorder(Listener):
         """Release the model, and note how the process ended."""
         self._model = None
         with suppress(OSError):
-            self._log.add_session("end", error=None if error is None else _in_words(error))
+            if self._is_training:
+                self._log.add_session("end", error=None if error is None else _in_words(error))
 
     def _keep_model(self, *, is_best: bool) -> None:
         """Save the model to another file, since Keras needs a path, and copy it to its place durably."""
-        saved = self.path / "model.partial.keras"
+        saved = self.path / SAVING
         self._model.save(saved)
         for name in (LAST, BEST) if is_best else (LAST,):
             with saved.open("rb") as file, self._storage.write(name) as writer:
@@ -187,6 +216,8 @@ class Recorder(Listener):
     def _writing(self) -> Iterator[None]:
         try:
             yield
+        except (RunExistsError, WriteError):
+            raise
         except OSError as error:
             raise self._unwritable(error) from error
 

@@ -41,7 +41,7 @@ class Session:
 
 
 class RunLog:
-    """The lines of a log. A last line that was cut off by a kill counts as not written.
+    """The lines of a log. A line that was cut off, by a kill or a full disk, counts as not written.
 
     Args:
         path: The run folder; without a log, there are no lines yet.
@@ -54,8 +54,9 @@ class RunLog:
         self._path = path
         file = path / NAME
         text = file.read_text() if file.exists() else ""
-        lines = (line for line in text.splitlines(keepends=True) if line.endswith("\n"))
-        self.lines: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        documents = [_document(line) for line in text.splitlines()]
+        self.lines: list[dict[str, Any]] = [document for document in documents if document is not None]
+        self._is_torn = len(self.lines) < len(documents) or not text.endswith("\n")
 
     @property
     def epochs(self) -> list[EpochReport]:
@@ -74,7 +75,7 @@ class RunLog:
         for line in self._of("session"):
             if line["event"] == "begin":
                 sessions.append(Session(line["time"], line["epoch"], line["samples"]))
-            elif sessions:
+            elif sessions and sessions[-1].ended is None:
                 last = sessions.pop()
                 sessions.append(Session(last.began, last.epoch, last.samples, line["time"], line["error"]))
         return sessions
@@ -82,8 +83,13 @@ class RunLog:
     def append(self, kind: str, document: dict[str, Any]) -> None:
         """Add a line; what a power failure may take is only what was added since the last `write`."""
         self.lines.append({"kind": kind, **document})
+        if self._is_torn:
+            self.write()
+            return
+        self._is_torn = True  # until the line is there
         with (self._path / NAME).open("a") as file:
             file.write(json.dumps(self.lines[-1]) + "\n")
+        self._is_torn = False
 
     def add_session(self, event: str, **document: Any) -> None:
         """Add the line of a session's event."""
@@ -110,6 +116,7 @@ class RunLog:
         """Write all lines, durably."""
         text = "".join(json.dumps(line) + "\n" for line in self.lines)
         write_file(LocalStorage(self._path), NAME, text.encode())
+        self._is_torn = False
 
     def _of(self, kind: str) -> list[dict[str, Any]]:
         return [line for line in self.lines if line["kind"] == kind]
@@ -126,3 +133,12 @@ class RunLog:
             line["kind"] == "interval" and (line["epoch"], line["samples"]) > (epoch, samples)
         )
         return {"kind": "undone", "line": line} if is_behind else line
+
+
+def _document(line: str) -> dict[str, Any] | None:
+    """The document of a line; None if it was cut off, by a kill or a full disk."""
+    try:
+        document = json.loads(line)
+    except ValueError:
+        return None
+    return document if isinstance(document, dict) and "kind" in document else None
