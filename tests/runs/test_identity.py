@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+import numpy as np
 import pytest
 
 import brimful as bf
@@ -187,3 +188,22 @@ def test_layers_that_are_wired_otherwise_are_another_model() -> None:
 
     assert wired(0) == wired(0)
     assert wired(0) != wired(1)
+
+
+def test_raw_files_that_were_changed_are_refused(tmp_path: Path) -> None:
+    """Though their names are the same; moved as they are, they are the same data."""
+    folder = tmp_path / "data"
+    for at in range(30):
+        (folder / str(at % 3)).mkdir(parents=True, exist_ok=True)
+        np.savetxt(folder / str(at % 3) / f"{at}.txt", np.full(SHAPE, at % 3))
+
+    def going_on(folder: Path, epochs: int) -> list[Any]:
+        batches = bf.scan(folder).batches(8)
+        return bf.train(network(), batches, run=tmp_path / "run", epochs=epochs, listeners=[])
+
+    going_on(folder, 1)
+    moved = folder.rename(tmp_path / "moved")
+    assert len(going_on(moved, 2)) == 2
+    np.savetxt(moved / "0" / "0.txt", np.full(SHAPE, 7))
+    with pytest.raises(bf.RunExistsError, match="some were changed"):
+        going_on(moved, 3)

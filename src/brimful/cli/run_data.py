@@ -57,11 +57,15 @@ def test_data(run: Run, screen: Screen) -> Collection:
     else:
         samples = scan_data(screen, config["source"], **config["scan"])
     training, test, *_ = sides_of(samples, TrainingOptions(str(run.path), **{k: config[k] for k in KEPT}))
-    now, then = training.batches(config["batch_size"], seed=config["seed"]).state_dict(), config["batches"]
-    if (now["data"], now["samples"]) != (then["data"], then["samples"]):
+    from brimful.training.data_identity import digest_of_files
+
+    batches = training.batches(config["batch_size"], seed=config["seed"])
+    now, then = batches.state_dict(), config["batches"]
+    is_same = (now["data"], now["samples"]) == (then["data"], then["samples"])
+    if not is_same or digest_of_files(batches.feed) != config.get("raw_files"):
         raise StateError(
-            f"{samples.name}: these are not the data of the training: it had {then['samples']:,} samples to "
-            f"train on, here are {now['samples']:,}.",
+            f"{samples.name}: these are not the data of the training, or they have changed since: it had "
+            f"{then['samples']:,} samples to train on, here are {now['samples']:,}.",
             "Name the data to use.",
         )
     return test  # type: ignore[no-any-return]

@@ -16,6 +16,7 @@ from brimful.schema import Schema, flatten
 from brimful.training.backend import keras
 from brimful.training.batches import Batches
 from brimful.training.checkpoint import Checkpoint, checkpoints_in
+from brimful.training.data_identity import digest_of_files
 from brimful.training.emitter import Emitter
 from brimful.training.events import EpochReport, LinePrinter, Listener, Metrics
 from brimful.training.interval import Interval
@@ -146,6 +147,7 @@ def _config(batches: Batches, epochs: int, method: Method) -> dict[str, Any]:
         "data": batches.feed.reader.name,
         "schema": asdict(batches.schema),
         "batches": batches.state_dict(),
+        "raw_files": digest_of_files(batches.feed),
         "feeding": {
             "memory": options.memory,
             "whole_memory": batches.feed.loader.whole_memory,

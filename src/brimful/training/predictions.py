@@ -11,13 +11,13 @@ from uuid import uuid4
 
 import numpy as np
 from numpy.typing import NDArray
-from xxhash import xxh3_64_hexdigest
 
 from brimful.errors import StateError
 from brimful.feed.feed import Feed
 from brimful.schema import Schema, map_structure
 from brimful.training.backend import keras
 from brimful.training.batches import Batches
+from brimful.training.data_identity import digest_of_files
 from brimful.training.keras_call import KerasCall
 from brimful.training.reading import Predicted
 
@@ -36,12 +36,7 @@ def content_identity(feed: Feed) -> dict[str, Any]:
 
     A transform may give something else the next time: no two are alike.
     """
-    reader, identity = feed.reader, feed.loader.identity()
-    if feed.loader.whole_memory is None:
-        find = getattr(reader, "fingerprints", None)
-        prints = None if find is None else find(feed.view.at(np.arange(len(feed.view))))
-        digest = None if prints is None else xxh3_64_hexdigest(np.ascontiguousarray(prints).data)
-        identity["files"] = digest
+    identity = {**feed.loader.identity(), "files": digest_of_files(feed)}
     if feed.loader.options.transform:
         identity["transform"] = uuid4().hex
     return identity

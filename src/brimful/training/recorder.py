@@ -38,6 +38,7 @@ OWN = {CONFIG, LOG, SKIPPED, CODE, FOLDER, LAST, BEST, REPORT, SAVING}
 """All that a run may have before its first checkpoint."""
 FREE = ("brimful", "keras", "epochs", "data", "epoch", "position", "window", "code", "feeding")
 """What may be otherwise when a training goes on; its data are known by their digest, not by their path."""
+FILES = "raw_files"
 UNKNOWN = ("architecture", "parameters")
 """What is known only once a model is built; None before."""
 ORIGIN = ("command", "source", "scan", "class_counts", "findings")
@@ -147,6 +148,8 @@ class Recorder(Listener):
         ):  # those of the command come last
             old, new = _differing(before.get(name), here[name])
             if old != new and not (name in UNKNOWN and (old is None or new is None)):
+                if name == FILES:
+                    old, new = "those of then", "those of now: some were changed, or replaced"
                 raise RunExistsError(
                     f"{self.path}: the training in this folder was begun with {name}={old!r}, not {new!r}.",
                     "Go on with what it was begun with, or name another folder for this run.",
