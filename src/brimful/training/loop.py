@@ -138,6 +138,7 @@ def _config(batches: Batches, epochs: int, method: Method) -> dict[str, Any]:
     """The arguments and the environment of the training, for `config.json`."""
     options = batches.feed.loader.options
     return {
+        "raw_files": digest_of_files(batches.feed),  # what comes last is compared first
         "brimful": version("brimful"),
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
@@ -147,7 +148,6 @@ def _config(batches: Batches, epochs: int, method: Method) -> dict[str, Any]:
         "data": batches.feed.reader.name,
         "schema": asdict(batches.schema),
         "batches": batches.state_dict(),
-        "raw_files": digest_of_files(batches.feed),
         "feeding": {
             "memory": options.memory,
             "whole_memory": batches.feed.loader.whole_memory,
