@@ -17,6 +17,7 @@ from brimful.cli.options import data_options, memory_option
 from brimful.cli.run_data import other_data, test_data
 from brimful.errors import BrimfulError
 from brimful.run import Run
+from brimful.training.prediction_file import check_free
 
 model_option = click.option(
     "--model",
@@ -105,6 +106,7 @@ def predict_command(
     If it is interrupted, the same command goes on.
     """
     screen = Screen(as_json, quiet)
+    check_free(out, overwrite=overwrite)  # before a long scan
     opened = Run(run)
     samples = other_data(opened, data, options, screen, mapped=False)
     model = model_of(opened, which)
