@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from operator import index
 from typing import Any, Literal, SupportsIndex, get_args
 
@@ -13,7 +13,16 @@ from brimful.memory import parse_bytes
 from brimful.samples import Progress
 from brimful.schema import Classes, count_from_zero
 
-DTYPES = ("float16", "float32", "float64")
+FLOATS = ("float16", "float32", "float64")
+DTYPES = (
+    "bool",
+    *("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64"),
+    *FLOATS,
+)
+"""The dtypes in which inputs are delivered."""
+
+COLOR_MODES = ("rgb", "rgba", "grayscale")
+INTERPOLATIONS = ("bilinear", "nearest", "bicubic", "area", "lanczos3")
 
 Last = Literal["short", "drop", "pad"]
 """What becomes of the samples left over at the end of an epoch."""
@@ -138,6 +147,18 @@ def check_shape(name: str, shape: Sequence[int]) -> tuple[int, ...]:
     return tuple(check_int(name, n, 1) for n in shape)
 
 
+def check_names(name: str, given: str | Sequence[str] | None) -> tuple[str, ...]:
+    """Check that an argument is a name, or a sequence of distinct names.
+
+    Raises:
+        ArgumentError: It is not.
+    """
+    names = () if given is None else (given,) if isinstance(given, str) else tuple(given)
+    if not all(isinstance(each, str) for each in names) or len(set(names)) < len(names):
+        raise ArgumentError(f"Expected `{name}` as distinct names. Received: {name}={given!r:.200}")
+    return names
+
+
 def check_columns(columns: str | Sequence[int] | None) -> tuple[tuple[int, int | None], ...]:
     """The columns of files that a user names, like "2-4,6", "2-" or [2, 3], as ranges from 1.
 
@@ -188,23 +209,56 @@ class ScanOptions:
     labels: Any = None
     suffix: str | None = None
     skip_lines: int | None = None
-    kept: tuple[tuple[int, int | None], ...] = ()
+    columns: tuple[tuple[int, int | None], ...] = ()
     decimal: str | None = None
     missing: Missing = "raise"
     shape: tuple[int, ...] | None = None
-    dtype: str = DTYPES[1]
+    dtype: str | None = None
     limit: int | None = None
     id: str | None = None
     target: tuple[str, ...] = ()
     weight: str | None = None
     regression: bool = False
     classes: Classes | None = None
+    rows: bool | None = None
+    inputs: tuple[str, ...] = ()
+    x: tuple[str, ...] = ()
+    y: tuple[str, ...] = ()
+    fill: float | None = None
+    read: Callable[[Any], Any] | None = None
+    image_size: tuple[int, ...] | None = None
+    color_mode: str | None = None
+    interpolation: str | None = None
+    crop_to_aspect_ratio: bool = False
+    pad_to_aspect_ratio: bool = False
+    maxlen: int | Literal["batch"] | None = None
+    padding: str | None = None
+    truncating: str | None = None
+    value: float | None = None
     progress: Progress | None = None
 
     @property
-    def columns(self) -> tuple[str, ...]:
+    def floats(self) -> str:
+        """The dtype of numbers that are read as floats: float32 unless another one was asked for.
+
+        Raises:
+            ArgumentError: The dtype that was asked for is none of floats.
+        """
+        return check_choice("dtype", self.dtype or "float32", FLOATS)
+
+    @property
+    def table_columns(self) -> tuple[str, ...]:
         """The columns of the label table that were asked for."""
         return tuple(name for name in (self.id, *self.target, self.weight) if name is not None)
+
+    def only(self, names: Sequence[str], what: str) -> None:
+        """Refuse all options but some; `limit` and `progress` mean something for everything that is scanned.
+
+        Raises:
+            ArgumentError: Another one was given.
+        """
+        allowed = {*names, "limit", "progress"}
+        self.refuse([field.name for field in fields(self) if field.name not in allowed], what)
 
     def refuse(self, names: Sequence[str], what: str) -> None:
         """Refuse options that mean nothing for what is scanned.

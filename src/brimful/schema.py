@@ -22,10 +22,16 @@ class Field:
     Attributes:
         shape: Shape of one sample, without the batch axis; `()` for a scalar.
         dtype: NumPy name of the dtype it is delivered in.
+        encoding: The name of the encoding (see `encodings`) in which a source gives it and a store keeps it:
+            bytes of any number for each sample, decoded when a batch is made. None for an array of this shape
+            and dtype.
+        vocabulary: The words of which a sample has the position here; None for numbers.
     """
 
     shape: tuple[int, ...]
     dtype: str
+    encoding: str | None = None
+    vocabulary: tuple[str, ...] | None = None
 
     @property
     def size(self) -> int:

@@ -1,7 +1,7 @@
 """Source: raw data as the user has it, and the function that scans it."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -20,6 +20,7 @@ from brimful.options import (
     check_columns,
     check_int,
     check_missing,
+    check_names,
     check_shape,
 )
 from brimful.samples import Fault, Finding, Progress
@@ -45,7 +46,7 @@ def scan(
     decimal: str | None = None,
     missing: Literal["raise", "skip", "0", "mean", "nan"] | int = "raise",
     shape: Sequence[int] | None = None,
-    dtype: str = "float32",
+    dtype: str | None = None,
     on_bad: str = "raise",
     limit: int | None = None,
     id: str | int | None = None,  # noqa: A002 (what the column is called)
@@ -54,6 +55,21 @@ def scan(
     regression: bool = False,
     classes: Sequence[str | int] | None = None,
     like: Collection | None = None,
+    rows: bool | None = None,
+    inputs: str | Sequence[str] | None = None,
+    fill: float | None = None,
+    x: str | Sequence[str] | None = None,
+    y: str | Sequence[str] | None = None,
+    read: Callable[[str], Any] | None = None,
+    image_size: Sequence[int] | None = None,
+    color_mode: Literal["rgb", "rgba", "grayscale"] | None = None,
+    interpolation: Literal["bilinear", "nearest", "bicubic", "area", "lanczos3"] | None = None,
+    crop_to_aspect_ratio: bool = False,
+    pad_to_aspect_ratio: bool = False,
+    maxlen: int | Literal["batch"] | None = None,
+    padding: Literal["pre", "post"] | None = None,
+    truncating: Literal["pre", "post"] | None = None,
+    value: float | None = None,
     progress: Progress | None = None,
 ) -> "Source":
     """Scan raw data: list its samples, join their labels by key, infer their schema.
@@ -79,7 +95,8 @@ def scan(
             left out and listed in `skipped`. Or they are delivered as `"0"`, as `"nan"`, or as `"mean"`, the
             mean of their column in the same file.
         shape: Shape to give to each sample, like `(28, 28, 1)`. By default that of the files.
-        dtype: The dtype of `x`, "float16", "float32" or "float64".
+        dtype: The dtype of `x`. By default that of the data where they have one (arrays, images), and
+            "float32" where they are text; "float16" and "float64" are the others for text.
         on_bad: `"raise"`: a bad sample is an error when it is read. `"skip"`: every sample is read
             now, and those that cannot be used are left out and listed in `skipped`.
         limit: Draw this many samples for a first try, always the same ones.
@@ -94,6 +111,23 @@ def scan(
         classes: The labels, in the order of their numbers. By default those that occur: another folder, in
             which one is missing, would number them otherwise.
         like: Other samples, of which classes, shape and dtype are taken: `scan("test/", like=train)`.
+        rows: Whether each row of the files is a sample. By default it is for a single table.
+        inputs: Columns of a table to train on. By default all that are not used otherwise.
+        fill: What stands in a table for a number that is missing. By default that is an error.
+        x: Names of the arrays in a file that are inputs. By default the one called x, images, data or
+            the like.
+        y: Names of the arrays in a file that are targets.
+        read: Reads a file that brimful does not know: a function of the path that returns an array.
+        image_size: Height and width to which images are resized. By default all must have the same size.
+        color_mode: "rgb", "rgba" or "grayscale": the channels that images are delivered with.
+        interpolation: How images are resized: "bilinear", "nearest", "bicubic", "area" or "lanczos3".
+        crop_to_aspect_ratio: Whether images of another aspect ratio are cropped, not stretched.
+        pad_to_aspect_ratio: Whether images of another aspect ratio are padded, not stretched.
+        maxlen: The length to which samples of unequal lengths are padded or cut, or "batch": to the longest
+            of each batch.
+        padding: Where samples are padded, "pre" or "post".
+        truncating: Where longer samples are cut, "pre" or "post".
+        value: What samples are padded with.
         progress: Called with the number of files listed so far; of samples read, with `on_bad="skip"`.
 
     Returns:
@@ -112,17 +146,32 @@ def scan(
         labels=labels,
         suffix=suffix,
         skip_lines=None if skip_lines is None else check_int("skip_lines", skip_lines, 0),
-        kept=check_columns(columns),
+        columns=check_columns(columns),
         decimal=None if decimal is None else check_choice("decimal", decimal, (".", ",")),
         missing=check_missing(missing),
         shape=None if shape is None else check_shape("shape", shape),
-        dtype=check_choice("dtype", dtype, DTYPES),
+        dtype=None if dtype is None else check_choice("dtype", dtype, DTYPES),
         limit=None if limit is None else check_int("limit", limit, 1),
         id=None if id is None else str(id),
         target=tuple(map(str, targets)),
         weight=None if weight is None else str(weight),
         regression=regression,
         classes=None if classes is None else check_classes(classes),
+        rows=rows,
+        inputs=check_names("inputs", inputs),
+        fill=None if fill is None else float(fill),
+        x=check_names("x", x),
+        y=check_names("y", y),
+        read=read,
+        image_size=None if image_size is None else check_shape("image_size", image_size),
+        color_mode=color_mode,
+        interpolation=interpolation,
+        crop_to_aspect_ratio=crop_to_aspect_ratio,
+        pad_to_aspect_ratio=pad_to_aspect_ratio,
+        maxlen=maxlen,
+        padding=padding,
+        truncating=truncating,
+        value=value,
         progress=progress,
     )
     check_choice("on_bad", on_bad, ("raise", "skip"))
@@ -132,10 +181,10 @@ def scan(
     return usable(source, progress, kinds=("missing_value",)) if missing == "skip" else source
 
 
-def _shape_and_dtype(like: Collection) -> tuple[tuple[int, ...] | None, str]:
+def _shape_and_dtype(like: Collection) -> tuple[tuple[int, ...] | None, str | None]:
     """The shape and dtype of an input; no shape if there are several."""
     inputs = like.schema.inputs
-    return (inputs.shape, inputs.dtype) if isinstance(inputs, Field) else (None, "float32")
+    return (inputs.shape, inputs.dtype) if isinstance(inputs, Field) else (None, None)
 
 
 def usable(

@@ -1,7 +1,9 @@
 """Options: the options that describe the data, the same for every command that reads raw data."""
 
 import csv
-from collections.abc import Callable, Sequence
+import importlib
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import click
 
 from brimful.cli.console import Screen
 from brimful.errors import ArgumentError
-from brimful.options import DTYPES
+from brimful.options import COLOR_MODES, DTYPES, INTERPOLATIONS
 from brimful.source import Source, scan, usable
 from brimful.store.format import MANIFEST, SHARD_NAME
 
@@ -31,7 +33,12 @@ def _shape(_: click.Context, option: click.Parameter, value: str | None) -> tupl
 DATA_OPTIONS = (
     *("labels", "id", "target", "weight", "regression", "classes"),
     *("suffix", "skip_lines", "columns", "decimal", "missing", "shape", "dtype", "limit"),
+    *("rows", "inputs", "fill", "x", "y", "read"),
+    *("image_size", "color_mode", "interpolation", "crop_to_aspect_ratio", "pad_to_aspect_ratio"),
+    *("maxlen", "padding", "truncating", "value"),
 )
+LISTS = ("target", "classes", "inputs", "x", "y")
+"""Options that are names with commas between them."""
 
 on_bad_option = click.option(
     "--on-bad",
@@ -47,9 +54,63 @@ def memory_option(purpose: str) -> Callable[[Any], Any]:
     return click.option("--memory", default="1GB", show_default=True, metavar="SIZE", help=purpose)
 
 
+def _maxlen(_: click.Context, option: click.Parameter, value: str | None) -> int | str | None:
+    """Turn digits into an integer; "batch" stays."""
+    if value is None or value == "batch":
+        return value
+    if not value.isdecimal() or not int(value):
+        raise click.BadParameter(f"expected a positive number or 'batch', not {value!r}", param=option)
+    return int(value)
+
+
 def data_options(command: Any, *, required: bool = True) -> Any:
     """Give a command DATA and the options that describe it: DATA_OPTIONS."""
     for add in (
+        click.option("--value", type=float, help="What shorter samples are padded with.  [default: 0]"),
+        click.option(
+            "--truncating", type=click.Choice(["pre", "post"]), help="Where longer samples are cut."
+        ),
+        click.option(
+            "--padding", type=click.Choice(["pre", "post"]), help="Where shorter samples are padded."
+        ),
+        click.option(
+            "--maxlen",
+            callback=_maxlen,
+            metavar="N|batch",
+            help="Length to which samples of unequal lengths are padded or cut, or the longest of a batch.",
+        ),
+        click.option(
+            "--pad-to-aspect-ratio", is_flag=True, help="Pad images of another aspect ratio, do not stretch."
+        ),
+        click.option(
+            "--crop-to-aspect-ratio",
+            is_flag=True,
+            help="Crop images of another aspect ratio, do not stretch.",
+        ),
+        click.option(
+            "--interpolation",
+            type=click.Choice(INTERPOLATIONS),
+            help="How images are resized.  [default: bilinear]",
+        ),
+        click.option(
+            "--color-mode",
+            type=click.Choice(COLOR_MODES),
+            help="The channels that images are delivered with.  [default: rgb]",
+        ),
+        click.option(
+            "--image-size",
+            callback=_shape,
+            metavar="224,224",
+            help="Height and width to which images are resized.  [default: as they are, if all are equal]",
+        ),
+        click.option("--read", metavar="MODULE:FUNCTION", help="A function: path of a file -> array."),
+        click.option("--y", metavar="NAME[,NAME]", help="Arrays of a file that are targets."),
+        click.option("--x", metavar="NAME[,NAME]", help="Arrays of a file that are inputs."),
+        click.option("--fill", type=float, help="What stands in a table for numbers that are missing."),
+        click.option("--inputs", metavar="COLUMN[,COLUMN]", help="Columns of a table to train on."),
+        click.option(
+            "--rows/--no-rows", default=None, help="Whether each row of the files is a sample, or each file."
+        ),
         click.option(
             "--limit", type=click.IntRange(min=1), metavar="N", help="Draw N samples for a first try."
         ),
@@ -60,7 +121,9 @@ def data_options(command: Any, *, required: bool = True) -> Any:
             help="Shape of a sample.  [default: as in the files]",
         ),
         click.option(
-            "--dtype", type=click.Choice(DTYPES), help="The dtype of the numbers.  [default: float32]"
+            "--dtype",
+            type=click.Choice(DTYPES),
+            help="The dtype of the inputs.  [default: as in the data; float32 for text]",
         ),
         click.option("--decimal", type=click.Choice([".", ","]), help="The decimal mark of the files."),
         click.option(
@@ -108,29 +171,39 @@ def scan_data(
     data: str,
     *,
     on_bad: str = "raise",
-    target: str | None = None,
-    classes: str | Sequence[str | int] | None = None,
     **options: Any,
 ) -> Source:
     """Scan what the command line names, leave out bad samples if asked to, and show the progress."""
     missing: Any = options.pop("missing", None) or "raise"
     with screen.counting(f"{'reading' if missing == 'skip' else 'listing'} {data}:") as listed:
-        targets = next(csv.reader([target])) if target else None
-        names = next(csv.reader([classes])) if isinstance(classes, str) and classes else classes
-        kind = options.pop("dtype", None) or DTYPES[1]
-        source = scan(
-            data,
-            target=targets,
-            classes=names,
-            dtype=kind,
-            missing=missing,
-            progress=listed,
-            **options,
-        )
+        for name in LISTS:
+            if isinstance(given := options.get(name), str):
+                options[name] = next(csv.reader([given]), None) or None
+        if reader := options.get("read"):
+            options["read"] = imported(reader)
+        source = scan(data, missing=missing, progress=listed, **options)
     if on_bad != "skip":
         return source
     with screen.bar("reading every sample", len(source)) as bar:
         return usable(source, bar)
+
+
+def imported(name: str) -> Any:
+    """The function that a user names as `module:function`; modules in the current folder are found, too.
+
+    Raises:
+        ArgumentError: There is no such function.
+    """
+    module_name, _, function_name = name.partition(":")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    try:
+        return getattr(importlib.import_module(module_name), function_name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ArgumentError(
+            f"Expected a function as module:function. Received: {name!r}: {error}",
+            "Start brimful in the folder of the module, or add it to PYTHONPATH.",
+        ) from error
 
 
 def say_source(screen: Screen, source: Source, *, findings: bool = True) -> None:

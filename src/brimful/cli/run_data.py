@@ -11,7 +11,8 @@ from brimful.dataset import open as open_store
 from brimful.errors import RunNotFoundError, StateError
 from brimful.run import Run
 
-OF_THE_FILES = ("suffix", "skip_lines", "columns", "decimal", "missing", "shape", "dtype", "regression")
+OF_THE_LABELS = ("labels", "id", "target", "weight", "classes", "limit", "rows")
+OF_THE_FILES = tuple(name for name in DATA_OPTIONS if name not in OF_THE_LABELS)
 """Options that hold for other data of the same kind, too."""
 
 

@@ -44,8 +44,7 @@ def register(recognises: Recognises, scan: Scan) -> Callable[[], None]:
 
 def scan_format(samples: Format, options: ScanOptions) -> Index:
     """The index of a user's own format, which gives its own labels and shapes."""
-    names = ("labels", "missing", "shape", "dtype", "id", "target", "weight", "regression", "classes")
-    options.refuse(names, f"{samples.name}, which has its own schema")
+    options.only((), f"{samples.name}, which has its own schema")
     return Index.of(samples, options.limit)
 
 

@@ -22,7 +22,17 @@ from brimful.schema import Classes
 from brimful.sides import Sides
 from brimful.sources.id_match import match_ids
 from brimful.sources.label_table import LabelTable
-from brimful.sources.labels import CONFLICTING, FAULTS, FIT, MALFORMED, MISSING, Labels, finished, of_rows
+from brimful.sources.labels import (
+    CONFLICTING,
+    FAULTS,
+    FIT,
+    MALFORMED,
+    MISSING,
+    Labels,
+    Placed,
+    finished,
+    of_rows,
+)
 from brimful.sources.listing import Listing
 from brimful.sources.words import NUMBER, Words, is_blank, matches
 
@@ -41,18 +51,40 @@ def join_table(
     way, rows, example = match_ids(table, listing)
     if rows[0] < 0 and table.first_line == 1 and _is_header(next(iter(table.targets.values()))):
         table, rows = table.without_first(), rows[1:]
-    join = _Join(table, rows, listing)
+    how = f"{Path(table.name).name} names the samples by {way} ({example})"
+    return join_lines(table, rows, listing, how, regression=regression, classes=classes)
+
+
+def join_lines(
+    table: LabelTable,
+    rows: NDArray[np.int64],
+    samples: Placed,
+    how: str,
+    *,
+    regression: bool = False,
+    classes: Classes | None = None,
+) -> Labels:
+    """The labels of samples, given the sample that each line of a table is about.
+
+    Args:
+        table: The table.
+        rows: The row that each of its lines names, -1 for none, shape `(lines,)`.
+        samples: The samples, in row order.
+        how: How lines name samples, for the user to check.
+        regression: Whether targets are regression values even if they are integers.
+        classes: The labels that may occur, if they are known.
+    """
+    join = _Join(table, rows, samples)
     values, found = join.targets(regression=regression, given=classes)
     weights = join.weights()
     join.note("orphan_label", np.flatnonzero(rows < 0), is_problem=False)
     row_values, row_weights = join.by_row(values, weights)
     sides = join.sides()
-    others = f"; not used: {', '.join(table.others)}" if table.others else ""
-    how = f"{Path(table.name).name} names the samples by {way} ({example}){others}"
+    how += f"; not used: {', '.join(table.others)}" if table.others else ""
     how += f"; {sides.origin} is a split" if sides else ""
     labels = Labels(row_values, join.state, found, row_weights, how, tuple(join.findings), sides)
     labels = replace(labels, findings=(*labels.findings, *table.findings))
-    return finished(labels, listing, classes, table.name)
+    return finished(labels, samples, classes, table.name)
 
 
 class _Join:
@@ -61,12 +93,12 @@ class _Join:
     `rows` holds the row that each line's id names, -1 for none.
     """
 
-    def __init__(self, table: LabelTable, rows: NDArray[np.int64], listing: Listing) -> None:
+    def __init__(self, table: LabelTable, rows: NDArray[np.int64], samples: Placed) -> None:
         self.table = table
         self.rows = rows
-        self.listing = listing
+        self.samples = samples
         self.findings: list[Finding] = []
-        self.state = np.full(len(listing), MISSING, np.uint8)
+        self.state = np.full(len(samples), MISSING, np.uint8)
         self._bad = np.zeros(len(rows), bool)  # lines with a malformed cell
         self._blank = np.zeros(len(rows), bool)  # lines with an empty cell
         split = table.split
@@ -81,7 +113,7 @@ class _Join:
         lines = np.flatnonzero(self.rows >= 0)
         pairs = np.unique(np.stack([self.rows[lines], split.codes[lines]]), axis=1)
         several = len(pairs[0]) - len(np.unique(pairs[0]))
-        if several * SEVERAL > len(self.listing):
+        if several * SEVERAL > len(self.samples):
             example = f"{self.table.name}: the column {name!r} puts {several:,} samples on several sides"
             hint = "It is not used. Keep a line for each sample, or split by hash."
             self.findings.append(Finding("doubtful_split", several, (example,), is_problem=False, hint=hint))
@@ -183,10 +215,10 @@ class _Join:
             columns = (values, weights, self._split and self._split.codes)
             self._find_repeated(lines, [each for each in columns if each is not None])
         self.state[rows[self._bad[lines]]] = MALFORMED
-        hint = f"Add them to {self.table.name}, or take the files out of {self.listing.root}."
-        self.findings += of_rows(FAULTS[0], np.flatnonzero(self.state == MISSING), self.listing, hint)
-        return _placed(values[lines], rows, len(self.listing)), (
-            None if weights is None else _placed(weights[lines], rows, len(self.listing))
+        hint = f"Add them to {self.table.name}, or take the files out of {self.samples.name}."
+        self.findings += of_rows(FAULTS[0], np.flatnonzero(self.state == MISSING), self.samples, hint)
+        return _placed(values[lines], rows, len(self.samples)), (
+            None if weights is None else _placed(weights[lines], rows, len(self.samples))
         )
 
     def sides(self) -> Sides | None:
@@ -194,7 +226,7 @@ class _Join:
         if self._split is None:
             return None
         lines = np.flatnonzero(self.rows >= 0)
-        codes = _placed(self._split.codes[lines], self.rows[lines], len(self.listing))
+        codes = _placed(self._split.codes[lines], self.rows[lines], len(self.samples))
         return replace(self._split, codes=codes)
 
     def _find_repeated(self, lines: NDArray[np.int64], columns: Sequence[NDArray[Any]]) -> None:

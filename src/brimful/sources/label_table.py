@@ -185,7 +185,7 @@ def _table(name: str, cells: list[pa.Array], options: ScanOptions, *, first_line
         )
 
     asked_targets = tuple(map(named, options.target))
-    free = [name for name in names if name not in map(named, options.columns)]
+    free = [name for name in names if name not in map(named, options.table_columns)]
     id_name = named(options.id) if options.id else _usual(free, ID_NAMES) or (free or names)[0]
     weight = named(options.weight) if options.weight else _usual(free, WEIGHT_NAMES)
     by_name = dict(zip(names, below if has_header else cells, strict=True))
@@ -211,7 +211,7 @@ def _table(name: str, cells: list[pa.Array], options: ScanOptions, *, first_line
 
 def _is_header(heads: Sequence[str], below: Sequence[pa.Array], options: ScanOptions) -> bool:
     """Whether the first row has headings, given the cells below it."""
-    if any(name in heads for name in options.columns if not name.isdigit()):
+    if any(name in heads for name in options.table_columns if not name.isdigit()):
         return True
     words = [_word(head) for head in heads]
     others = {*words} & {*TARGET_NAMES, *WEIGHT_NAMES}

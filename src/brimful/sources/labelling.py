@@ -59,9 +59,9 @@ class Labelling:
         self._path = self._table_path(found)
         self.tables = [*found, *([self._path] if self._path else [])]
         has_columns = self._path or is_frame(self._given)
-        is_asked = options.columns or (options.regression and not are_single(self._given))
+        is_asked = options.table_columns or (options.regression and not are_single(self._given))
         if is_asked and not has_columns:
-            wanted = f"the column {options.columns[0]!r}" if options.columns else "numbers"
+            wanted = f"the column {options.table_columns[0]!r}" if options.table_columns else "numbers"
             raise ArgumentError(
                 f"{root}: there is no label table to take {wanted} from.",
                 f"Name the table (--labels FILE), or call it {FILE_NAMES[0]} and put it into the folder.",

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,6 @@ from brimful.errors import LabelError
 from brimful.samples import EXAMPLES, Finding
 from brimful.schema import Classes, Field, numbers_of
 from brimful.sides import Sides
-from brimful.sources.listing import Listing
 from brimful.sources.words import INTEGER
 
 CLASSES_NAMED = 12
@@ -21,6 +20,19 @@ FAR = 10  # times the greatest integer but one
 FAULTS = ("missing_label", "conflicting_label", "malformed", "unknown_label")
 OF_LINES = ("orphan_label", "duplicate_label")  # kinds of findings about lines of a table, not about rows
 FIT, MISSING, CONFLICTING, MALFORMED, UNKNOWN = range(5)  # the `state` of a row's label
+
+
+class Placed(Protocol):
+    """Samples that a user can find by their places."""
+
+    @property
+    def name(self) -> str:
+        """The name of all of them."""
+
+    def __len__(self) -> int: ...
+
+    def places(self, rows: NDArray[np.int64]) -> Sequence[str]:
+        """Where some samples are: a file, or a line of one."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +86,12 @@ class Labels:
         sides = self.sides and self.sides.take(rows)
         return replace(self, values=self.values[rows], state=self.state[rows], weights=weights, sides=sides)
 
-    def with_findings(self, listing: Listing) -> "Labels":
+    def with_findings(self, samples: Placed) -> "Labels":
         """The labels of a part of a listing, with findings about its rows alone."""
         findings = [each for each in self.findings if each.kind not in (*FAULTS, *OF_LINES)]
         for state, kind in enumerate(FAULTS, start=1):
             rows = np.flatnonzero(self.state == state)
-            findings += of_rows(kind, rows, listing, "Correct the label table.")
+            findings += of_rows(kind, rows, samples, "Correct the label table.")
         return replace(self, findings=tuple(findings))
 
     def numbered(self, classes: Classes) -> "Labels":
@@ -109,7 +121,7 @@ class Labels:
         return replace(self, values=places, classes=tuple(str(self.classes[at]) for at in used.tolist()))
 
 
-def finished(labels: Labels, listing: Listing, classes: Classes | None, name: str) -> Labels:
+def finished(labels: Labels, samples: Placed, classes: Classes | None, name: str) -> Labels:
     """The labels with the numbers of given classes, or with what is doubtful about those that were found.
 
     `name` says where the labels are from.
@@ -127,14 +139,14 @@ def finished(labels: Labels, listing: Listing, classes: Classes | None, name: st
         return replace(labels, findings=(*labels.findings, *found))
     if labels.classes is None:
         raise LabelError(
-            f"{listing.root}: classes were given, but several columns of numbers are to be predicted.",
+            f"{samples.name}: classes were given, but several columns of numbers are to be predicted.",
             "Leave out `classes`, or name the one column of the labels (target=, --target).",
         )
     numbered = labels.numbered(classes)
     unknown = np.flatnonzero(numbered.state == UNKNOWN)
     names = [str(labels.classes[at]) for at in labels._places()[unknown[:EXAMPLES]].tolist()]  # noqa: SLF001
     hint = f"There are the classes {_few(classes)}. Correct the labels, or name all classes."
-    found = of_rows(FAULTS[UNKNOWN - 1], unknown, listing, hint, names)
+    found = of_rows(FAULTS[UNKNOWN - 1], unknown, samples, hint, names)
     return replace(numbered, findings=(*labels.findings, *found), are_given=True)
 
 
@@ -184,11 +196,11 @@ def _far(classes: Classes | None, count: int) -> list[Finding]:
 
 
 def of_rows(
-    kind: str, rows: NDArray[np.int64], listing: Listing, hint: str, remarks: Sequence[str] = ()
+    kind: str, rows: NDArray[np.int64], samples: Placed, hint: str, remarks: Sequence[str] = ()
 ) -> list[Finding]:
     """The finding about the labels of some samples, if there are any, with remarks on the first of them."""
     if not rows.size:
         return []
-    paths = (str(listing.root / listing.paths[row].as_py()) for row in rows[:EXAMPLES].tolist())
-    examples = tuple(map(": ".join, zip(paths, remarks, strict=True)) if remarks else paths)
+    places = samples.places(rows[:EXAMPLES])
+    examples = tuple(map(": ".join, zip(places, remarks, strict=True)) if remarks else places)
     return [Finding(kind, rows.size, examples, is_problem=True, hint=hint)]

@@ -58,6 +58,15 @@ class Listing:
         return found
 
     @property
+    def name(self) -> str:
+        """The folder."""
+        return str(self.root)
+
+    def places(self, rows: NDArray[np.int64]) -> list[str]:
+        """The paths of some files."""
+        return [str(self.root / path) for path in self.paths_of(rows).to_pylist()]
+
+    @property
     def has_folders(self) -> bool:
         """Whether any of the files lies in a folder below the root."""
         content = np.frombuffer(self.paths.buffers()[2] or b"", np.uint8)

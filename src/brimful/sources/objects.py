@@ -106,7 +106,7 @@ class ObjectFormat(BaseFormat):
     def _infer(self, first: NDArray[np.int64], options: ScanOptions) -> tuple[Fields, Fields | None]:
         """Inputs and targets of most of the first samples; samples unlike these are refused when read."""
         pairs = self._first_pairs(first)
-        inputs = _by_name([x for x, _ in pairs], partial(self._input, dtype=options.dtype))
+        inputs = _by_name([x for x, _ in pairs], partial(self._input, dtype=options.dtype or "float32"))
         if all(y is None for _, y in pairs):
             return inputs, None
         if options.classes is not None:
@@ -152,7 +152,7 @@ class ObjectFormat(BaseFormat):
 
 def scan_object(samples: RandomAccess, options: ScanOptions) -> Index:
     """The index of an object, its schema inferred from 256 samples."""
-    options.refuse(("labels", "id", "target", "weight", "missing"), "an object, which gives its own labels")
+    options.only(("shape", "dtype", "regression", "classes"), "an object, which gives its own labels")
     if len(samples) == 0:
         raise ArgumentError("Expected an object with at least one sample. Received: len 0")
     order = RowOrder.of(len(samples), decimals, options.limit)

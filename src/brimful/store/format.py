@@ -1,4 +1,4 @@
-"""Manifest: where every byte of a store is. The specification of the format, version 1.
+"""Manifest: where every byte of a store is. The specification of the format, versions 1 and 2.
 
 A store is a folder, by custom `NAME.brim`, of
 
@@ -39,6 +39,11 @@ all little-endian. `keys_xxh3` is xxh3_64 of head and keys, `data_xxh3` of data;
 damaged their keys can be named. Both are checked whenever the bytes are read. What is before the first chunk
 and behind the last one is for other readers of Arrow; only `brimful verify` checks it.
 
+**Version 2** is written where version 1 cannot describe what the store holds. It adds
+
+    inputs of bool (kept as bytes of 0 and 1) and of integers of 8 to 64 bits
+    `vocabulary` of an input in the manifest: the words of which a sample has the position there
+
 **manifest.json** is one JSON object: see `Manifest.to_json`. It has `sides` (see `Sides.to_json`) if the
 label table had a column for the split. Its `checksum` is xxh3_128 of the rest, written
 by Python's `json.dumps` with sorted keys and no blanks, in UTF-8; so it will be in every version. It holds no
@@ -48,12 +53,14 @@ files but source.arrow.
 
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from xxhash import xxh3_128_hexdigest
 
 from brimful.errors import DamagedStoreError, StoreError
+from brimful.options import DTYPES
 from brimful.schema import NAME, Field, Fields, Schema, to_json
 from brimful.sides import Sides
 from brimful.store.codecs.base import Codec
@@ -61,7 +68,7 @@ from brimful.store.codecs.registry import codec_named
 from brimful.store.layout import Layout, padded
 
 FORMAT = "brimful store"
-VERSION = 1
+VERSION, FIRST_VERSION = 2, 1
 MANIFEST = "manifest.json"
 SOURCE = "source.arrow"
 PROGRESS = "packing-{:05d}.json"
@@ -80,8 +87,8 @@ LARGEST_HEAD = 2**20
 LARGEST_KEY = 4096  # bytes: no path is longer
 MOST_AXES = 32
 LARGEST_SAMPLE = 2**31  # bytes as delivered
-DTYPES = {"int64", "float32"}  # of targets and weights
-INPUT_DTYPES = {"float16", "float32", "float64"}
+TARGET_DTYPES = ("int64", "float32")
+FIRST_DTYPES = ("float16", "float32", "float64")  # of inputs, in version 1
 
 
 @dataclass(frozen=True)
@@ -159,6 +166,13 @@ class Manifest:
     sides: Sides | None = None
 
     @property
+    def version(self) -> int:
+        """The first version of the format that can describe this store: what it could keep, it keeps."""
+        inputs = self.layout.schema.input_fields
+        is_first = all(field == Field(field.shape, field.dtype) for field in self.layout.schema.fields)
+        return FIRST_VERSION if is_first and all(f.dtype in FIRST_DTYPES for f in inputs) else VERSION
+
+    @property
     def store_bytes(self) -> int:
         """Bytes of all shards."""
         return sum(shard.nbytes for shard in self.shards)
@@ -168,7 +182,7 @@ class Manifest:
         schema, inputs = self.layout.schema, _json_of(self.layout.schema.inputs)
         entry = {
             "format": FORMAT,
-            "version": VERSION,
+            "version": self.version,
             "samples": self.samples,
             "skipped": self.skipped,
             "split_seed": self.split_seed,
@@ -198,7 +212,7 @@ class Manifest:
             entry = unseal(text)
             if entry["format"] != FORMAT:
                 raise ValueError("its format is another one")
-            if entry["version"] != VERSION:
+            if entry["version"] not in (FIRST_VERSION, VERSION):
                 raise StoreError(
                     f"{name}: the store is of version {entry['version']!r}; this is version {VERSION}.",
                     "Pack it again, or use the version of brimful that it was packed with.",
@@ -221,9 +235,9 @@ class Manifest:
                 raise ValueError("its classes are neither integers nor strings, or not distinct")
             classes = tuple(classes)
         several = isinstance(entry["inputs"], list)
-        inputs = _fields(entry["inputs"] if several else entry["inputs"]["x"], INPUT_DTYPES)
-        target = _fields(entry["target"], DTYPES) if entry["target"] else None
-        weight = _field(entry["weight"], DTYPES) if entry["weight"] else None
+        inputs = _fields(entry["inputs"] if several else entry["inputs"]["x"], DTYPES)
+        target = _fields(entry["target"], TARGET_DTYPES) if entry["target"] else None
+        weight = _field(entry["weight"], TARGET_DTYPES) if entry["weight"] else None
         schema = Schema(inputs, target, classes, weight)
         if not 0 < schema.nbytes <= LARGEST_SAMPLE:
             raise ValueError(f"a sample of {schema.nbytes} bytes")
@@ -237,6 +251,8 @@ class Manifest:
         sides = Sides.from_json(entry["sides"], samples) if "sides" in entry else None
         manifest = cls(Layout(schema, *sizes), split_seed, samples, skipped, shards, sides)
         manifest._check_bounds()
+        if entry["version"] != manifest.version:
+            raise ValueError(f"what it describes is of version {manifest.version}")
         return manifest
 
     def _check_bounds(self) -> None:
@@ -272,11 +288,12 @@ class Manifest:
 
 def _json_of(part: Fields) -> Any:
     if isinstance(part, dict):  # a list, for the order counts
-        return [{"name": name, **to_json(field)} for name, field in part.items()]
-    return to_json(part)
+        return [{"name": name, **_json_of(field)} for name, field in part.items()]
+    more = {"encoding": part.encoding, "vocabulary": part.vocabulary and list(part.vocabulary)}
+    return {**to_json(part), **{name: value for name, value in more.items() if value is not None}}
 
 
-def _fields(entry: Any, dtypes: set[str]) -> Fields:
+def _fields(entry: Any, dtypes: Sequence[str]) -> Fields:
     if not isinstance(entry, list):
         return _field(entry, dtypes)
     fields = {each["name"]: _field(each, dtypes) for each in entry}
@@ -285,11 +302,14 @@ def _fields(entry: Any, dtypes: set[str]) -> Fields:
     return fields
 
 
-def _field(entry: Any, dtypes: set[str]) -> Field:
-    shape = tuple(map(_natural, entry["shape"]))
+def _field(entry: Any, dtypes: Sequence[str]) -> Field:
+    shape, encoding = tuple(map(_natural, entry["shape"])), entry.get("encoding")
     if entry["dtype"] not in dtypes or 0 in shape or len(shape) > MOST_AXES:
         raise ValueError(f"a field of {entry}")
-    return Field(shape, entry["dtype"])
+    words = entry.get("vocabulary")
+    if words is not None and (not all(type(word) is str for word in words) or len(set(words)) < len(words)):
+        raise ValueError(f"a vocabulary of {words!r:.80}")
+    return Field(shape, entry["dtype"], encoding, None if words is None else tuple(words))
 
 
 def _natural(n: Any) -> int:

@@ -34,6 +34,12 @@ PARSED_TOGETHER = 128  # files per native call, during which the kernel reads th
 GROUPS = 8  # into which files are divided that cannot be parsed together
 HEAD_BYTES = 4096  # of a file, to compare with those of others
 QUOTED = re.compile(rb'(?m)(^|[,;\t]) *"[^"\n]*" *([,;\t\r]|$)')
+TAKEN = (
+    *("labels", "id", "target", "weight", "regression", "classes", "shape", "dtype"),
+    *("suffix", "skip_lines", "columns", "decimal", "missing"),
+)
+"""The options that mean something for such a folder."""
+
 MARKS = {b" ": "blanks", b"\t": "tabs", b",": "commas", b";": "semicolons"}
 
 
@@ -149,8 +155,10 @@ def scan_folder(root: Path, options: ScanOptions) -> Index:
         ArgumentError: An option does not fit the folder or its label table.
     """
     _refuse_other(root)
+    options.only(TAKEN, "a folder of text files")
+    dtype = options.floats
     labelling = Labelling(root, options)
-    said = TextOptions(options.skip_lines, options.kept, options.decimal, options.missing)
+    said = TextOptions(options.skip_lines, options.columns, options.decimal, options.missing)
     with ThreadPoolExecutor(1, "brimful-scan") as pool:
         reading = pool.submit(labelling.read)
         files = list_folder(root, without=labelling.tables, suffix=options.suffix, progress=options.progress)
@@ -163,9 +171,9 @@ def scan_folder(root: Path, options: ScanOptions) -> Index:
         if labels and rows is not None:
             labels = labels.take(rows).with_findings(listing)
         dialect, mean_bytes = inferring.result()
-    unsure = doubts(listing, dialect, options.dtype, said)
+    unsure = doubts(listing, dialect, dtype, said)
     listing = replace(listing, findings=(*listing.findings, *unclear, *unsure))
-    inputs = Field(_reshaped(dialect, options.shape), options.dtype)
+    inputs = Field(_reshaped(dialect, options.shape), dtype)
     index = Index(TextFolder(listing, dialect, inputs, mean_bytes), RowOrder(listing.hashes), labels)
     index.sampled_findings = findings_in(index, np.arange(min(INFERRED_FROM, len(index))))
     return index

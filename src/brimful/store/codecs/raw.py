@@ -23,12 +23,12 @@ class RawCodec:
 
     @property
     def kept(self) -> Field:
-        """The field itself."""
-        return self.field
+        """The field itself; truth values as bytes, since Arrow would pack them into bits."""
+        return Field(self.field.shape, "uint8" if self.field.dtype == "bool" else self.field.dtype)
 
     @classmethod
     def for_field(cls, field: Field) -> Sequence[Self]:
-        """The codec, which holds for every field."""
+        """The codec, which holds for every field of arrays."""
         return (cls(field),)
 
     @classmethod
@@ -38,7 +38,7 @@ class RawCodec:
 
     def encode(self, values: NDArray[Any]) -> NDArray[Any]:
         """The values."""
-        return values
+        return values.view(np.uint8) if values.dtype == bool else values
 
     def decode(self, column: NDArray[np.uint8], rows: NDArray[np.int64], out: NDArray[Any]) -> None:
         """Copy some rows."""
