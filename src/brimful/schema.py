@@ -111,6 +111,11 @@ class Schema:
         return x, y, w
 
     @property
+    def is_encoded(self) -> bool:
+        """Whether a source gives any field as bytes that are decoded when a batch is made."""
+        return any(field.encoding for field in self.fields)
+
+    @property
     def described(self) -> str:
         """Shapes and dtypes of the inputs, in words."""
         if isinstance(self.inputs, dict):

@@ -60,6 +60,8 @@ class Format(Protocol):
     def read(self, numbers: NDArray[np.int64], prints: NDArray[np.int64] | None = None) -> Samples:
         """Read some samples, in the order given, as freshly owned arrays.
 
+        Values of fields that have an encoding are given in it, as an array of `bytes`, shape `(n,)`.
+
         Args:
             numbers: The numbers of the samples.
             prints: Where to write the fingerprints of the samples as they are read; not given if
@@ -68,6 +70,13 @@ class Format(Protocol):
         Raises:
             SourceError: A sample cannot be read, or does not fit the schema; the message names its place.
         """
+
+    def place(self, number: int) -> str:
+        """Where a sample is, for a person: a file, and what else is needed to find it there."""
+
+    @property
+    def encoded_bytes(self) -> int:
+        """Mean bytes of the encoded values of a sample, among the first in row order; 0 without any."""
 
     def working_bytes(self, n: int) -> int:
         """Most bytes of memory that reading n samples takes, the result included."""
@@ -100,6 +109,15 @@ class BaseFormat:
     findings: tuple[Finding, ...] = ()
     root: Path | None = None
     nbytes: int = 0
+    encoded_bytes: int = 0
+
+    def place(self, number: int) -> str:
+        """The name of the format and the key."""
+        return f"{self.name}: {self.keys(np.array([number]))[0].as_py()!r}"
+
+    def keys(self, numbers: NDArray[np.int64]) -> pa.LargeStringArray:
+        """Keys of some samples."""
+        raise NotImplementedError
 
     def working_bytes(self, n: int) -> int:
         """The arrays handed out, and those that they are made of."""

@@ -8,6 +8,8 @@ from typing import Any
 from brimful.errors import ArgumentError
 from brimful.options import ScanOptions
 from brimful.sources.base import BaseFormat, Format
+from brimful.sources.images.folder import scan_images
+from brimful.sources.images.listing import IMAGES, holds_images
 from brimful.sources.index import Index
 from brimful.sources.look_alikes import refuse_look_alike
 from brimful.sources.objects import RandomAccess, scan_object
@@ -42,6 +44,14 @@ def register(recognises: Recognises, scan: Scan) -> Callable[[], None]:
     return lambda: _formats.remove((recognises, scan))
 
 
+def scan_path(path: Path, options: ScanOptions) -> Index:
+    """The index of a folder: of images if an option or the names of its files say so, else of text."""
+    is_asked = options.image_size or options.color_mode
+    if path.is_dir() and (is_asked or (options.suffix or "").lower() in IMAGES or holds_images(path)):
+        return scan_images(path, options)
+    return scan_folder(path, options)
+
+
 def scan_format(samples: Format, options: ScanOptions) -> Index:
     """The index of a user's own format, which gives its own labels and shapes."""
     options.only((), f"{samples.name}, which has its own schema")
@@ -52,7 +62,7 @@ _formats: list[tuple[Recognises, Scan]] = [
     (lambda thing: isinstance(thing, (Format, BaseFormat)), scan_format),
     (
         lambda thing: isinstance(thing, (str, os.PathLike)),
-        lambda path, options: scan_folder(Path(path), options),
+        lambda path, options: scan_path(Path(path), options),
     ),
     (lambda thing: isinstance(thing, RandomAccess), scan_object),
 ]

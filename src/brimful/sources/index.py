@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from brimful.errors import LabelError, SourceError
+from brimful.encodings.samples import UndecodableSampleError, check_encoded, decoded
+from brimful.errors import LabelError, MalformedFileError, SourceError
 from brimful.keys import DRAW_SEED, KEYS_PER_PIECE, hash_keys, row_order
 from brimful.samples import FINGERPRINT, Fault, Finding, Samples
 from brimful.schema import Classes, Field, Schema
@@ -187,20 +188,42 @@ class Index:
         return list(self.format.keys(self._order.at(rows)).to_pylist())
 
     def read(
-        self, rows: NDArray[np.int64], *, targets: bool = True, prints: NDArray[np.int64] | None = None
+        self,
+        rows: NDArray[np.int64],
+        *,
+        targets: bool = True,
+        prints: NDArray[np.int64] | None = None,
+        encoded: bool = False,
     ) -> Samples:
         """Read some samples, in the order given, as freshly owned arrays.
 
         Without targets, a missing label is no error. The fingerprints of the samples as they are read are
-        written to `prints`, unless the format has none.
+        written to `prints`, unless the format has none. Encoded values are decoded, or else only looked at.
 
         Raises:
             SourceError: A sample cannot be read, or does not fit the schema.
         """
-        samples = self.format.read(self._order.at(rows), prints if self.is_fingerprinted else None)
+        numbers = self._order.at(rows)
+        samples = self.format.read(numbers, prints if self.is_fingerprinted else None)
+        if self.schema.is_encoded:
+            samples = self._decoded(samples, numbers, encoded=encoded)
         if not targets:
             return Samples(samples.x)
         return Samples(samples.x, *self.targets(rows)) if self._labels else samples
+
+    def _decoded(self, samples: Samples, numbers: NDArray[np.int64], *, encoded: bool) -> Samples:
+        """Samples with their encoded values decoded, or as they are if these can be values."""
+        try:
+            if not encoded:
+                return decoded(samples, self.format.schema)
+            check_encoded(samples, self.format.schema)
+        except UndecodableSampleError as error:
+            raise MalformedFileError(
+                f"{self.format.place(int(numbers[error.at]))}: {error}.",
+                "Repair the file, or take it out of the folder.",
+                kind=error.kind,
+            ) from error
+        return samples
 
     def working_bytes(self, n: int) -> int:
         """Most bytes of memory that reading n rows takes, the result included."""
@@ -253,9 +276,14 @@ class Index:
     def disk_order(self, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
         """Positions in rows, in the order in which reading is cheap; None if no such order is known.
 
-        None also if samples carry their own targets, since only inputs are sorted on the disk.
+        None also if samples carry their own targets, since only inputs are sorted on the disk, or if they are
+        encoded.
         """
-        return None if self.has_own_targets else self.format.natural_order(self._order.at(rows))
+        return (
+            None
+            if self.has_own_targets or self.schema.is_encoded
+            else self.format.natural_order(self._order.at(rows))
+        )
 
 
 def _of_these(finding: Finding, labels: Labels | None) -> Finding | None:

@@ -18,6 +18,8 @@ from brimful.sources.walk import SUFFIXES, Found, keys_of, split_paths, suffix_o
 
 MORE_SUFFIXES = (".csv.gz", ".txt.gz", ".tsv.gz", ".dat.gz", ".asc.gz", ".data", ".text")
 TABLES = (".csv", ".tsv", ".txt", ".tab")
+ANY = ".*"  # of several suffixes
+ANY_SUFFIX = r"\.[^./]*$"
 FEW = 1000  # files that are no samples
 SECOND = 10  # at least one file in so many has the second most frequent suffix: that is worth a remark
 
@@ -28,7 +30,7 @@ class Listing:
 
     Attributes:
         paths: Paths below the root, `/`-separated, a pyarrow large_string array in row order.
-        suffix: The suffix of all paths, in small letters.
+        suffix: The suffix of all paths, in small letters; ANY if they have several.
         hashes: `xxh3_64` of every key, ascending, uint64.
         left_out: How many other files there are, by suffix.
         findings: What is named like a sample file and is none.
@@ -48,7 +50,9 @@ class Listing:
         return len(self.paths)
 
     def end_with(self, letters: bytes) -> NDArray[np.bool_]:
-        """Which keys end with one of some letters of ASCII."""
+        """Which keys end with one of some letters of ASCII; all may, if there are several suffixes."""
+        if self.suffix == ANY:
+            return np.ones(len(self), bool)
         _, offsets, content = self.paths.buffers()
         ends = np.frombuffer(offsets, np.int64)[self.paths.offset :][1 : len(self) + 1]
         is_one = np.zeros(256, bool)
@@ -84,6 +88,8 @@ class Listing:
 
     def keys_of(self, paths: pa.LargeStringArray) -> pa.LargeStringArray:
         """Paths or names of sample files without their suffix."""
+        if self.suffix == ANY:
+            return pc.replace_substring_regex(paths, pattern=ANY_SUFFIX, replacement="", memory_pool=POOL)
         return keys_of(paths, self.suffix)
 
     @property
@@ -172,13 +178,13 @@ def _listed(
         return None
     others = paths.filter(numbers != usual)
     left_out = found.passed_over + Counter(map(suffix_of, strings(others)))
-    listing = _in_row_order(root, paths, hashes, np.flatnonzero(is_sample), suffixes[usual])
+    listing = in_row_order(root, paths, hashes, np.flatnonzero(is_sample), suffixes[usual])
     doubts = () if is_asked else _doubts(dict(zip(suffixes, counts.tolist(), strict=True)))
     findings = (*found.findings(root), *doubts)
-    return replace(listing, left_out=dict(left_out), findings=findings, beside=_tables(others, without))
+    return replace(listing, left_out=dict(left_out), findings=findings, beside=tables_among(others, without))
 
 
-def _tables(others: pa.ChunkedArray, without: Sequence[Path]) -> tuple[str, ...]:
+def tables_among(others: pa.ChunkedArray, without: Sequence[Path]) -> tuple[str, ...]:
     """Those of the files that are no samples which may be tables, if there are few."""
     known = {file.name for file in without}
     few = strings(others) if len(others) <= FEW else ()
@@ -217,19 +223,25 @@ def _lead_to(files: Sequence[Path], root: Path, paths: pa.ChunkedArray) -> NDArr
     return lead
 
 
-def _in_row_order(
-    root: Path, paths: pa.ChunkedArray, hashes: NDArray[np.uint64], samples: NDArray[np.int64], suffix: str
+def in_row_order(
+    root: Path,
+    paths: pa.ChunkedArray,
+    hashes: NDArray[np.uint64],
+    samples: NDArray[np.int64],
+    suffix: str,
 ) -> Listing:
     """The listing of those paths that are samples."""
+    listing = Listing(root, pa.array([], pa.large_string()), hashes[:0], suffix, {})
     order = samples[
-        row_order(hashes[samples], lambda: keys_of(paths.take(pa.array(samples)).chunk(0), suffix))
+        row_order(hashes[samples], lambda: listing.keys_of(paths.take(pa.array(samples)).chunk(0)))
     ]
     taken = pc.take(paths, pa.array(order), memory_pool=POOL).chunk(0)
     listing = Listing(root, taken, hashes[order], suffix, {})
     equal = np.flatnonzero(np.diff(listing.hashes) == 0)
     for row in equal.tolist():
         first, second = listing.paths.slice(row, 2).to_pylist()
-        if first[: len(first) - len(suffix)] == second[: len(second) - len(suffix)]:
+        one, other = listing.keys_of(listing.paths.slice(row, 2)).to_pylist()
+        if one == other:
             raise SourceError(
                 f"{root}: two files have the same key: {first} and {second}.",
                 "Rename one of them: the key is the path without its suffix.",

@@ -1,0 +1,197 @@
+"""ImageFolder: a Format: a folder of image files, one per sample."""
+
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from PIL import ExifTags, Image
+
+from brimful.encodings.image import CHANNELS, ImageEncoding
+from brimful.encodings.pixels import LYING, jpeg
+from brimful.errors import ArgumentError, MalformedFileError
+from brimful.options import COLOR_MODES, INTERPOLATIONS, ScanOptions, check_choice
+from brimful.samples import FINGERPRINT, INFERRED_FROM, Samples
+from brimful.schema import Field, Schema
+from brimful.sources.audit import findings_in
+from brimful.sources.base import BaseFormat
+from brimful.sources.images.listing import list_images
+from brimful.sources.index import Index, RowOrder
+from brimful.sources.labelling import Labelling
+from brimful.sources.listing import Listing, counted, strings
+from brimful.sources.read_files import fingerprint, read_print
+
+TAKEN = (
+    *("labels", "id", "target", "weight", "regression", "classes", "suffix", "dtype", "image_size"),
+    *("color_mode", "interpolation", "crop_to_aspect_ratio", "pad_to_aspect_ratio"),
+)
+"""The options that mean something for such a folder."""
+
+DECODED_AT_ONCE = 3  # copies of an image's pixels that decoding one takes, at the most
+TRIED = 64  # images that are decoded when a folder is scanned
+
+
+class ImageFolder(BaseFormat):
+    """A folder of image files, numbered in row order; a sample is given as the file's bytes.
+
+    Args:
+        listing: The files.
+        encoding: How they are decoded.
+        sizes: The mean bytes of a file, and the most pixels of an image, among the first.
+    """
+
+    def __init__(self, listing: Listing, encoding: ImageEncoding, sizes: tuple[int, int]) -> None:
+        self._listing = listing
+        self.encoded_bytes, self._most_pixels = sizes
+        field = replace(encoding.field, encoding=encoding.name)
+        self.schema = Schema(field)
+        self.root = listing.root
+        self.name = str(listing.root)
+        self.identity = f"{encoding.name} {field.shape} {field.dtype}"
+        self.findings = listing.findings
+        self.nbytes = int(listing.paths.nbytes)
+        suffixes = Counter(path.rpartition(".")[2].lower() for path in strings(listing.paths))
+        kinds = ", ".join(f"{count:,} {suffix}" for suffix, count in suffixes.most_common())
+        size = f"{self.encoded_bytes * len(listing) / 1e6:,.1f} MB of files"
+        others = [f"left out: {counted(listing.left_out)}"] if listing.left_out else []
+        height, width, channels = field.shape
+        how = {"exact": "as they are"}.get(encoding.fit, f"{encoding.fit}, {encoding.interpolation}")
+        self.facts = (
+            f"{len(listing):,} images ({kinds}), {size}",
+            f"delivered as {height} x {width} x {channels} {field.dtype}, {encoding.color_mode}, {how}",
+            *others,
+        )
+
+    def __len__(self) -> int:
+        return len(self._listing)
+
+    def keys(self, numbers: NDArray[np.int64]) -> pa.LargeStringArray:
+        """Paths of some files without suffix."""
+        return self._listing.keys_of(self._listing.paths_of(numbers))
+
+    def place(self, number: int) -> str:
+        """The path of a file."""
+        return self._listing.places(np.array([number]))[0]
+
+    def fingerprints(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Size, times and inode of some files."""
+        paths = strings(self._listing.paths_of(numbers))
+        prints = [fingerprint(self._listing.root, path) for path in paths]
+        return np.array(prints, np.int64).reshape(len(numbers), len(FINGERPRINT))
+
+    def read(self, numbers: NDArray[np.int64], prints: NDArray[np.int64] | None = None) -> Samples:
+        """The bytes of some files."""
+        files = np.empty(len(numbers), object)
+        for at, path in enumerate(strings(self._listing.paths_of(numbers))):
+            files[at], found = read_print(self._listing.root, path)
+            if prints is not None:
+                prints[at] = found
+        return Samples(files)
+
+    def working_bytes(self, n: int) -> int:
+        """The files, the pixels as delivered, and one image that is being decoded."""
+        pixels = DECODED_AT_ONCE * 3 * self._most_pixels
+        return 2 * n * self.encoded_bytes + (n + 1) * self.schema.nbytes + pixels
+
+
+def scan_images(root: Path, options: ScanOptions) -> Index:
+    """List a folder, join its labels, and find the size of its images if none is asked for.
+
+    Raises:
+        SourceError: There are no images, or no labels that fit, or the images have no common size.
+        ArgumentError: An option does not fit the folder or its label table.
+    """
+    options.only(TAKEN, "a folder of images")
+    jpeg()  # says what is missing before any long work
+    labelling = Labelling(root, options)
+    with ThreadPoolExecutor(1, "brimful-scan") as pool:
+        reading = pool.submit(labelling.read)
+        files = list_images(root, without=labelling.tables, suffix=options.suffix, progress=options.progress)
+        whole = labelling.samples_of(files)
+        limit = options.limit
+        rows = whole.draw(limit) if limit is not None and limit < len(whole) else None
+        listing = whole if rows is None else whole.take(rows)
+        labels, unclear = labelling.labels(whole, reading.result())
+    if labels and rows is not None:
+        labels = labels.take(rows).with_findings(listing)
+    listing = replace(listing, findings=(*listing.findings, *unclear))
+    sizes = _sizes(listing)
+    images = ImageFolder(listing, _encoding(listing, options, sizes), _bytes_and_pixels(listing, sizes))
+    index = Index(images, RowOrder(listing.hashes), labels)
+    index.sampled_findings = findings_in(index, np.arange(min(TRIED, len(index))))
+    return index
+
+
+def _encoding(listing: Listing, options: ScanOptions, sizes: Counter[tuple[int, int]]) -> ImageEncoding:
+    """How the images are decoded, as the options say."""
+    mode = check_choice("color_mode", options.color_mode or "rgb", COLOR_MODES)
+    interpolation = check_choice("interpolation", options.interpolation or "bilinear", INTERPOLATIONS)
+    dtype = check_choice(
+        "dtype", options.dtype or "uint8", ("uint8", "uint16", "float16", "float32", "float64")
+    )
+    if dtype == "uint16" and mode != "grayscale":
+        raise ArgumentError(
+            "Expected color_mode='grayscale' with dtype='uint16'.", "Images in colour have 8 bits."
+        )
+    if options.crop_to_aspect_ratio and options.pad_to_aspect_ratio:
+        raise ArgumentError(
+            "Expected one of `crop_to_aspect_ratio` and `pad_to_aspect_ratio`. Received: both"
+        )
+    fit = "crop" if options.crop_to_aspect_ratio else "pad" if options.pad_to_aspect_ratio else "stretch"
+    if options.image_size is None:
+        if fit != "stretch" or options.interpolation:
+            raise ArgumentError("Expected `image_size` with an option that says how images are resized.")
+        return ImageEncoding(
+            Field((*_common(listing, sizes), CHANNELS[mode]), dtype), mode, interpolation, "exact"
+        )
+    if len(options.image_size) != 2:
+        raise ArgumentError(f"Expected `image_size` as (height, width). Received: {options.image_size}")
+    return ImageEncoding(Field((*options.image_size, CHANNELS[mode]), dtype), mode, interpolation, fit)
+
+
+def _sizes(listing: Listing) -> Counter[tuple[int, int]]:
+    """How many of the first images have each height and width, upright, of those that can be read."""
+    sizes: Counter[tuple[int, int]] = Counter()
+    for path in listing.paths[:INFERRED_FROM].to_pylist():
+        try:
+            with Image.open(listing.root / path) as image:
+                width, height = image.size
+                turn = image.getexif().get(ExifTags.Base.Orientation, 1)
+                is_turned = turn in range(LYING + 1, 9) and image.format != "TIFF"
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            continue
+        sizes[(width, height) if is_turned else (height, width)] += 1
+    return sizes
+
+
+def _common(listing: Listing, sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
+    """The size that most of the first images have.
+
+    Raises:
+        MalformedFileError: None of them can be read, or there is no such size.
+    """
+    if not sizes:
+        raise MalformedFileError(
+            f"{listing.root}: none of the first {min(INFERRED_FROM, len(listing)):,} files is an image that "
+            f"can be read. The first: {listing.root / listing.paths[0].as_py()}",
+            "`brimful scan DATA --image-size 224,224` lists what is wrong with each.",
+        )
+    size, count = sizes.most_common(1)[0]
+    if count * 2 <= sizes.total():
+        few = ", ".join(f"{n} of {height} x {width}" for (height, width), n in sizes.most_common(6))
+        raise MalformedFileError(
+            f"{listing.root}: the images have no size in common: {few}{', ...' if len(sizes) > 6 else ''}.",
+            "Say to which height and width they are resized: image_size=(224, 224), --image-size 224,224.",
+            kind="wrong_shape",
+        )
+    return size
+
+
+def _bytes_and_pixels(listing: Listing, sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
+    """The mean bytes of the first files, and the most pixels of them."""
+    paths = listing.paths[:INFERRED_FROM].to_pylist()
+    total = sum(max(0, fingerprint(listing.root, path)[0]) for path in paths)
+    return max(1, total // len(paths)), max((height * width for height, width in sizes), default=1)

@@ -1,0 +1,96 @@
+"""Image listing: the image files of a folder, whichever suffixes they have."""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from brimful.errors import SourceNotFoundError
+from brimful.keys import hash_keys
+from brimful.samples import EXAMPLES, Finding, Progress
+from brimful.sources.listing import ANY, Listing, counted, in_row_order, strings, tables_among
+from brimful.sources.walk import SUFFIXES, suffix_of, walk
+
+IMAGES = (".jpg", ".png", ".bmp", ".gif", ".tif", ".jpeg", ".webp", ".tiff")
+"""The suffixes of images that are read, in capitals or not."""
+
+UNREAD = (".heic", ".heif", ".avif", ".jp2", ".jxl", ".svg", ".psd", ".dng", ".cr2", ".nef", ".dcm", ".ico")
+"""The suffixes of images that are not read."""
+
+SEEN = 1000  # entries of a folder, and of those below it, that are looked at to find out what it holds
+MANY = 10  # more than one file in so many is not there by chance
+
+
+def holds_images(root: Path) -> bool:
+    """Whether a folder holds images rather than text, judging by the names of its first files."""
+    counts = Counter(suffix_of(name) for name in islice(_names(root), SEEN))
+    images = sum(counts[suffix] for suffix in IMAGES)
+    return images > sum(counts[suffix] for suffix in SUFFIXES)
+
+
+def _names(root: Path) -> Iterator[str]:
+    """The names of the files of a folder and of those below it; a large folder is not read to its end."""
+    folders = [os.fspath(root)]
+    while folders:
+        try:
+            with os.scandir(folders.pop()) as entries:
+                for entry in islice(entries, SEEN):
+                    if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
+                        folders.append(entry.path)
+                    elif not entry.name.startswith("."):
+                        yield entry.name
+        except OSError:  # a folder that cannot be listed is an error when it is walked
+            continue
+
+
+def list_images(
+    root: Path,
+    *,
+    without: Sequence[Path] = (),
+    suffix: str | None = None,
+    progress: Progress | None = None,
+) -> Listing:
+    """List the image files below a folder, of one suffix or of all that are read.
+
+    Raises:
+        SourceNotFoundError: The folder does not exist, or holds no image.
+        SourceError: A name is not UTF-8, or two files have the same key.
+    """
+    suffixes = IMAGES if suffix is None else (suffix.lower(),)
+    found = walk(root, progress, [each for each in IMAGES if len(each) == 4])
+    paths = pa.chunked_array(found.paths)
+    pattern = "(?i)(" + "|".join(each.replace(".", r"\.") for each in suffixes) + ")$"
+    is_image = pc.match_substring_regex(paths, pattern).to_numpy()
+    others = paths.filter(pa.array(~is_image))
+    left_out = found.passed_over + Counter(map(suffix_of, strings(others)))
+    if not is_image.any():
+        raise SourceNotFoundError(
+            f"{root}: no images ({', '.join(suffixes)}) in this folder or below it"
+            + (f"; it holds {counted(left_out)}." if left_out else "; it is empty."),
+            "Give the folder that holds one image per sample.",
+        )
+    listing = Listing(root, pa.array([], pa.large_string()), np.empty(0, np.uint64), ANY, dict(left_out))
+    hashes = hash_keys(listing.keys_of(pa.concat_arrays(paths.chunks)))
+    ordered = in_row_order(root, paths, hashes, np.flatnonzero(is_image), ANY)
+    findings = (*found.findings(root), *_unread(root, left_out, others))
+    beside = tables_among(others, without)
+    return replace(listing, paths=ordered.paths, hashes=ordered.hashes, findings=findings, beside=beside)
+
+
+def _unread(root: Path, left_out: Counter[str], others: pa.ChunkedArray) -> Iterator[Finding]:
+    """The problem that there are images of kinds that are not read."""
+    kinds = {suffix: left_out[suffix] for suffix in UNREAD if left_out[suffix]}
+    if kinds:
+        few = (path for path in strings(others) if suffix_of(path) in kinds)
+        examples = tuple(str(root / path) for path in islice(few, EXAMPLES))
+        hint = (
+            f"{', '.join(kinds)} are not read. Convert them, or say which images are the samples: "
+            "suffix='.jpg', --suffix .jpg."
+        )
+        yield Finding("unread_image", sum(kinds.values()), examples, is_problem=True, hint=hint)
