@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 Part = TypeVar("Part")
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,63}")
@@ -42,6 +43,10 @@ class Field:
     def nbytes(self) -> int:
         """Bytes per sample, as delivered."""
         return self.size * np.dtype(self.dtype).itemsize
+
+    def empty(self, n: int) -> NDArray[Any]:
+        """An array for n samples as they are kept: of `bytes` where they are encoded; uninitialized."""
+        return np.empty(n, object) if self.encoding else np.empty((n, *self.shape), self.dtype)
 
 
 def flatten(whole: Part | dict[str, Part] | None) -> tuple[Part, ...]:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from brimful.encodings.samples import UndecodableSampleError
 from brimful.feed.budget import ChunkSizes
 from brimful.feed.chunk_cache import ChunkCache
 from brimful.feed.decode import ChunkDecoder, decode_mixed
@@ -43,6 +44,7 @@ class ViewChunks:
 
     def __init__(self, reader: StoreReader, view: View) -> None:
         reader.check_sizes()  # the store may have changed since it was opened
+        self._store = reader
         self.reader = reader.chunks
         self.view = view
         self.numbers, self.bounds = view.pieces(self.reader.rows_per_chunk)
@@ -60,7 +62,8 @@ class ViewChunks:
     def sizes(self, *, with_keys: bool) -> ChunkSizes:
         """The memory that these chunks take."""
         largest = min(self.reader.rows_per_chunk, self.reader.manifest.samples)
-        slot_bytes = max(decoder.slot_bytes(largest) for decoder in self.decoders)
+        data = self.reader.largest(lambda chunk: chunk.data)
+        slot_bytes = max(decoder.slot_bytes(largest, data) for decoder in self.decoders)
         key_bytes = self.reader.largest(lambda chunk: chunk.keys) if with_keys else 0
         piece_bytes = slot_bytes + key_bytes + largest * DRAWN_BYTES
         return ChunkSizes(self.reader.io_bytes, slot_bytes, piece_bytes, len(self))
@@ -94,10 +97,14 @@ class ViewChunks:
         block.rows[here] = places.rows
         block.keys.extend(places.keys)
         outs = [array[here] for array in block.samples.arrays]
-        if places.decoders is None:
-            self.decoders[0].decode(self.cache, places.cache, outs)
-        else:
-            decode_mixed(self.decoders, places.decoders, self.cache, places.cache, outs)
+        try:
+            if places.decoders is None:
+                self.decoders[0].decode(self.cache, places.cache, outs)
+            else:
+                decode_mixed(self.decoders, places.decoders, self.cache, places.cache, outs)
+        except UndecodableSampleError as error:
+            row = self.view.at(places.rows[error.at : error.at + 1])
+            raise self._store.undecodable(int(row[0]), error) from error
 
     def count(self, stage: str, seconds: float) -> None:
         """Add to the seconds that threads have spent in a stage."""

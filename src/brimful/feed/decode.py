@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from brimful.encodings.samples import UndecodableSampleError
 from brimful.feed.chunk_cache import ChunkCache
 from brimful.store.codecs.base import Codec
+from brimful.store.codecs.encoded import EncodedCodec, EncodedColumn
 from brimful.store.layout import Layout
 
 MIXED_BYTES = 1 << 17  # of rows decoded at a time, where they go to places that are not consecutive
@@ -21,10 +23,11 @@ class ChunkDecoder:
         self._codecs = codecs
         self._columns = layout.every_codec(codecs)
         self.row_bytes = [codec.kept.nbytes for codec in self._columns]
+        self._is_encoded = layout.schema.is_encoded
 
-    def slot_bytes(self, n: int) -> int:
-        """Bytes of a slot for n rows, with up to a row per column for alignment."""
-        return (n + 1) * sum(self.row_bytes)
+    def slot_bytes(self, n: int, data: int) -> int:
+        """Bytes of a slot for n rows of so many bytes of data, with up to a row per column for alignment."""
+        return (n + 1) * sum(self.row_bytes) + (data if self._is_encoded else 0)
 
     def first_rows(self, cache: ChunkCache, slot: int, n: int) -> list[int]:
         """Where the columns of n rows begin in a slot."""
@@ -34,13 +37,23 @@ class ChunkDecoder:
         """Copy the data of a chunk of n rows into a slot."""
         columns = self._layout.columns(data, n, self._codecs)
         firsts = self.first_rows(cache, slot, n)
+        end = firsts[-1] * self.row_bytes[-1] + n * self.row_bytes[-1]  # where encoded values go, one by one
         for values, first, row_bytes in zip(columns, firsts, self.row_bytes, strict=True):
+            if isinstance(values, EncodedColumn):
+                places = np.stack([end + values.bounds[:-1], np.diff(values.bounds)], axis=1)
+                np.copyto(cache.rows(1)[end : end + len(values.content), 0], values.content)
+                end += len(values.content)
+                values = places.view(np.uint8)  # noqa: PLW2901 (what is kept of it in memory)
             np.copyto(cache.rows(row_bytes)[first : first + n], values)
 
     def decode(self, cache: ChunkCache, places: NDArray[np.int64], outs: Sequence[NDArray[Any]]) -> None:
         """Decode n rows of the cache, `places` of shape `(columns, n)`, into an array per column."""
         for codec, rows, out in zip(self._columns, places, outs, strict=True):
-            codec.decode(cache.rows(codec.kept.nbytes), rows, out)
+            column = cache.rows(codec.kept.nbytes)
+            if isinstance(codec, EncodedCodec):
+                codec.decode_at(cache.rows(1)[:, 0], column, rows, out)
+            else:
+                codec.decode(column, rows, out)
 
 
 def decode_mixed(
@@ -57,6 +70,10 @@ def decode_mixed(
         for start in range(0, len(own), step):
             these = own[start : start + step]
             some = [np.empty((len(these), *out.shape[1:]), out.dtype) for out in outs]
-            decoders[number].decode(cache, places[:, these], some)
+            try:
+                decoders[number].decode(cache, places[:, these], some)
+            except UndecodableSampleError as error:
+                error.at = int(these[error.at])
+                raise
             for out, values in zip(outs, some, strict=True):
                 out[these] = values

@@ -16,7 +16,7 @@ from brimful.sources.index import Index
 from brimful.storage.base import Storage
 from brimful.storage.locate import Place, locate
 from brimful.store.journal import unfinished_bytes
-from brimful.store.layout import Layout
+from brimful.store.layout import CHUNK_BYTES, SHARD_BYTES, Layout
 from brimful.store.sort import row_bytes
 from brimful.store.writer import first_codec
 
@@ -72,16 +72,18 @@ def free_bytes(place: Place) -> int | None:
 
 def estimate(source: Index, rows: NDArray[np.int64]) -> PackEstimate | None:
     """Estimate what packing some rows will take; None if none of the samples that were tried can be used."""
-    layout, n = Layout(source.schema), len(rows)
+    layout = Layout.of(source.schema, source.format.encoded_bytes, CHUNK_BYTES, SHARD_BYTES)
+    n = len(rows)
     some = _somewhere(rows)
     read, seconds = _timed(source, some)
     if not read:
         return None
     inputs = map(np.concatenate, zip(*(samples.inputs for samples in read), strict=True))
-    codecs = list(map(first_codec, source.schema.input_fields, inputs))
+    codecs = tuple(map(first_codec, source.schema.input_fields, inputs))
     keys = source.keys(some)
     key_bytes = 4 + sum(len(key.encode()) for key in keys) / len(keys)
-    store_bytes = int(n * (key_bytes + layout.row_bytes(codecs)))
+    content = sum(sum(map(len, values)) for part in read for values in part.inputs if values.dtype == object)
+    store_bytes = int(n * (key_bytes + layout.row_bytes(codecs) + content / len(some)))
     usual = PackEstimate(n, n * source.schema.nbytes, store_bytes, seconds / len(some) * n)
     return usual if n < MANY or seconds < SLOW * len(some) else _with_disk_order(usual, source, rows)
 
@@ -121,6 +123,6 @@ def _timed(source: Index, rows: NDArray[np.int64]) -> tuple[list[Samples], float
 
 def _read(source: Index, rows: NDArray[np.int64]) -> Samples | None:
     try:
-        return source.read(rows, targets=False)
+        return source.read(rows, targets=False, encoded=True)
     except SourceError:
         return None

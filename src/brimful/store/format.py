@@ -43,6 +43,10 @@ and behind the last one is for other readers of Arrow; only `brimful verify` che
 
     inputs of bool (kept as bytes of 0 and 1) and of integers of 8 to 64 bits
     `vocabulary` of an input in the manifest: the words of which a sample has the position there
+    `encoding` of a field in the manifest: how a value is made of the bytes that are kept for it, of any
+        number. The column is a large_binary, or a large_list; its data in a chunk are int64 offsets of n + 1
+        values, counted in items of the list, then the bytes of all values, each padded with zeros to 8
+    `rows_per_chunk`, if any field has an encoding, in place of what follows from `chunk_bytes`
 
 **manifest.json** is one JSON object: see `Manifest.to_json`. It has `sides` (see `Sides.to_json`) if the
 label table had a column for the split. Its `checksum` is xxh3_128 of the rest, written
@@ -189,11 +193,14 @@ class Manifest:
             "chunk_bytes": self.layout.chunk_bytes,
             "shard_bytes": self.layout.shard_bytes,
             "inputs": {"x": inputs} if isinstance(schema.inputs, Field) else inputs,
+            "rows_per_chunk": self.layout.chunk_rows,
             "target": schema.target and _json_of(schema.target),
             "classes": None if schema.classes is None else list(schema.classes),
             "weight": schema.weight and _json_of(schema.weight),
             "shards": [shard.to_json() for shard in self.shards],
         }
+        if self.layout.chunk_rows is None:
+            del entry["rows_per_chunk"]
         return seal({**entry, "sides": self.sides.to_json()} if self.sides else entry)
 
     @classmethod
@@ -249,7 +256,10 @@ class Manifest:
             _natural(entry[name]) for name in ("split_seed", "samples", "skipped")
         )
         sides = Sides.from_json(entry["sides"], samples) if "sides" in entry else None
-        manifest = cls(Layout(schema, *sizes), split_seed, samples, skipped, shards, sides)
+        chunk_rows = _natural(entry["rows_per_chunk"]) if schema.is_encoded else None
+        if chunk_rows == 0 or (chunk_rows or 0) > LARGEST_SAMPLE:
+            raise ValueError(f"chunks of {chunk_rows} rows")
+        manifest = cls(Layout(schema, *sizes, chunk_rows), split_seed, samples, skipped, shards, sides)
         manifest._check_bounds()
         if entry["version"] != manifest.version:
             raise ValueError(f"what it describes is of version {manifest.version}")
@@ -277,7 +287,9 @@ class Manifest:
         for number, chunk in enumerate(shard.chunks, start=1):
             n = last if number == len(shard.chunks) else per_chunk
             offsets, texts = padded(4 * n + 4), min(n * LARGEST_KEY, 2**31)
-            fits = chunk.data == data_bytes[n] and chunk.head <= LARGEST_HEAD
+            is_encoded = self.layout.schema.is_encoded
+            fits = chunk.data >= data_bytes[n] if is_encoded else chunk.data == data_bytes[n]
+            fits &= chunk.head <= LARGEST_HEAD
             fits &= offsets <= chunk.keys <= offsets + padded(texts)
             if not fits or chunk.offset < end or chunk.offset % 8 or chunk.head % 8:
                 raise ValueError(f"chunk {number - 1} of {shard.file}")

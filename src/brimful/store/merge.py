@@ -77,7 +77,7 @@ class MergedReader:
             if targets:
                 samples = Samples(samples.x, *self._source.targets(self._rows[at]))
         else:
-            samples = self._source.read(self._rows[at], targets=targets, prints=prints)
+            samples = self._source.read(self._rows[at], targets=targets, prints=prints, encoded=True)
         self.prints[at] = prints
         return samples
 
@@ -87,7 +87,7 @@ class MergedReader:
         if store is None or not at.size:
             return None
         try:
-            return store.read(self._comparison.store_rows[at])
+            return store.read(self._comparison.store_rows[at], encoded=True)
         except DamagedStoreError:
             return None
 
@@ -131,7 +131,10 @@ def _any_differ(
     """For each known sample whether any array has other bits than before."""
     differ = np.zeros(np.count_nonzero(known), bool)
     for one, other in zip(now, was, strict=True):
-        differ |= (_bits(one[known]) != _bits(other)).any(axis=1)
+        if other.dtype == object:
+            differ |= np.asarray(one[known] != other, bool)
+        else:
+            differ |= (_bits(one[known]) != _bits(other)).any(axis=1)
     return differ
 
 

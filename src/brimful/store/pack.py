@@ -203,7 +203,9 @@ class _Packing:
         same_order = options.split_seed == source.split_seed
         self._rows = rows if same_order else by_hash(source, rows, options.split_seed)
         self._storage = storage
-        self._layout = Layout(source.schema, options.chunk_bytes, options.shard_bytes)
+        self._layout = Layout.of(
+            source.schema, source.format.encoded_bytes, options.chunk_bytes, options.shard_bytes
+        )
         self._estimate = estimate
         self._began, self._clock = time.time(), time.perf_counter()
         self._seen = Observations.none(len(rows))
@@ -242,7 +244,8 @@ class _Packing:
     def _divide(self) -> None:
         """Find what the memory allows, with piles if files will be read in the order of the disk."""
         options, estimate, nbytes = self._options, self._estimate, self._source.working_bytes
-        chunk = min(self._layout.rows_per_chunk, len(self._rows)) * self._layout.schema.nbytes
+        row = self._source.format.encoded_bytes if self._layout.chunk_rows else self._layout.schema.nbytes
+        chunk = min(self._layout.rows_per_chunk, len(self._rows)) * row
         left = options.memory - CHUNKS_HELD * chunk
         is_piled = options.in_disk_order or any(map(PILE_NAME.fullmatch, self._storage.list()))
         is_piled = is_piled or bool(estimate and estimate.in_disk_order(free_bytes(self._storage)))
@@ -348,13 +351,14 @@ class _Packing:
 
         def read(some: NDArray[np.int64]) -> Samples:
             samples = reader.read(some)
-            self._seen.low[some], self._seen.high[some] = samples.ranges  # for the next audit
+            if not self._layout.schema.is_encoded:
+                self._seen.low[some], self._seen.high[some] = samples.ranges  # for the next audit
             return samples
 
         with Prefetch(read, blocks, threads=budget.threads, depth=budget.depth) as ahead:
             samples = iter(ahead)
             for part in parts:
-                columns = [np.empty((len(part), *field.shape), field.dtype) for field in fields]
+                columns = [field.empty(len(part)) for field in fields]
                 filled = 0
                 while filled < len(part):
                     arrays = next(samples).arrays
@@ -395,7 +399,8 @@ class _Packing:
         write_file(self._storage, SOURCE, content)
         write_file(self._storage, MANIFEST, manifest.to_json().encode())
         remove_others(self._storage, manifest)
-        if not self._resumed and np.array_equal(self._rows, np.arange(len(self._source))):
+        is_all = np.array_equal(self._rows, np.arange(len(self._source)))
+        if is_all and not self._resumed and not self._layout.schema.is_encoded:
             seconds, n = time.perf_counter() - self._clock, len(self._rows)
             packing = {"bytes": manifest.store_bytes / n, "seconds": seconds / n}
             seen = replace(self._seen, prints=reader.prints, packing=packing)

@@ -9,6 +9,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from xxhash import xxh3_128_hexdigest
 
+from brimful.encodings.samples import UndecodableSampleError
 from brimful.errors import DamagedStoreError, StoreNotFoundError
 from brimful.keys import HashedKeys, find_keys, hash_keys
 from brimful.samples import Fault, Samples
@@ -124,19 +125,42 @@ class StoreReader:
         wanted = HashedKeys.of(keys, self.split_seed)
         return find_keys(wanted, self.hashes, lambda rows: self.all_keys.take(pa.array(rows)))
 
-    def read(self, rows: NDArray[np.int64]) -> Samples:
-        """Read some samples, in the order given; every chunk that holds one is read and checked."""
+    def read(self, rows: NDArray[np.int64], *, encoded: bool = False) -> Samples:
+        """Read some samples, in the order given; every chunk that holds one is read and checked.
+
+        Encoded values are decoded unless they are asked for as they are.
+        """
         layout, per_chunk = self.manifest.layout, self.chunks.rows_per_chunk
-        out = [np.empty((len(rows), *field.shape), field.dtype) for field in layout.schema.fields]
+        fields = layout.schema.fields
+        out = [
+            field.empty(len(rows)) if encoded else np.empty((len(rows), *field.shape), field.dtype)
+            for field in fields
+        ]
         of_chunk = rows // per_chunk
         for chunk in np.unique(of_chunk).tolist():
             at = np.flatnonzero(of_chunk == chunk)
             shard, place = self.chunks.place(chunk)
             data = memoryview(self._content(chunk))[place.head + place.keys :]
             n, within = self.chunks.rows_of(chunk), rows[at] - chunk * per_chunk
-            for values, some in zip(out, layout.decode(data, n, shard.codecs, within).arrays, strict=True):
+            try:
+                samples = layout.decode(data, n, shard.codecs, within, encoded=encoded)
+            except UndecodableSampleError as error:
+                raise self.undecodable(int(rows[at[error.at]]), error) from error
+            for values, some in zip(out, samples.arrays, strict=True):
                 values[at] = some
         return Samples(*layout.schema.structured(out))
+
+    def undecodable(self, row: int, error: UndecodableSampleError) -> DamagedStoreError:
+        """The error for a row whose bytes are as they were packed, and are no value all the same."""
+        (key,) = self.chunks.keys(row // self.chunks.rows_per_chunk).slice(
+            row % self.chunks.rows_per_chunk, 1
+        )
+        return DamagedStoreError(
+            f"{self.name}: {key.as_py()!r}: {error}. It was packed like that.",
+            "Repair it in the source, or leave it out (on_bad='skip', --on-bad skip), and pack again. "
+            "`brimful scan` on the source decodes every sample, and lists all that cannot be.",
+            [key.as_py()],
+        )
 
     def working_bytes(self, n: int) -> int:
         """The samples twice while they are picked and decoded, and a chunk."""

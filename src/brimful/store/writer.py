@@ -16,6 +16,7 @@ from brimful.samples import Samples
 from brimful.schema import Field
 from brimful.storage.base import Storage, Writer
 from brimful.store.codecs.base import Codec
+from brimful.store.codecs.encoded import EncodedCodec
 from brimful.store.codecs.registry import candidates
 from brimful.store.format import Chunk, Shard
 from brimful.store.layout import Layout, decode_keys, padded
@@ -98,7 +99,7 @@ class ShardWriter:
 
 def first_codec(field: Field, values: NDArray[Any], start: Codec | None = None) -> Codec:
     """The first codec that holds for all of some values of a field, beginning with `start` if given."""
-    few = values.reshape(-1, *field.shape)[: -(-FEW // field.size)]
+    few = values[: -(-FEW // field.size)]
     left = dropwhile(lambda each: start is not None and each != start, candidates(field))
     return next(each for each in left if each.encode(few) is not None and each.encode(values) is not None)
 
@@ -141,17 +142,19 @@ class _ShardFile:
         for chunk, n in zip(self._chunks, self._counts, strict=True):
             content = memoryview(self._file.read(chunk.nbytes, chunk.offset))[chunk.head :]
             keys, data = content[: chunk.keys], content[chunk.keys :]
-            yield decode_keys(keys, n), self._layout.decode(data, n, self.codecs, np.arange(n))
+            yield decode_keys(keys, n), self._layout.decode(data, n, self.codecs, np.arange(n), encoded=True)
 
     def append(self, rows: Rows, codes: list[NDArray[Any]]) -> None:
         """Append a chunk whose inputs were encoded."""
         columns = [*codes, *rows[1].arrays[len(codes) :]]
         fields = list(self._schema)[1:]
-        arrays = [_column(values, field.type) for values, field in zip(columns, fields, strict=True)]
+        codecs = self._layout.every_codec(self.codecs)
+        arrays = list(map(_column, codecs, columns, (field.type for field in fields)))
         batch = pa.RecordBatch.from_arrays([rows[0], *arrays], schema=self._schema)
         self._writer.write_batch(batch)
         n, message = len(batch), pa.ipc.get_record_batch_size(batch)
         data = self._layout.data_bytes(n, self.codecs)
+        data += sum(padded(sum(map(len, values))) for values in columns if values.dtype == object)
         keys = padded(4 * n + 4) + padded(pc.sum(pc.binary_length(rows[0])).as_py())
         content = self._flush()
         chunk = content[len(content) - message :]  # before the first, there is the schema
@@ -177,6 +180,8 @@ class _ShardFile:
         return content
 
 
-def _column(values: NDArray[Any], dtype: pa.DataType) -> pa.Array:
+def _column(codec: Codec, values: NDArray[Any], dtype: pa.DataType) -> pa.Array:
+    if isinstance(codec, EncodedCodec):
+        return codec.column(values)
     flat = pa.array(values.reshape(-1))
     return pa.FixedSizeListArray.from_arrays(flat, type=dtype) if pa.types.is_fixed_size_list(dtype) else flat

@@ -2,6 +2,7 @@
 
 base      the contract
 raw       as they are
+encoded   as the bytes of an encoding, of any number
 narrow    float32 as small integers, bit for bit
 registry  the codecs there are, in the order in which they are tried
 """

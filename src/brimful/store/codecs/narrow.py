@@ -49,7 +49,9 @@ class NarrowCodec:
     @classmethod
     def for_field(cls, field: Field) -> Sequence[Self]:
         """All rules, for float32."""
-        return [cls(field, *rule) for rule in RULES] if field.dtype == "float32" else []
+        return (
+            [cls(field, *rule) for rule in RULES] if field.dtype == "float32" and not field.encoding else []
+        )
 
     @classmethod
     def parse(cls, name: str, field: Field) -> Self | None:

@@ -29,12 +29,12 @@ class RawCodec:
     @classmethod
     def for_field(cls, field: Field) -> Sequence[Self]:
         """The codec, which holds for every field of arrays."""
-        return (cls(field),)
+        return () if field.encoding else (cls(field),)
 
     @classmethod
     def parse(cls, name: str, field: Field) -> Self | None:
         """The codec, if the name is its own."""
-        return cls(field) if name == RAW else None
+        return cls(field) if name == RAW and not field.encoding else None
 
     def encode(self, values: NDArray[Any]) -> NDArray[Any]:
         """The values."""

@@ -5,10 +5,11 @@ from contextlib import contextmanager
 
 from brimful.schema import Field
 from brimful.store.codecs.base import Codec
+from brimful.store.codecs.encoded import EncodedCodec
 from brimful.store.codecs.narrow import NarrowCodec
 from brimful.store.codecs.raw import RawCodec
 
-FAMILIES: list[type[Codec]] = [NarrowCodec, RawCodec]
+FAMILIES: list[type[Codec]] = [EncodedCodec, NarrowCodec, RawCodec]
 """Raw, which holds for every field, comes last."""
 
 
