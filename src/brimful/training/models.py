@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from brimful.errors import ArgumentError
-from brimful.schema import Schema, map_structure
+from brimful.schema import Field, Schema, map_structure
 from brimful.training.backend import keras
 
 BuildModel = Callable[[Any, Any], Any]
@@ -126,6 +126,11 @@ def build_model(build: BuildModel, schema: Schema) -> Any:
     if build in BODIES:
         activation = "softmax" if schema.num_classes else None
         model.add(keras.layers.Dense(outputs, activation=activation))
+    if build in BUILT_IN.values() and isinstance(schema.inputs, Field) and schema.inputs.dtype == "uint8":
+        scaled = _sequential(f"{model.name}-of-bytes", schema.inputs.shape)
+        scaled.add(keras.layers.Rescaling(1 / 255))
+        scaled.add(model)
+        return scaled
     if not isinstance(model, keras.Model):
         raise ArgumentError(
             f"Expected a Keras model from {build.__name__}{shape, outputs}. Received: {type(model).__name__}"
