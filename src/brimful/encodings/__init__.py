@@ -3,6 +3,7 @@
 base      the contract, and the error for bytes that cannot be decoded
 pixels    the bytes of an image file -> its pixels
 image     an image file, delivered in one size
+ragged    numbers of any length, padded or cut
 registry  the encoding of a field, by name
 samples   encoded samples -> arrays
 """

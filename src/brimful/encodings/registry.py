@@ -4,9 +4,10 @@ from functools import lru_cache
 
 from brimful.encodings.base import Encoding
 from brimful.encodings.image import ImageEncoding
+from brimful.encodings.ragged import RaggedEncoding
 from brimful.schema import Field
 
-FAMILIES: list[type[Encoding]] = [ImageEncoding]
+FAMILIES: list[type[Encoding]] = [ImageEncoding, RaggedEncoding]
 
 
 @lru_cache(64)

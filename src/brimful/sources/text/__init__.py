@@ -1,6 +1,8 @@
 """Text files of numbers, one sample per file.
 
 folder     a folder of them, with labels -> samples
+ragged     a folder of those that differ in length
+infer      what the first files of a folder show
 dialect    how a file holds its numbers
 parse      bytes -> numbers, many files in one native call
 columns    the two native ways of `parse`

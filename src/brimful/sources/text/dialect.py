@@ -1,7 +1,9 @@
 """Dialect: how a file holds its numbers, the same for every file of a folder."""
 
 from dataclasses import dataclass
+from pathlib import Path
 
+from brimful.errors import MalformedFileError
 from brimful.options import Missing
 
 FILE_NUMBER_BYTES = 64  # a number takes 1 to 25 bytes; a larger file is refused
@@ -115,3 +117,18 @@ class Dialect:
     def shape(self) -> tuple[int, ...]:
         """Shape of a file's values; one line, or one value per line, is a vector, as for `np.loadtxt`."""
         return tuple(n for n in (self.rows, self.columns) if n > 1) or (1,)
+
+    def is_steps_of(self, other: "Dialect") -> bool:
+        """Whether files of this dialect differ from those of another one in length alone."""
+        return self.rows == 1 if other.rows == 1 else self.columns == other.columns
+
+
+def malformed(path: Path, error: TextError, dialect: Dialect | None = None) -> MalformedFileError:
+    """The error for a file whose text is malformed, with its line and column."""
+    place = "".join(f":{at}" for at in (error.line, error.column) if at)
+    expected = f" Samples here are {dialect.rows} x {dialect.columns} numbers." if dialect else ""
+    return MalformedFileError(
+        f"{path}{place}: {error}.{expected}",
+        "Repair the file, or take it out of the folder.",
+        kind=error.kind,
+    )

@@ -1,10 +1,8 @@
 """TextFolder: a Format: a folder of text files, one per sample."""
 
 import os
-import re
-from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,33 +10,36 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from brimful.errors import ArgumentError, MalformedFileError, ReadError, SourceError, SourceNotFoundError
-from brimful.options import ScanOptions
+from brimful.encodings.ragged import ENDS, RaggedEncoding
+from brimful.errors import ArgumentError, SourceNotFoundError
+from brimful.options import ScanOptions, check_choice, check_int
 from brimful.samples import FINGERPRINT, INFERRED_FROM, Samples
 from brimful.schema import Field, Schema
 from brimful.sources.audit import findings_in
 from brimful.sources.base import BaseFormat
 from brimful.sources.index import Index, RowOrder
-from brimful.sources.labelling import Labelling
+from brimful.sources.labelled_folder import label_folder
 from brimful.sources.listing import Listing, counted, list_folder, strings
-from brimful.sources.read_files import OPEN_AHEAD, OPEN_FILE_BYTES, fingerprint, read_file, read_files
+from brimful.sources.read_files import OPEN_AHEAD, OPEN_FILE_BYTES, fingerprint, read_files
 from brimful.sources.text.contents import FileContents
-from brimful.sources.text.dialect import Dialect, TextError, TextOptions
+from brimful.sources.text.dialect import Dialect, TextError, TextOptions, malformed
 from brimful.sources.text.doubts import doubts
-from brimful.sources.text.parse import detect, parse, parse_one
+from brimful.sources.text.infer import infer, usual_grid, usual_steps
+from brimful.sources.text.parse import parse, parse_one
+from brimful.sources.text.ragged import Lengths, RaggedText, ragged_field
 from brimful.sources.text.unpack import unpacked
 from brimful.sources.walk import COMPRESSED
-from brimful.sources.words import MISSING_WORDS
 
 PARSED_TOGETHER = 128  # files per native call, during which the kernel reads those opened ahead
 GROUPS = 8  # into which files are divided that cannot be parsed together
-HEAD_BYTES = 4096  # of a file, to compare with those of others
-QUOTED = re.compile(rb'(?m)(^|[,;\t]) *"[^"\n]*" *([,;\t\r]|$)')
 TAKEN = (
     *("labels", "id", "target", "weight", "regression", "classes", "shape", "dtype"),
     *("suffix", "skip_lines", "columns", "decimal", "missing"),
+    *("maxlen", "padding", "truncating", "value"),
 )
 """The options that mean something for such a folder."""
+
+RAGGED = ("padding", "truncating", "value")
 
 MARKS = {b" ": "blanks", b"\t": "tabs", b",": "commas", b";": "semicolons"}
 
@@ -157,24 +158,45 @@ def scan_folder(root: Path, options: ScanOptions) -> Index:
     _refuse_other(root)
     options.only(TAKEN, "a folder of text files")
     dtype = options.floats
-    labelling = Labelling(root, options)
     said = TextOptions(options.skip_lines, options.columns, options.decimal, options.missing)
-    with ThreadPoolExecutor(1, "brimful-scan") as pool:
-        reading = pool.submit(labelling.read)
-        files = list_folder(root, without=labelling.tables, suffix=options.suffix, progress=options.progress)
-        whole = labelling.samples_of(files)
-        limit = options.limit
-        rows = whole.draw(limit) if limit is not None and limit < len(whole) else None
-        listing = whole if rows is None else whole.take(rows)
-        inferring = pool.submit(_infer, listing, said)
-        labels, unclear = labelling.labels(whole, reading.result())
-        if labels and rows is not None:
-            labels = labels.take(rows).with_findings(listing)
-        dialect, mean_bytes = inferring.result()
-    unsure = doubts(listing, dialect, dtype, said)
-    listing = replace(listing, findings=(*listing.findings, *unclear, *unsure))
+    if options.maxlen is not None:
+        return _scan_ragged(root, options, said)
+    options.refuse(RAGGED, "samples of one length, without `maxlen`")
+    folder = label_folder(root, options, list_folder, partial(infer, options=said))
+    dialect = usual_grid(folder.listing, folder.inferred)
+    unsure = doubts(folder.listing, dialect, dtype, said)
+    listing = replace(folder.listing, findings=(*folder.listing.findings, *unsure))
     inputs = Field(_reshaped(dialect, options.shape), dtype)
-    index = Index(TextFolder(listing, dialect, inputs, mean_bytes), RowOrder(listing.hashes), labels)
+    index = Index(
+        TextFolder(listing, dialect, inputs, folder.inferred.mean_bytes),
+        RowOrder(listing.hashes),
+        folder.labels,
+    )
+    index.sampled_findings = findings_in(index, np.arange(min(INFERRED_FROM, len(index))))
+    return index
+
+
+def _scan_ragged(root: Path, options: ScanOptions, said: TextOptions) -> Index:
+    """The index of a folder whose samples differ in length."""
+    options.refuse(("shape",), "samples of unequal lengths, whose shape is that of `maxlen` steps")
+    folder = label_folder(root, options, list_folder, partial(infer, options=said))
+    listing, dialects = folder.listing, folder.inferred.dialects
+    dialect = usual_steps(listing, dialects)
+    alike = [each for each in dialects.values() if each.is_steps_of(dialect)]
+    lengths = Lengths(tuple(each.columns if dialect.rows == 1 else each.rows for each in alike))
+    if not isinstance(options.maxlen, int):
+        raise ArgumentError(
+            f"Expected `maxlen` as a number. The first {len(alike):,} samples are {lengths}. "
+            f"Received: maxlen={options.maxlen!r}"
+        )
+    ends = (options.padding or "pre", options.truncating or "pre")
+    for name, end in zip(("padding", "truncating"), ends, strict=True):
+        check_choice(name, end, ENDS)
+    listing = replace(listing, findings=(*listing.findings, *lengths.findings(options.maxlen)))
+    field = ragged_field(dialect, check_int("maxlen", options.maxlen, 1), options.floats)
+    encoding = RaggedEncoding(field, *ends, float(options.value or 0))
+    samples = RaggedText(listing, dialect, encoding, lengths, folder.inferred.mean_bytes)
+    index = Index(samples, RowOrder(listing.hashes), folder.labels)
     index.sampled_findings = findings_in(index, np.arange(min(INFERRED_FROM, len(index))))
     return index
 
@@ -189,104 +211,6 @@ def _refuse_other(root: Path) -> None:
         )
 
 
-def _infer(listing: Listing, options: TextOptions) -> tuple[Dialect, int]:
-    """The dialect of most of the first files, and their mean size."""
-    dialects: dict[str, Dialect] = {}
-    sizes, heads = [], []
-    first_error: SourceError | None = None
-    for path in listing.paths[:INFERRED_FROM].to_pylist():
-        full = listing.root / path
-        try:
-            file = unpacked(read_file(full), listing.suffix)
-            heads.append(file[:HEAD_BYTES])
-            dialects[path] = detect(file, options)
-            sizes.append(len(file))
-        except TextError as error:
-            first_error = first_error or malformed(full, error)
-        except ReadError as error:
-            first_error = first_error or error
-    if options.missing != "raise" and len({dialect.trailing for dialect in dialects.values()}) > 1:
-        return _infer(listing, replace(options, trailing=False))  # what is missing there is a value
-    if first_error and not dialects:
-        raise _of_all(listing.root, heads, options) or _none_of(listing.root, len(heads), first_error)
-    usual = _usual(listing, dialects)
-    quoted = usual.quoted or any(map(QUOTED.search, heads))
-    return replace(usual, quoted=quoted), max(1, sum(sizes) // len(sizes))
-
-
-def _none_of(root: Path, count: int, error: SourceError) -> SourceError:
-    """The error for files none of which can be read, given that of the first."""
-    if count < 2:
-        return error
-    return MalformedFileError(
-        f"{root}: none of the {count:,} files that were looked at can be read. The first: {error.message}",
-        "What all files have that is no data can be left out: --skip-lines for first lines, --columns for "
-        "others; --decimal says the decimal mark, --missing what stands for missing values.",
-        kind=error.kind,
-    )
-
-
-def _of_all(root: Path, heads: list[bytes], options: TextOptions) -> MalformedFileError | None:
-    """The error for files that all begin with the same lines which are no numbers; None if they do not."""
-    if len(heads) < 2 or options.skip_lines is not None:
-        return None
-    lines = [head.splitlines() for head in heads]
-    common = 0
-    while all(len(each) > common and each[common] == lines[0][common] for each in lines):
-        common += 1
-    words = [at for at in range(common) if _has_words(lines[0][at])]
-    if not words:
-        return None
-    first = lines[0][words[-1]][:60].decode(errors="replace")
-    skip = words[-1] + 1
-    return MalformedFileError(
-        f"{root}: all {len(heads):,} files that were looked at begin with the same "
-        f"{'line' if skip == 1 else f'{skip} lines'} of words: {first!r}.",
-        f"Leave them out: skip_lines={skip}, --skip-lines {skip}; and columns that are no numbers: "
-        "columns='2-4', --columns 2-4.",
-    )
-
-
-def _has_words(line: bytes) -> bool:
-    """Whether there are words in a line, others than those for missing values."""
-    cells = re.split(r"[,;\t ]+", line.decode(errors="replace").replace('"', "").casefold())
-    return any(re.search("[a-z]{2}", cell) and cell not in MISSING_WORDS for cell in cells)
-
-
-def _usual(listing: Listing, by_path: dict[str, Dialect]) -> Dialect:
-    """The most frequent dialect of the shape that most files have."""
-    dialects = list(by_path.values())
-    grids = Counter((dialect.rows, dialect.columns) for dialect in dialects)
-    grid, count = grids.most_common(1)[0]
-    if count * 2 <= len(dialects):
-        shapes = ", ".join(f"{n} of {rows} x {columns}" for (rows, columns), n in grids.most_common(10))
-        raise MalformedFileError(
-            f"{listing.root}: the files have no shape in common: {shapes}.",
-            _label_folder(listing, by_path) or "Every sample must have the same shape.",
-            kind="wrong_shape",
-        )
-    usual = Counter(dialect for dialect in dialects if (dialect.rows, dialect.columns) == grid)
-    return usual.most_common(1)[0][0]
-
-
-def _label_folder(listing: Listing, dialects: dict[str, Dialect]) -> str:
-    """What to do if the files of one folder hold one number each, as labels do; empty if none does."""
-    sizes: dict[str, set[int]] = {}
-    for path, dialect in dialects.items():
-        sizes.setdefault(path.rpartition("/")[0], set()).add(dialect.size)
-    labels = [folder for folder, found in sizes.items() if found == {1}]
-    others = [folder for folder, found in sizes.items() if 1 not in found]
-    if len(labels) != 1 or not others or not labels[0]:
-        return ""
-    samples = listing.root / others[0]
-    up = "../" * (1 + others[0].count("/")) if others[0] else ""
-    pattern = f"files:{up}{labels[0]}/*{listing.suffix}"
-    return (
-        f"If {labels[0]} holds the label of each sample, scan the samples alone: {samples}, with "
-        f"labels={pattern!r}, --labels {pattern!r}."
-    )
-
-
 def _reshaped(dialect: Dialect, shape: tuple[int, ...] | None) -> tuple[int, ...]:
     if shape is None:
         return dialect.shape
@@ -296,14 +220,3 @@ def _reshaped(dialect: Dialect, shape: tuple[int, ...] | None) -> tuple[int, ...
             f"({dialect.rows} x {dialect.columns}). Received: shape={shape}"
         )
     return shape
-
-
-def malformed(path: Path, error: TextError, dialect: Dialect | None = None) -> MalformedFileError:
-    """The error for a file whose text is malformed, with its line and column."""
-    place = "".join(f":{at}" for at in (error.line, error.column) if at)
-    expected = f" Samples here are {dialect.rows} x {dialect.columns} numbers." if dialect else ""
-    return MalformedFileError(
-        f"{path}{place}: {error}.{expected}",
-        "Repair the file, or take it out of the folder.",
-        kind=error.kind,
-    )

@@ -115,6 +115,8 @@ def parse(texts: FileContents, dialect: Dialect, dtype: str) -> NDArray[Any]:
 def parse_one(text: bytes, dialect: Dialect, dtype: str = "float64") -> NDArray[Any]:
     """Parse one file with Python's `float`, slowly, and find the place of an error.
 
+    It may have any number of lines if the dialect has 0.
+
     Returns:
         Shape `(dialect.size,)`.
 
@@ -126,7 +128,7 @@ def parse_one(text: bytes, dialect: Dialect, dtype: str = "float64") -> NDArray[
     if not rows:
         raise TextError("empty", "there is no number in this file")
     array = np.array([_numbers(cells, number, dialect) for number, cells in rows])
-    if len(rows) != dialect.rows:
+    if dialect.rows and len(rows) != dialect.rows:
         raise TextError("wrong_shape", f"expected {dialect.rows:,} lines of values, found {len(rows):,}")
     is_missing = np.isnan(array) & (dialect.missing not in ("raise", "skip"))
     if is_missing.any():
