@@ -80,11 +80,11 @@ def test_packing_again_gives_the_same_bytes(recordings: tuple[Path, Recordings])
     assert {path.name: path.read_bytes() for path in store.iterdir()} == before
     longer = np.ones((40, 3), np.float32)
     np.savetxt(root / "run/000.csv", longer, delimiter=",")
-    data = bf.pack(bf.scan(root, maxlen=50), store)
+    data = bf.pack(bf.scan(root, maxlen=12), store)
     at = list(data.keys).index("run/000")
-    assert np.array_equal(data[at][0], padded(longer, 50, "pre", "pre", 0))
+    assert np.array_equal(data[at][0], padded(longer, 12, "pre", "pre", 0))
     other = list(data.keys).index("run/002")
-    assert np.array_equal(data[other][0], padded(made["run/002"], 50, "pre", "pre", 0))
+    assert np.array_equal(data[other][0], padded(made["run/002"], 12, "pre", "pre", 0))
 
 
 def test_without_maxlen_the_lengths_are_named(recordings: tuple[Path, Recordings]) -> None:
