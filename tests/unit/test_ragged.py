@@ -51,7 +51,7 @@ def test_samples_are_padded_and_cut_as_keras_does(
     assert source.schema.inputs == Field((12, 3), "float32", f"ragged/{padding}/{truncating}/-1.0")
     data = bf.pack(source, root.with_suffix(".brim"))
     for samples in (source, data):
-        seen = {}
+        seen: Recordings = {}
         for x, _, keys in samples.batches(7, include_keys=True, seed=3):
             seen.update(zip(keys, x, strict=True))
         assert set(seen) == set(made)

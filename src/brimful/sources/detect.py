@@ -7,6 +7,8 @@ from typing import Any
 
 from brimful.errors import ArgumentError
 from brimful.options import ScanOptions
+from brimful.sources.archives.members import is_archive
+from brimful.sources.archives.tar_format import scan_archives
 from brimful.sources.base import BaseFormat, Format
 from brimful.sources.images.folder import scan_images
 from brimful.sources.images.listing import IMAGES, holds_images
@@ -46,6 +48,8 @@ def register(recognises: Recognises, scan: Scan) -> Callable[[], None]:
 
 def scan_path(path: Path, options: ScanOptions) -> Index:
     """The index of a folder: of images if an option or the names of its files say so, else of text."""
+    if is_archive(path) or (path.is_dir() and any(map(is_archive, path.iterdir()))):
+        return scan_archives(path, options)
     is_asked = options.image_size or options.color_mode
     if os.path.isdir(path) and (  # noqa: PTH112 (pathlib raises where a name is too long)
         is_asked or (options.suffix or "").lower() in IMAGES or holds_images(path)
