@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmarks import feed, fitting, listing, packing, reading, results, runs, shuffling, training
+from benchmarks import feed, fitting, images, listing, packing, reading, results, runs, shuffling, training
 from benchmarks.machine import describe
 from benchmarks.stores import story_store
 from benchmarks.table import Table, say
@@ -59,6 +59,8 @@ def main(names: tuple[str, ...], mnist_path: Path | None, write: Path | None) ->
         "fit": lambda: fitting.fitting(tree, rounds=9),
         "runs": lambda: runs.training(tree, rounds=3),
         "predict": lambda: runs.predicting(rounds=3),
+        "images": lambda: images.feeding(20_000, rounds=3),
+        "packing-images": lambda: images.packing(20_000, rounds=5),
         "pairs": shuffling.pairs,
         "labels": shuffling.labels,
         "shuffled-accuracy": lambda: shuffling.accuracy(tree, None if mnist_path else GROUP),

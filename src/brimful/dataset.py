@@ -74,6 +74,7 @@ def pack(
     memory: str | float = "1GB",
     overwrite: bool = False,
     check_content: bool = False,
+    decode: bool = False,
     progress: Progress | None = None,
 ) -> Dataset:
     """Pack a source, or a part of one, into a store.
@@ -89,6 +90,8 @@ def pack(
         memory: Memory for packing, in bytes or like "64MB", "1GB" (10**9).
         overwrite: Whether to replace a store that holds other data.
         check_content: Whether to read also files that, by size, times and inode, seem unchanged.
+        decode: Whether to keep images as pixels, not as files, and recordings padded: a larger store, whose
+            batches take no time to decode.
         progress: Called with the number of samples packed so far.
 
     Returns:
@@ -109,7 +112,7 @@ def pack(
         check_content=check_content,
         progress=progress,
     )
-    source.pack_into(path, options)
+    (source.decoded() if decode else source).pack_into(path, options)
     return open(path)
 
 

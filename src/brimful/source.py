@@ -261,6 +261,14 @@ class Source(Collection):
             self._estimated = estimate(self._reader, self._rows())
         return self._estimated
 
+    def decoded(self) -> "Source":
+        """The same samples, to be packed as they are delivered: images as pixels, recordings as padded.
+
+        Such a store is larger, and its batches take no time to decode. A source without encoded values is
+        handed back as it is.
+        """
+        return Source(self._reader.decoded(), self._view) if self.schema.is_encoded else self
+
     def is_packed_in(self, path: Place) -> bool:
         """Whether `path` is a store of exactly these samples, by size, times and inode of their files."""
         return is_current(numbered_as(self._reader, path), self._rows(), locate(path))

@@ -178,3 +178,16 @@ def test_an_encoding_gives_back_what_it_was_given(
     assert np.array_equal(out, padded(values, maxlen, padding, truncating, 1.0))
     with pytest.raises(UndecodableError, match="no steps"):
         encoding.decode(encoding.encode(values)[:-1], out)
+
+
+def test_a_store_may_hold_samples_as_delivered(recordings: tuple[Path, Recordings]) -> None:
+    """`decode=True`: the same batches, of arrays of one shape."""
+    root, _ = recordings
+    source = bf.scan(root, maxlen=12)
+    kept = bf.pack(source, root.with_name("kept.brim"))
+    decoded = bf.pack(source, root.with_name("decoded.brim"), decode=True)
+    assert decoded.schema.inputs == Field((12, 3), "float32")
+    for one, other in zip(kept.batches(16, seed=2), decoded.batches(16, seed=2), strict=True):
+        assert all(map(np.array_equal, one, other))
+    assert source.decoded().decoded() is not None
+    assert bf.pack(source.decoded(), root.with_name("again.brim")).schema == decoded.schema

@@ -34,6 +34,7 @@ KEYS_SHOWN = 5
 @on_bad_option
 @click.option("--overwrite", is_flag=True, help="Replace a store that holds other data.")
 @click.option("--check-content", is_flag=True, help="Also read files that seem unchanged.")
+@click.option("--decode", is_flag=True, help="Keep images as pixels, not as files, and recordings padded.")
 @screen_options
 def pack_command(data: str, store: Path, as_json: bool, **options: Any) -> None:
     """Pack DATA into STORE, or bring STORE up to date.
@@ -42,13 +43,23 @@ def pack_command(data: str, store: Path, as_json: bool, **options: Any) -> None:
     """
     screen = Screen(as_json, options.pop("quiet"))
     packing = {name: options.pop(name) for name in ("split_seed", "memory", "overwrite", "check_content")}
+    decode = options.pop("decode")
     source = scan_data(screen, data, **options)
     say_source(screen, source)
+    if decode:
+        source = source.decoded()
     screen.result(_document(pack_source(screen, source, store, **packing)))
 
 
 def pack_source(screen: Screen, source: Source, store: Path, **packing: Any) -> Packed:
     """Print what packing will take, pack, and print what was done."""
+    if source.schema.is_encoded and (other := source.decoded().plan()) and (plan := source.plan()):
+        rate = other.samples / max(other.seconds - plan.seconds, 1e-9)
+        kept, decoded = plan.store_bytes / 1e6, other.store_bytes / 1e6
+        screen.say(
+            f"  kept as given: about {kept:,.1f} MB, decoded for each batch, about {rate:,.0f} samples/s; "
+            f"decoded (--decode): about {decoded:,.1f} MB"
+        )
     if estimate := source.plan():
         free = free_bytes(store)
         room = "no limit is known" if free is None else f"{free / 1e6:,.0f} MB are free"

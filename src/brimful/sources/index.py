@@ -17,6 +17,7 @@ from brimful.samples import FINGERPRINT, Fault, Finding, Samples
 from brimful.schema import Classes, Field, Schema
 from brimful.sides import Sides
 from brimful.sources.base import Format
+from brimful.sources.decoded import DecodedFormat
 from brimful.sources.labels import FAULTS, FIT, Labels
 
 NO_NUMBERS = np.empty(0, np.int64)
@@ -132,6 +133,12 @@ class Index:
         """The same rows with the numbers of given classes, among which all of its own must be."""
         labels = self._labels and self._labels.numbered(classes)
         other = Index(self.format, self._order, labels, self.skipped)
+        other.findings, other.sampled_findings = self.findings, self.sampled_findings
+        return other
+
+    def decoded(self) -> "Index":
+        """The same rows, whose encoded values are decoded when they are read, and not for each batch."""
+        other = Index(DecodedFormat(self.format), self._order, self._labels, self.skipped)
         other.findings, other.sampled_findings = self.findings, self.sampled_findings
         return other
 
