@@ -1,9 +1,14 @@
 """How well windows shuffle: figures of docs/shuffling.md, in small, exact to repeat."""
 
+import random
+from pathlib import Path
+
 import numpy as np
 
+import brimful as bf
 from brimful.keys import hash_keys
 from brimful.order.epochs import Order
+from tests.trees import Tree
 
 ROWS, CLASSES, BATCH = 20_000, 10, 200
 
@@ -39,3 +44,24 @@ def test_neighbours_on_the_disk_part() -> None:
     following = [np.count_nonzero(np.diff(windows(epoch)) == 1) for epoch in range(20)]
     by_chance = 20 * (1000 - 1) / 1000  # a window has 1,000 rows
     assert 0.8 * by_chance < np.mean(following) < 1.2 * by_chance
+
+
+def test_no_order_depends_on_the_generators_of_the_process(tree: Tree, tmp_path: Path) -> None:
+    """What a user draws or seeds between batches changes neither the batches nor those after a resume."""
+    source = bf.scan(tree.path)
+    for samples in (source, bf.pack(source, tmp_path / "data.brim")):
+        expected = [keys for _, _, keys in samples.batches(4, seed=3, include_keys=True)]
+        disturbed = samples.batches(4, seed=3, include_keys=True)
+        seen = []
+        for number, (_, _, keys) in enumerate(disturbed):
+            seen.append(keys)
+            np.random.seed(number)  # noqa: NPY002 (as users do)
+            random.seed(number)
+            if number == len(expected) // 2:
+                state = disturbed.state_dict()
+                break
+        resumed = samples.batches(4, seed=3, include_keys=True)
+        np.random.rand(3)  # noqa: NPY002
+        resumed.load_state_dict(state)
+        seen += [keys for _, _, keys in resumed]
+        assert seen == expected
