@@ -11,9 +11,12 @@ from brimful.cli.console import Screen, screen_options
 from brimful.cli.options import say_source
 from brimful.cli.train import TrainingOptions, origin_of, packed, store_beside, train_on
 from brimful.demo.digits import Images, embedded, mnist
+from brimful.demo.shapes import SIZE, write_shapes
 from brimful.demo.story import INTRODUCTION, STORY, WHY, StoryFigures, disk_bytes, write_tree
 from brimful.source import scan
 from brimful.training.events import EpochReport
+
+FILES, IMAGES = 42_000, 6_000  # how many the demo writes
 
 
 @click.command()
@@ -28,12 +31,13 @@ from brimful.training.events import EpochReport
     help="MNIST to use: mnist.npz, Kaggle's train.csv or idx files.",
 )
 @click.option(
+    "--images", "has_images", is_flag=True, help="Images in a folder per class, not the story's files."
+)
+@click.option(
     "--samples",
     type=click.IntRange(min=10),
-    default=42_000,
-    show_default=True,
     metavar="N",
-    help="Number of files.",
+    help="Number of files.  [default: 42,000; 6,000 images]",
 )
 @click.option("--epochs", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--model", type=click.Choice(list(STORY)), default="lenet", show_default=True)
@@ -42,14 +46,19 @@ from brimful.training.events import EpochReport
 def demo(
     workdir: str,
     mnist_path: Path | None,
-    samples: int,
+    has_images: bool,
+    samples: int | None,
     model: str,
     as_json: bool,
     quiet: bool,
     **options: Any,
 ) -> None:
-    """Write one text file per sample, thousands of them, and train on them from disk."""
+    """Write one file per sample, thousands of them, and train on them from disk."""
     screen = Screen(as_json, quiet)
+    if has_images:
+        _images(Path(workdir), samples or IMAGES, model, screen, **options)
+        return
+    samples = samples or FILES
     screen.say(INTRODUCTION)
     screen.say("Making the images ..." if mnist_path is None else f"Reading {mnist_path} ...")
     images = mnist(mnist_path, samples) if mnist_path else embedded(samples)
@@ -77,6 +86,27 @@ def demo(
     )
     screen.say(f"The files are in {folder}, packed in {data.path}, the model is in {how.run}/model.keras.")
     screen.result({**document, "data": str(folder), "store": str(data.path), "origin": images.origin})
+
+
+def _images(workdir: Path, samples: int, model: str, screen: Screen, **options: Any) -> None:
+    """Write images into a folder per class, and train on them from disk."""
+    folder = workdir / f"shapes-{samples}" / "data"
+    if not folder.exists():
+        screen.say(f"Drawing {samples:,} images of circles, squares and triangles into {folder}")
+        with screen.bar("drawing", samples) as progress:
+            write_shapes(folder, samples, progress)
+    source = scan(folder, image_size=SIZE)
+    say_source(screen, source)
+    how = TrainingOptions(
+        run=str(_free_run(workdir / "runs", f"{model}-images")), model=model, batch_size=64, **options
+    )
+    build = start_keras(how.model, how.seed)
+    data = packed(source, store_beside(folder), how, screen)
+    scanned = {"image_size": SIZE}
+    told = {"source": source.name, "scan": scanned, **origin_of(source)}
+    _, document = train_on(data, how, build, screen, source.skipped, told)
+    screen.say(f"The images are in {folder}, packed in {data.path}, the model is in {how.run}/model.keras.")
+    screen.result({**document, "data": str(folder), "store": str(data.path)})
 
 
 def _tree(workdir: Path, images: Images, screen: Screen) -> Path:
