@@ -141,6 +141,7 @@ def scan(
         if classes is not None or shape is not None:
             raise ArgumentError("Expected `like` alone, or `classes` and `shape`. Received: both")
         classes, shape, dtype = like.schema.classes, *_shape_and_dtype(like)
+        inputs = inputs or like.input_columns
     targets = () if target is None else (target,) if isinstance(target, (str, int)) else target
     options = ScanOptions(
         labels=labels,
@@ -172,6 +173,7 @@ def scan(
         padding=padding,
         truncating=truncating,
         value=value,
+        like_inputs=None if like is None else like.schema.inputs,
         progress=progress,
     )
     check_choice("on_bad", on_bad, ("raise", "skip"))
@@ -182,9 +184,11 @@ def scan(
 
 
 def _shape_and_dtype(like: Collection) -> tuple[tuple[int, ...] | None, str | None]:
-    """The shape and dtype of an input; no shape if there are several."""
+    """The shape and dtype of an input; no shape if there are several, or if it is of words."""
     inputs = like.schema.inputs
-    return (inputs.shape, inputs.dtype) if isinstance(inputs, Field) else (None, None)
+    if not isinstance(inputs, Field) or inputs.vocabulary is not None:
+        return None, None
+    return inputs.shape, inputs.dtype
 
 
 def usable(
@@ -231,6 +235,11 @@ class Source(Collection):
     def skipped(self) -> tuple[Fault, ...]:
         """The samples that `on_bad="skip"` has left out: key, kind, message."""
         return self._reader.skipped
+
+    @property
+    def input_columns(self) -> tuple[str, ...]:
+        """The columns of a table that the inputs are made of, in order; none for other samples."""
+        return tuple(getattr(self._reader.format, "input_columns", ()))
 
     @property
     def left_out(self) -> int:

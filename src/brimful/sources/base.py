@@ -91,7 +91,12 @@ class Format(Protocol):
 
 
 class BaseFormat:
-    """Defaults: no folder, no findings, no fingerprints and no natural order."""
+    """Defaults: no folder, no findings, no fingerprints and no natural order.
+
+    Attributes:
+        is_sequential: Whether samples are cheap to read only in their natural order: all that read many of
+            them do so in that order.
+    """
 
     name: str
     schema: Schema
@@ -100,6 +105,7 @@ class BaseFormat:
     findings: tuple[Finding, ...] = ()
     root: Path | None = None
     nbytes: int = 0
+    is_sequential: bool = False
 
     def working_bytes(self, n: int) -> int:
         """The arrays handed out, and those that they are made of."""

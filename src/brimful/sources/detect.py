@@ -11,6 +11,7 @@ from brimful.sources.base import BaseFormat, Format
 from brimful.sources.index import Index
 from brimful.sources.look_alikes import refuse_look_alike
 from brimful.sources.objects import RandomAccess, scan_object
+from brimful.sources.tables.scan import is_table, scan_table
 from brimful.sources.text.folder import scan_folder
 
 Recognises = Callable[[Any], bool]
@@ -48,11 +49,19 @@ def scan_format(samples: Format, options: ScanOptions) -> Index:
     return Index.of(samples, options.limit)
 
 
+def _scan_folder(path: Path, options: ScanOptions) -> Index:
+    """The index of a folder of text files, each of which is a sample unless the user says that rows are."""
+    if options.rows and path.is_dir():
+        return scan_table(path, options)
+    return scan_folder(path, options)
+
+
 _formats: list[tuple[Recognises, Scan]] = [
     (lambda thing: isinstance(thing, (Format, BaseFormat)), scan_format),
+    (is_table, lambda path, options: scan_table(Path(path), options)),
     (
         lambda thing: isinstance(thing, (str, os.PathLike)),
-        lambda path, options: scan_folder(Path(path), options),
+        lambda path, options: _scan_folder(Path(path), options),
     ),
     (lambda thing: isinstance(thing, RandomAccess), scan_object),
 ]

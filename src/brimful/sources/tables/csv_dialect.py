@@ -1,0 +1,249 @@
+"""CsvDialect: how a CSV file is written: delimiter, header, decimal mark; found in its first records."""
+
+import codecs
+import csv
+import io
+import re
+from collections import Counter
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from brimful.errors import MalformedFileError
+from brimful.options import ScanOptions
+from brimful.samples import Finding
+from brimful.sources.label_table import ID_NAMES, TARGET_NAMES, WEIGHT_NAMES
+from brimful.sources.tables.csv_cells import COMMA_NUMBER, FLAGS, GROUPED, NUMBER, THOUSANDS
+from brimful.sources.words import MISSING_WORDS
+
+HEAD_BYTES = 1 << 20  # of a file, in which the dialect is looked for
+HEAD_RECORDS = 500
+DELIMITERS = {"\t": "tabs", ";": "semicolons", "|": "bars", ",": "commas"}
+FEW = 20  # at most one cell in so many of a column of numbers is something else
+OTHER_FORMATS = {
+    b"PK": "an Excel file, or another zip archive",
+    b"\xd0\xcf": "an old Excel file",
+    b"PAR1": "a Parquet file",
+    b"ARROW1": "an Arrow file",
+    b"\x1f\x8b": "compressed: its name should end in .gz",
+    b"\x89HDF": "an HDF5 file",
+    codecs.BOM_UTF32_LE: "text in UTF-32",
+    codecs.BOM_UTF16_LE: "text in UTF-16",
+    codecs.BOM_UTF16_BE: "text in UTF-16",
+}
+
+
+@dataclass(frozen=True)
+class CsvDialect:
+    """How a CSV file is written.
+
+    Attributes:
+        delimiter: What stands between cells.
+        names: The heading of each column; its number, counted from 1, if there is no header.
+        has_header: Whether the first record is a header.
+        skipped_lines: Lines at the beginning that are left out.
+        decimal: The decimal mark.
+        width: Cells per record: one more than there are names if a delimiter ends each record.
+        findings: What is doubtful.
+    """
+
+    delimiter: str
+    names: tuple[str, ...]
+    has_header: bool
+    skipped_lines: int
+    decimal: str
+    width: int
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def described(self) -> str:
+        """In words."""
+        header = "a header" if self.has_header else "no header"
+        skipped = f", {self.skipped_lines} lines before it left out" if self.skipped_lines else ""
+        decimal = ", decimal commas" if self.decimal == "," else ""
+        between = f"cells between {DELIMITERS[self.delimiter]}" if self.width > 1 else "a single column"
+        return f"{between}, {header}{skipped}{decimal}"
+
+
+def detect_dialect(path: Path, head: bytes, options: ScanOptions, *, is_whole: bool) -> CsvDialect:
+    """The dialect of a CSV file, from its first bytes.
+
+    Raises:
+        MalformedFileError: It is no CSV file, or it is not clear what the first line is.
+    """
+    text = _text(path, head, is_whole=is_whole)
+    skipped = options.skip_lines or 0
+    lines = text.split("\n", skipped)
+    if len(lines) <= skipped or not lines[-1].strip():
+        raise MalformedFileError(f"{path}: there is no record in this file.", "Check the file.", "empty")
+    found = {mark: _records(lines[-1], mark, is_whole=is_whole) for mark in DELIMITERS}
+    delimiter, findings = _delimiter(path, found, options)
+    records = found[delimiter]
+    decimal = options.decimal or _decimal(path, records, delimiter)
+    has_header, doubts = _has_header(path, records, options, decimal)
+    names, width = _names(path, records, has_header=has_header)
+    return CsvDialect(delimiter, names, has_header, skipped, decimal, width, (*findings, *doubts))
+
+
+def _text(path: Path, head: bytes, *, is_whole: bool) -> str:
+    for magic, what in OTHER_FORMATS.items():
+        if head.startswith(magic):
+            hint = (
+                "Save it as CSV in UTF-8." if "UTF" in what or "Excel" in what else "Give it its own suffix."
+            )
+            raise MalformedFileError(f"{path}: this is {what}, not CSV in UTF-8.", hint)
+    if b"\0" in head:
+        raise MalformedFileError(f"{path}: this is not text: there are NUL bytes.", "Check the file.")
+    if b"\r" in head and b"\n" not in head:
+        raise MalformedFileError(
+            f"{path}: its lines end in carriage returns alone.", "Save it with line feeds, as all systems do."
+        )
+    try:
+        return codecs.getincrementaldecoder("utf-8-sig")().decode(head, final=is_whole)
+    except UnicodeDecodeError as error:
+        line = head[: error.start].count(b"\n") + 1
+        raise MalformedFileError(f"{path}:{line}: this is not UTF-8.", "Save it as UTF-8.") from error
+
+
+def _records(text: str, delimiter: str, *, is_whole: bool) -> list[list[str]]:
+    """The first records that are not blank; the last one of a text that goes on may be cut, and is left out."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    try:
+        found = list(islice((record for record in reader if record), HEAD_RECORDS))
+    except csv.Error:  # a cell that is too large
+        return []
+    return found if is_whole or len(found) == HEAD_RECORDS or len(found) < 2 else found[:-1]
+
+
+def _delimiter(
+    path: Path, found: dict[str, list[list[str]]], options: ScanOptions
+) -> tuple[str, list[Finding]]:
+    """The delimiter that divides all records into as many cells; the header may have one less."""
+    widths = {
+        mark: Counter(map(len, records[1:] or records)).most_common(1)[0]
+        for mark, records in found.items()
+        if records
+    }
+    if not widths:
+        raise MalformedFileError(f"{path}: the first record cannot be told.", "Check quotes and line ends.")
+    fits = [
+        mark
+        for mark, (width, count) in widths.items()
+        if width > 1 and count == len(found[mark][1:] or found[mark]) and 0 <= width - len(found[mark][0]) < 2
+    ]
+    if not fits:  # the records that differ are an error later, with their line
+        usual = max(widths, key=lambda mark: (widths[mark][0] > 1, widths[mark][1], mark == ","))
+        return (usual if widths[usual][0] > 1 else ","), []
+    if path.name.lower().endswith((".tsv", ".tab")) and "\t" in fits:
+        return "\t", []
+    if len(fits) < 2 or (fits[-1] == "," and _are_decimals(found[fits[0]])):
+        return fits[0], []
+    both = " or ".join(f"{DELIMITERS[mark]} ({widths[mark][0]} cells)" for mark in fits)
+    hint = f"It is read with {DELIMITERS[fits[0]]}. If that is wrong, write it with tabs."
+    return fits[0], [Finding("doubtful_delimiter", 1, (f"{path}: cells between {both}",), False, hint)]  # noqa: FBT003
+
+
+def _are_decimals(records: list[list[str]]) -> bool:
+    """Whether all commas in some cells are decimal commas."""
+    cells = [cell.strip() for record in records[1:] for cell in record if "," in cell]
+    return all(re.match(COMMA_NUMBER, cell) for cell in cells)
+
+
+def _decimal(path: Path, records: list[list[str]], delimiter: str) -> str:
+    """The decimal mark of most numbers that have one.
+
+    Raises:
+        MalformedFileError: A comma may be a decimal one, or stand between thousands.
+    """
+    cells = [cell.strip() for record in records[1:] for cell in record if "," in cell]
+    grouped = next((cell for cell in cells if re.match(THOUSANDS, cell)), None)
+    if grouped:
+        raise MalformedFileError(
+            f"{path}: numbers like {grouped!r} have a mark between thousands.",
+            "Write them without it, like 1299.99.",
+        )
+    commas = [cell for cell in cells if re.match(COMMA_NUMBER, cell)]
+    if not commas:
+        return "."
+    if all(re.match(GROUPED, cell) for cell in commas) and delimiter == ",":
+        raise MalformedFileError(
+            f"{path}: numbers like {commas[0]!r} may have a decimal comma, or a comma between thousands.",
+            "If it is a decimal comma: decimal=',', --decimal ,. If not, write them without it.",
+        )
+    return ","
+
+
+def is_number(cell: str, decimal: str) -> bool:
+    """Whether a cell is a number, or true or false."""
+    cell = cell.strip()
+    return bool(re.match(NUMBER if decimal == "." else COMMA_NUMBER, cell)) or cell in FLAGS
+
+
+def _has_header(
+    path: Path, records: list[list[str]], options: ScanOptions, decimal: str
+) -> tuple[bool, list[Finding]]:
+    """Whether the first record is a header: it is unlike the cells below it.
+
+    Raises:
+        MalformedFileError: That cannot be told: words over words that nobody knows.
+    """
+    first, below = records[0], records[1:]
+    asked = [*options.table_columns, *options.inputs]
+    if any(name in first for name in asked if not name.isdigit()):
+        return True, []
+    evidence = [_is_unlike(cell, at, below, decimal) for at, cell in enumerate(first)]
+    if True in evidence:
+        return True, []
+    if not first[0].strip() and all(cell.strip() for cell in first[1:]):
+        return True, []  # the nameless column of row numbers that pandas writes
+    if False in evidence:
+        return False, _counting(path, first)
+    names = {"".join(filter(str.isalnum, cell.casefold())) for cell in first}
+    if names & {*ID_NAMES, *TARGET_NAMES, *WEIGHT_NAMES}:
+        return True, []
+    if asked and all(name.isdigit() for name in asked):
+        return False, []
+    raise MalformedFileError(
+        f"{path}: the first line may be a header or a sample: {', '.join(first)[:80]!r}.",
+        "All columns are words. If it is a header, name a column by it: target='...'. If it is a sample, name "
+        "columns by their numbers, counted from 1: target='3'.",
+    )
+
+
+def _is_unlike(cell: str, at: int, below: list[list[str]], decimal: str) -> bool | None:
+    """Whether a cell of the first record is none of a column of numbers; None if the column is of words."""
+    cells = [record[at].strip() for record in below if len(record) > at]
+    filled = [each for each in cells if each.casefold() not in MISSING_WORDS]
+    if not filled or sum(not is_number(each, decimal) for each in filled) * FEW > len(filled):
+        known = Counter(cells)
+        few = len(cells) > 2 * len(known)
+        return True if few and cell.strip() and cell.strip() not in known else None
+    return not is_number(cell, decimal) if cell.strip().casefold() not in MISSING_WORDS else None
+
+
+def _counting(path: Path, first: list[str]) -> list[Finding]:
+    """The warning that a first record of 0, 1, 2, ... may be the numbers of the columns."""
+    if len(first) < 4 or first not in ([str(at + start) for at in range(len(first))] for start in (0, 1)):
+        return []
+    hint = "It is taken for a sample. If it numbers the columns, leave it out: skip_lines=1, --skip-lines 1."
+    return [Finding("doubtful_header", 1, (f"{path}:1: {', '.join(first[:6])}, ...",), False, hint)]  # noqa: FBT003
+
+
+def _names(path: Path, records: list[list[str]], *, has_header: bool) -> tuple[tuple[str, ...], int]:
+    """The names of the columns, and how many cells a record has."""
+    if not has_header:
+        return tuple(str(number) for number in range(1, len(records[0]) + 1)), len(records[0])
+    names = [name.strip() for name in records[0]]
+    width = Counter(map(len, records[1:])).most_common(1)[0][0] if len(records) > 1 else len(names)
+    if width == len(names) + 1 and not all(len(record) == width and not record[-1] for record in records[1:]):
+        raise MalformedFileError(
+            f"{path}: the header has {len(names)} names, and the lines below it have {width} cells.",
+            "A name is missing: add the one of the first column, or of the last.",
+            "wrong_shape",
+        )
+    names += [""] * (width == len(names) + 1)
+    named = [name or f"column {at}" for at, name in enumerate(names, start=1)]
+    twice = [name for name, count in Counter(named).items() if count > 1]
+    if twice:
+        raise MalformedFileError(f"{path}: two columns are called {twice[0]!r}.", "Rename one of them.")
+    return tuple(named), len(named)
