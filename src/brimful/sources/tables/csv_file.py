@@ -24,7 +24,7 @@ from brimful.sources.tables.csv_survey import Look, column_of, look_at_numbers, 
 from brimful.sources.tables.part import Survey
 from brimful.sources.words import STRAYS
 
-UNIT_BYTES = 512 * 1024  # of text that is read at a time, about
+UNIT_BYTES = 1 << 20  # of text that is read at a time, about
 LARGEST_RECORD = 64 * 2**20
 LONG_CELL = 50  # line ends within one cell
 BOM = b"\xef\xbb\xbf"
