@@ -53,11 +53,13 @@ class ArrowFile:
         whole = [name for name in columns if pa.types.is_integer(self._schema.field(name).type)]
         with self._reporting():
             for group, rows in enumerate(self._rows):
-                batch = self._open().get_batch(group) if rows else None
-                for name in columns if batch else ():
+                if not rows:
+                    continue
+                batch = self._open().get_batch(group)
+                for name in columns:
                     column = columns[name]
                     if column.kind == "list" and not column.shape:
-                        columns[name] = with_shape(self.path, column, batch[name])
+                        columns[name] = with_shape(column, batch[name])
                     elif column.kind != "text":
                         columns[name] = replace(column, missing=column.missing + batch[name].null_count)
         wanted = [

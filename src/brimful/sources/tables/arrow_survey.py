@@ -12,8 +12,6 @@ import pyarrow.compute as pc
 from brimful.errors import MalformedFileError
 from brimful.samples import Progress
 from brimful.sources.tables.column import MOST_WORDS, Column
-from brimful.sources.tables.csv_cells import matches
-from brimful.sources.words import WHOLE
 
 IMAGES = {b"\x89PNG": "PNG", b"\xff\xd8\xff": "JPEG", b"GIF8": "GIF", b"RIFF": "WebP"}
 
@@ -62,14 +60,12 @@ def as_text(path: Path, name: str, cells: pa.Array) -> pa.LargeStringArray:
         texts = cells.cast(pa.large_string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise MalformedFileError(
-            f"{path}: the column {name!r} is of the type {cells.type}, which cannot be read as text: {error}.",
+            f"{path}: the column {name!r} is of the type {cells.type}, which is no text: {error}.",
             "Name another column for it.",
         ) from error
     if not pa.types.is_floating(cells.type):
         return texts
-    return pc.if_else(
-        pc.match_substring_regex(texts, WHOLE), pc.binary_join_element_wise(texts, ".0", ""), texts
-    )
+    return pc.replace_substring_regex(texts, pattern=r"^([+-]?[0-9]+)$", replacement=r"\1.0")
 
 
 def look_at_batches(
@@ -125,7 +121,7 @@ def _counts_from(column: Column, cells: pa.Array, row: int) -> int | None:
     return first if (values == values[0] + np.arange(len(values)).astype(values.dtype)).all() else None
 
 
-def with_shape(path: Path, column: Column, cells: pa.Array) -> Column:
+def with_shape(column: Column, cells: pa.Array) -> Column:
     """A column of lists with the shape of most of its first cells; one of no use if these differ.
 
     Cells further on that differ are found when they are read.

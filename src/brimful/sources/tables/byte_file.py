@@ -57,7 +57,7 @@ def _read_at(descriptor: int, offset: int, size: int) -> bytes:
     """Read so many bytes, or all that are left: one call may give fewer."""
     parts = [os.pread(descriptor, size, offset)]
     done = len(parts[0])
-    while 0 < len(parts[-1]) and done < size:
+    while len(parts[-1]) > 0 and done < size:
         parts.append(os.pread(descriptor, size - done, offset + done))
         done += len(parts[-1])
     return parts[0] if len(parts) == 1 else b"".join(parts)

@@ -32,7 +32,7 @@ MISSING = sorted({each for word in MISSING_WORDS for each in _variants(word)} | 
 
 
 class Numbers(NamedTuple):
-    """Cells as numbers: the value of each (0 where there is none), which are missing, which are no numbers."""
+    """Cells as numbers: the values (0 where there is none), which are missing, which are no numbers."""
 
     values: NDArray[np.float64]
     missing: NDArray[np.bool_]

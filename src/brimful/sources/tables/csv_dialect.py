@@ -77,7 +77,7 @@ def detect_dialect(path: Path, head: bytes, options: ScanOptions, *, is_whole: b
     if len(lines) <= skipped or not lines[-1].strip():
         raise MalformedFileError(f"{path}: there is no record in this file.", "Check the file.", "empty")
     found = {mark: _records(lines[-1], mark, is_whole=is_whole) for mark in DELIMITERS}
-    delimiter, findings = _delimiter(path, found, options)
+    delimiter, findings = _delimiter(path, found)
     records = found[delimiter]
     decimal = options.decimal or _decimal(path, records, delimiter)
     has_header, doubts = _has_header(path, records, options, decimal)
@@ -106,7 +106,7 @@ def _text(path: Path, head: bytes, *, is_whole: bool) -> str:
 
 
 def _records(text: str, delimiter: str, *, is_whole: bool) -> list[list[str]]:
-    """The first records that are not blank; the last one of a text that goes on may be cut, and is left out."""
+    """The first records that are not blank; the last one, which may be cut, is left out of a part."""
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
     try:
         found = list(islice((record for record in reader if record), HEAD_RECORDS))
@@ -115,9 +115,7 @@ def _records(text: str, delimiter: str, *, is_whole: bool) -> list[list[str]]:
     return found if is_whole or len(found) == HEAD_RECORDS or len(found) < 2 else found[:-1]
 
 
-def _delimiter(
-    path: Path, found: dict[str, list[list[str]]], options: ScanOptions
-) -> tuple[str, list[Finding]]:
+def _delimiter(path: Path, found: dict[str, list[list[str]]]) -> tuple[str, list[Finding]]:
     """The delimiter that divides all records into as many cells; the header may have one less."""
     widths = {
         mark: Counter(map(len, records[1:] or records)).most_common(1)[0]
@@ -126,13 +124,12 @@ def _delimiter(
     }
     if not widths:
         raise MalformedFileError(f"{path}: the first record cannot be told.", "Check quotes and line ends.")
-    fits = [
-        mark
-        for mark, (width, count) in widths.items()
-        if width > 1 and count == len(found[mark][1:] or found[mark]) and 0 <= width - len(found[mark][0]) < 2
-    ]
+    fits = [mark for mark in widths if _fits(found[mark], *widths[mark])]
     if not fits:  # the records that differ are an error later, with their line
-        usual = max(widths, key=lambda mark: (widths[mark][0] > 1, widths[mark][1], mark == ","))
+        heads = {mark: len(found[mark][0]) == width for mark, (width, _) in widths.items()}
+        usual = max(
+            widths, key=lambda mark: (widths[mark][0] > 1, widths[mark][1] + heads[mark], mark == ",")
+        )
         return (usual if widths[usual][0] > 1 else ","), []
     if path.name.lower().endswith((".tsv", ".tab")) and "\t" in fits:
         return "\t", []
@@ -140,7 +137,17 @@ def _delimiter(
         return fits[0], []
     both = " or ".join(f"{DELIMITERS[mark]} ({widths[mark][0]} cells)" for mark in fits)
     hint = f"It is read with {DELIMITERS[fits[0]]}. If that is wrong, write it with tabs."
-    return fits[0], [Finding("doubtful_delimiter", 1, (f"{path}: cells between {both}",), False, hint)]  # noqa: FBT003
+    return fits[0], [Finding("doubtful_delimiter", 1, (f"{path}: cells between {both}",), False, hint)]
+
+
+def _fits(records: list[list[str]], width: int, count: int) -> bool:
+    """Whether all records have as many cells; the header may have one less if the last is always empty."""
+    below = records[1:] or records
+    if width < 2 or count < len(below):
+        return False
+    return width == len(records[0]) or (
+        width == len(records[0]) + 1 and not any(record[-1] for record in below)
+    )
 
 
 def _are_decimals(records: list[list[str]]) -> bool:
@@ -205,8 +212,8 @@ def _has_header(
         return False, []
     raise MalformedFileError(
         f"{path}: the first line may be a header or a sample: {', '.join(first)[:80]!r}.",
-        "All columns are words. If it is a header, name a column by it: target='...'. If it is a sample, name "
-        "columns by their numbers, counted from 1: target='3'.",
+        "All columns are words. If it is a header, name a column by it: target='...'. If it is a sample, "
+        "name columns by their numbers, counted from 1: target='3'.",
     )
 
 
@@ -226,7 +233,7 @@ def _counting(path: Path, first: list[str]) -> list[Finding]:
     if len(first) < 4 or first not in ([str(at + start) for at in range(len(first))] for start in (0, 1)):
         return []
     hint = "It is taken for a sample. If it numbers the columns, leave it out: skip_lines=1, --skip-lines 1."
-    return [Finding("doubtful_header", 1, (f"{path}:1: {', '.join(first[:6])}, ...",), False, hint)]  # noqa: FBT003
+    return [Finding("doubtful_header", 1, (f"{path}:1: {', '.join(first[:6])}, ...",), False, hint)]
 
 
 def _names(path: Path, records: list[list[str]], *, has_header: bool) -> tuple[tuple[str, ...], int]:

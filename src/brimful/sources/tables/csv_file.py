@@ -75,7 +75,7 @@ class CsvFile:
         return 4 * max((unit.size for unit in self._units), default=UNIT_BYTES)
 
     def survey(self, texts: Collection[str], unanalysed: Collection[str], progress: Progress) -> Survey:
-        """Look at every cell; again with decimal commas, or with words for numbers, if that shows to be so."""
+        """Look at every cell; again with decimal commas, or with words for numbers, if that turns out so."""
         as_text = {*texts}
         while True:
             found = self._survey(texts, as_text, unanalysed, progress)
@@ -293,7 +293,7 @@ class CsvFile:
         facts = [f"{self.path.name}: {self._dialect.described}"]
         facts += [f"{seen.blank:,} blank lines are no samples"] if seen.blank else []
         hint = "A quote that is not closed does that. If these are texts, all is well."
-        long = Finding("long_cell", len(seen.long_cells), tuple(seen.long_cells[:10]), False, hint)  # noqa: FBT003
+        long = Finding("long_cell", len(seen.long_cells), tuple(seen.long_cells[:10]), False, hint)
         findings = (*self._dialect.findings, *([long] if seen.long_cells else []))
         texts = {name: pa.chunked_array(cells, pa.large_string()) for name, cells in seen.texts.items()}
         return Survey(columns, texts, starts, tuple(facts), findings)

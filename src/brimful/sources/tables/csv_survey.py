@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -85,10 +86,10 @@ class Look:
     @property
     def is_flag(self) -> bool:
         """Whether all words are true and false."""
-        return bool(self.words) and {*self.words} <= FLAGS
+        return bool(self.words) and {*(self.words or ())} <= FLAGS
 
 
-def _added(some: Counter[str] | None, more: Counter[str] | None) -> Counter[str] | None:  # type: ignore[type-var]
+def _added(some: Counter[Any] | None, more: Counter[Any] | None) -> Counter[Any] | None:
     if some is None or more is None:
         return None
     some.update(more)

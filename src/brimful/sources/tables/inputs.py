@@ -72,8 +72,8 @@ def _refuse(table: str, column: Column, rows: int, names: Sequence[str], *, is_a
         )
     if len(column.words) > FEW_WORDS and len(column.words) >= DISTINCT * rows and not is_asked:
         raise MalformedFileError(
-            f"{table}: the column {column.name!r} holds {len(column.words):,} different words in {rows:,} rows, "
-            f"like {next(iter(column.words))[:40]!r}: it is no feature.",
+            f"{table}: the column {column.name!r} holds {len(column.words):,} different words in {rows:,} "
+            f"rows, like {next(iter(column.words))[:40]!r}: it is no feature.",
             f"If it names the samples: id={column.name!r}, --id. If not: {way_out}",
         )
 

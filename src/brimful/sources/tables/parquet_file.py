@@ -65,7 +65,7 @@ class ParquetFile:
         if lists and filled is not None:
             with self._reporting():
                 first = next(cut_one(self._batches(filled, lists), SHAPED_BY))
-            columns |= {name: with_shape(self.path, columns[name], first[name]) for name in lists}
+            columns |= {name: with_shape(columns[name], first[name]) for name in lists}
         wanted = [
             name
             for name in self.names

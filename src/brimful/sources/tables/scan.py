@@ -154,7 +154,7 @@ def _cells(table: Table, name: str) -> pa.LargeStringArray:
     return pc.utf8_trim_whitespace(pc.fill_null(cells, ""), memory_pool=POOL)
 
 
-def _labels(  # noqa: PLR0917 (what a scan has found)
+def _labels(
     table: Table,
     roles: Roles,
     split: SplitColumn | None,

@@ -1,10 +1,12 @@
 """Table: the rows of one or several files, numbered from 0, and what their columns hold."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from brimful.samples import Finding, Progress
@@ -12,7 +14,6 @@ from brimful.sources.tables.column import Column, united
 from brimful.sources.tables.files import TableFiles
 from brimful.sources.tables.part import Part, Survey
 from brimful.sources.tables.roles import Roles
-from collections import Counter
 
 
 class Table:
@@ -115,7 +116,7 @@ class Table:
         part = self.part_at(rows)
         prefixes = pa.array(self._files.prefixes, pa.large_string()).take(pa.array(part))
         numbers = pa.array(rows - self.firsts[part]).cast(pa.large_string())
-        return pa.compute.binary_join_element_wise(prefixes, numbers, "")
+        return pc.binary_join_element_wise(prefixes, numbers, pa.scalar("", pa.large_string()))
 
     @property
     def nbytes(self) -> int:

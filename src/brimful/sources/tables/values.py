@@ -36,6 +36,8 @@ Faults = list[Fault]
 def numbers(column: Column, cells: pa.Array, how: Delivery) -> tuple[NDArray[Any], Faults]:
     """One number per cell, finite, shape `(n,)`; 0 where there is a fault."""
     bad = np.zeros(len(cells), bool)
+    if pa.types.is_null(cells.type):  # a file in which the column is empty
+        cells = cells.cast(pa.float64())
     if pa.types.is_string(cells.type):
         if column.is_flag:
             cells = pc.replace_substring_regex(pc.utf8_lower(pc.utf8_trim_whitespace(cells)), "^true$", "1")
@@ -58,7 +60,7 @@ def numbers(column: Column, cells: pa.Array, how: Delivery) -> tuple[NDArray[Any
 
 
 def codes(column: Column, cells: pa.Array, words: tuple[str, ...]) -> tuple[NDArray[np.int64], Faults]:
-    """The position of each cell's word among some words, shape `(n,)`; an empty cell is one if they have it."""
+    """The position of each cell's word among some words, shape `(n,)`; these may have one for empty cells."""
     if pa.types.is_dictionary(cells.type):
         cells = cells.dictionary_decode()
     texts = pc.utf8_trim_whitespace(pc.fill_null(cells.cast(pa.large_string()), ""))
@@ -88,6 +90,8 @@ def vectors(column: Column, cells: pa.Array, how: Delivery) -> tuple[NDArray[Any
 
 def lists(column: Column, cells: pa.Array, how: Delivery) -> tuple[NDArray[Any], Faults]:
     """The numbers of each list, of lists too, shape `(n, *shape)`; lists of another length are a fault."""
+    if pa.types.is_null(cells.type):  # a file in which the column is empty
+        cells = cells.cast(pa.list_(pa.float32()))
     missing = pc.is_null(cells).to_numpy(zero_copy_only=False)
     fits = np.ones(len(cells), bool)
     rows, inner = np.arange(len(cells)), cells
@@ -109,7 +113,7 @@ def lists(column: Column, cells: pa.Array, how: Delivery) -> tuple[NDArray[Any],
     return found, faults
 
 
-def _of_lengths(  # noqa: PLR0917 (positions are what differs)
+def _of_lengths(
     column: Column,
     lengths: NDArray[np.int64],
     raw: NDArray[Any],
@@ -138,7 +142,7 @@ def _of_lengths(  # noqa: PLR0917 (positions are what differs)
 
 
 def _plain(cells: pa.Array) -> NDArray[Any]:
-    """Numbers as NumPy has them, with 0 for nulls: values and bitmap are read apart, so integers stay exact."""
+    """Numbers as NumPy has them, 0 for nulls: values and bitmap are read apart, so integers stay exact."""
     if pa.types.is_boolean(cells.type):
         cells = cells.cast(pa.uint8())
     if cells.null_count:
