@@ -184,11 +184,11 @@ def scan(
 
 
 def _shape_and_dtype(like: Collection) -> tuple[tuple[int, ...] | None, str | None]:
-    """The shape and dtype of an input; no shape if there are several, or if it is of words."""
+    """The shape and dtype of an input; no shape if there are several, no dtype if theirs differ."""
     inputs = like.schema.inputs
-    if not isinstance(inputs, Field) or inputs.vocabulary is not None:
-        return None, None
-    return inputs.shape, inputs.dtype
+    dtypes = {field.dtype for field in like.schema.input_fields if field.vocabulary is None}
+    dtype = dtypes.pop() if len(dtypes) == 1 else None
+    return (inputs.shape or None if isinstance(inputs, Field) else None), dtype
 
 
 def usable(

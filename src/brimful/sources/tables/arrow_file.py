@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from brimful.errors import MalformedFileError
+from brimful.errors import MalformedFileError, SourceError
 from brimful.options import ScanOptions
 from brimful.samples import Progress
 from brimful.sources.read_files import unreadable
@@ -123,6 +123,8 @@ class ArrowFile:
         """Errors of pyarrow as ours."""
         try:
             yield
+        except SourceError:  # some are an OSError, too
+            raise
         except OSError as error:
             if error.errno:
                 raise unreadable(self.path, error) from error

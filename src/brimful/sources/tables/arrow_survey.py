@@ -104,8 +104,10 @@ def look_at_batches(
 def _with_words(column: Column, cells: pa.Array) -> Column:
     counts = pc.value_counts(pc.utf8_trim_whitespace(cells))
     pairs = zip(counts.field("values").to_pylist(), counts.field("counts").to_pylist(), strict=True)
-    more = Counter({(word or ""): n for word, n in pairs})
-    missing = column.missing + more.pop("", 0) + 0
+    more = Counter[str]()
+    for word, n in pairs:
+        more[word or ""] += n
+    missing = column.missing + more.pop("", 0)
     words = None if column.words is None else column.words + more
     return replace(column, words=None if words and len(words) > MOST_WORDS else words, missing=missing)
 

@@ -6,7 +6,7 @@ import threading
 import zlib
 from pathlib import Path
 
-from brimful.errors import MalformedFileError, ReadError
+from brimful.errors import MalformedFileError, ReadError, SourceError
 from brimful.sources.read_files import Print, fingerprint, unreadable
 
 
@@ -36,6 +36,8 @@ class ByteFile:
             with self.path.open("rb", buffering=0) as file:
                 check_unchanged(self.path, self.print, file.fileno())
                 return _read_at(file.fileno(), offset, size)
+        except SourceError:
+            raise
         except OSError as error:
             raise unreadable(self.path, error) from error
 
@@ -44,7 +46,7 @@ class ByteFile:
             try:
                 if self._unpacked is None:
                     self._unpacked = gzip.open(self.path, "rb")  # noqa: SIM115 (kept open)
-                check_unchanged(self.path, self.print, self._unpacked.fileno())
+                check_unchanged(self.path, self.print)
                 self._unpacked.seek(offset)
                 return self._unpacked.read(size)
             except (EOFError, zlib.error, gzip.BadGzipFile) as error:

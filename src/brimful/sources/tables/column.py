@@ -30,6 +30,7 @@ class Column:
         strays_at: The first few of them, with their places.
         counts_from: The first number if the column counts the rows, each one more than the one before.
         largest: The largest whole number in a column of whole numbers, without its sign; 0 for others.
+        numbers: For words, how many cells are numbers, if that is known.
         is_flag: Whether the words are true and false, which are delivered as 1 and 0.
     """
 
@@ -45,6 +46,7 @@ class Column:
     counts_from: int | None = None
     largest: float = 0
     is_flag: bool = False
+    numbers: int = 0
 
     @property
     def counts_rows(self) -> bool:
@@ -97,4 +99,5 @@ def _both(first: Column, column: Column) -> Column:
         strays_at=(*first.strays_at, *column.strays_at)[:10],
         counts_from=None,
         largest=max(first.largest, column.largest),
+        numbers=first.numbers + column.numbers,
     )

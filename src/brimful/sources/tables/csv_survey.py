@@ -205,4 +205,5 @@ def column_of(name: str, look: Look, places: Sequence[str]) -> Column:
         look.counts_from if look.rows == look.numbers else None,
         look.largest if look.whole else 0,
         kind == "text" and look.is_flag,
+        look.numbers,
     )

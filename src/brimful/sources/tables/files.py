@@ -31,6 +31,7 @@ LOOKED_AT = 256  # entries of a folder, to see what is in it
 DEEPEST = 6
 NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 HIDDEN = (".", "_")
+SHARDS = "shard-[0-9]*-*.arrow"
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,7 @@ def open_files(path: Path, options: ScanOptions) -> TableFiles:
         if kind is None or not path.is_file():
             raise SourceNotFoundError(f"{path}: there is no table.", f"Expected a file {', '.join(CSV)} ...")
         return TableFiles((KINDS[kind][1](path, options),), ("",), ({},))
+    _refuse_store(path)
     files, facts = _listed(path)
     kinds = {kind_of(file.name) for file in files}
     if len(kinds) > 1:
@@ -116,6 +118,14 @@ def open_files(path: Path, options: ScanOptions) -> TableFiles:
     folders = tuple(map(_columns_of, relative))
     _check_columns(path, parts, folders)
     return TableFiles(parts, prefixes, folders, facts)
+
+
+def _refuse_store(path: Path) -> None:
+    """Refuse a store, whose shards are Arrow files."""
+    if (path / "manifest.json").is_file() and any(path.glob(SHARDS)):
+        raise ArgumentError(
+            f"{path}: expected raw data. Received: a store.", f"Open it: bf.open({str(path)!r})."
+        )
 
 
 def _listed(path: Path) -> tuple[list[Path], tuple[str, ...]]:

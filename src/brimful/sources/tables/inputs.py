@@ -45,7 +45,7 @@ def features_of(
         raise MalformedFileError(
             f"{table}: no column is left as an input.", "Name them: inputs=[...], --inputs."
         )
-    return found, [*findings, *_na_words(table, found)], facts
+    return found, [*findings, *_na_words(table, found), *_mixed(table, found, rows)], facts
 
 
 def _counting(table: str, column: Column, rows: int) -> Finding:
@@ -92,6 +92,20 @@ def _na_words(table: str, columns: Iterable[Column]) -> list[Finding]:
     hint = "It is taken for a word like all others. If it says that there is none, leave the cell empty."
     examples = tuple(example for example, _ in found[:10])
     return [Finding("missing_word", sum(n for _, n in found), examples, is_problem=False, hint=hint)]
+
+
+def _mixed(table: str, columns: Iterable[Column], rows: int) -> list[Finding]:
+    """The warning that columns of words hold many numbers."""
+    found = [
+        f"{table}: the column {column.name!r} holds {column.numbers:,} numbers, and words in "
+        f"{rows - column.missing - column.numbers:,} rows"
+        for column in columns
+        if column.kind == "text" and column.numbers * 2 > rows - column.missing
+    ]
+    if not found:
+        return []
+    hint = "All are taken for words. If it is a column of numbers, correct the words, or leave them empty."
+    return [Finding("mixed_column", len(found), tuple(found[:10]), is_problem=False, hint=hint)]
 
 
 def inputs_of(table: str, columns: Sequence[Column], options: ScanOptions) -> Inputs:

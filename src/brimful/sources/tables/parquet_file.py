@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from brimful.errors import MalformedFileError
+from brimful.errors import MalformedFileError, SourceError
 from brimful.options import ScanOptions
 from brimful.samples import Progress
 from brimful.sources.read_files import unreadable
@@ -143,6 +143,8 @@ class ParquetFile:
         place = f"{self.path}" if group is None else f"{self.path}: row group {group}"
         try:
             yield
+        except SourceError:  # some are an OSError, too
+            raise
         except pa.ArrowException as error:
             raise MalformedFileError(
                 f"{place}: this is not Parquet, or is damaged: {_said(error)}.", "Write or fetch it again."

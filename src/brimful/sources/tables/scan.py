@@ -83,6 +83,7 @@ def scan_table(path: Path, options: ScanOptions) -> Index:
     order = RowOrder.of(len(table), samples.keys, options.limit)
     index = Index(samples, order, _labels(table, roles, split, samples, order, options))
     index.sampled_findings = tuple(problems)
+    table.texts.clear()  # what is needed of them is in the index
     return index
 
 
