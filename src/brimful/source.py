@@ -74,10 +74,11 @@ def scan(
 ) -> "Source":
     """Scan raw data: list its samples, join their labels by key, infer their schema.
 
-    Nothing is written, and only 256 files of a folder are read.
+    Nothing is written, and only 256 files of a folder are read. Of a table every row is looked at.
 
     Args:
-        path: A folder with one text file per sample; any object with `len` and `[i] -> (x, y)`; or a
+        path: A folder with one text file per sample; a CSV, Parquet or Arrow file, or a folder of Parquet or
+            Arrow files, with one row per sample; any object with `len` and `[i] -> (x, y)`; or a
             format of your own (`brimful.sources.base.Format`).
         labels: The label table: a file, or a table of pandas, Polars or Arrow. Or `"folders"`: the label of
             a file is the name of its folder, `"folders:1"`: of the outermost folder; or `"name:REGEX"`: what
@@ -111,9 +112,11 @@ def scan(
         classes: The labels, in the order of their numbers. By default those that occur: another folder, in
             which one is missing, would number them otherwise.
         like: Other samples, of which classes, shape and dtype are taken: `scan("test/", like=train)`.
-        rows: Whether each row of the files is a sample. By default it is for a single table.
+        rows: Whether each row of the files is a sample, in a folder of CSV files. In a single table, and in
+            Parquet and Arrow files, it is.
         inputs: Columns of a table to train on. By default all that are not used otherwise.
-        fill: What stands in a table for a number that is missing. By default that is an error.
+        fill: What stands in a table for a number that is missing; words that are missing become a word of
+            their own. By default that is an error.
         x: Names of the arrays in a file that are inputs. By default the one called x, images, data or
             the like.
         y: Names of the arrays in a file that are targets.

@@ -79,6 +79,7 @@ def detect_dialect(path: Path, head: bytes, options: ScanOptions, *, is_whole: b
     found = {mark: _records(lines[-1], mark, is_whole=is_whole) for mark in DELIMITERS}
     delimiter, findings = _delimiter(path, found)
     records = found[delimiter]
+    _refuse_blanks(path, records)
     decimal = options.decimal or _decimal(path, records, delimiter)
     has_header, doubts = _has_header(path, records, options, decimal)
     names, width = _names(path, records, has_header=has_header)
@@ -140,6 +141,22 @@ def _delimiter(path: Path, found: dict[str, list[list[str]]]) -> tuple[str, list
     return fits[0], [Finding("doubtful_delimiter", 1, (f"{path}: cells between {both}",), False, hint)]
 
 
+def _refuse_blanks(path: Path, records: list[list[str]]) -> None:
+    """Refuse a table whose cells stand between blanks."""
+    words = {len(record[0].split()) for record in records}
+    if (
+        len(records[0]) == 1
+        and len(words) == 1
+        and words != {1}
+        and not is_number(records[0][0].split()[0], ".")
+    ):
+        raise MalformedFileError(
+            f"{path}: cells stand between {', '.join(DELIMITERS.values())}, and here there are only blanks: "
+            f"{records[0][0][:60]!r}.",
+            "Write the table with commas or tabs.",
+        )
+
+
 def _fits(records: list[list[str]], width: int, count: int) -> bool:
     """Whether all records have as many cells; the header may have one less if the last is always empty."""
     below = records[1:] or records
@@ -198,6 +215,8 @@ def _has_header(
     asked = [*options.table_columns, *options.inputs]
     if any(name in first for name in asked if not name.isdigit()):
         return True, []
+    if not below:
+        return not all(is_number(cell, decimal) for cell in first), []
     evidence = [_is_unlike(cell, at, below, decimal) for at, cell in enumerate(first)]
     if True in evidence:
         return True, []

@@ -24,7 +24,9 @@ from brimful.sources.tables.pieces import Pieces
 UNIT_BYTES = 1 << 20  # of cells, about
 MOST_ROWS = 16_384  # of a unit
 SURVEY_ROWS = 65_536
-BUFFER_BYTES = 1 << 20  # that a column is read with: without, a whole row group would be in memory
+BUFFER_BYTES = 1 << 16  # that a column is read with: without, a whole row group would be in memory
+PAGE_BYTES = 1 << 21  # of a column that is being read: a page, and its dictionary
+SHARING = 3  # blocks that exist at a time, at least, and share what is being read
 SHAPED_BY = 1_000  # cells, that the shape of lists is taken from
 
 
@@ -48,7 +50,9 @@ class ParquetFile:
         nbytes = sum(group.total_byte_size for group in groups)
         self._step = int(np.clip(UNIT_BYTES * sum(self._rows) // max(1, nbytes), 16, MOST_ROWS))
         self._pieces = Pieces(self._batches, self._step)
-        self.unit_bytes = 2 * self._step * nbytes // max(1, sum(self._rows))
+        width = self._metadata.num_columns
+        pages = max((min(each.total_byte_size, width * PAGE_BYTES) for each in groups), default=0)
+        self.unit_bytes = 2 * self._step * nbytes // max(1, sum(self._rows)) + pages // SHARING
         self._units = [
             (group, piece) for group, rows in enumerate(self._rows) for piece in range(-(-rows // self._step))
         ]
