@@ -1,4 +1,4 @@
-"""Whatever a CSV writer writes, the records are those of the standard library's reader, in blocks of any size."""
+"""Whatever a CSV writer writes, the records are those that it wrote, in blocks of any size."""
 
 import csv
 import tempfile

@@ -218,17 +218,15 @@ def _has_header(
     if not below:
         return not all(is_number(cell, decimal) for cell in first), []
     evidence = [_is_unlike(cell, at, below, decimal) for at, cell in enumerate(first)]
-    if True in evidence:
+    is_pandas = not first[0].strip() and all(cell.strip() for cell in first[1:])  # with row numbers
+    if True in evidence or is_pandas:
         return True, []
-    if not first[0].strip() and all(cell.strip() for cell in first[1:]):
-        return True, []  # the nameless column of row numbers that pandas writes
     if False in evidence:
         return False, _counting(path, first)
     names = {"".join(filter(str.isalnum, cell.casefold())) for cell in first}
-    if names & {*ID_NAMES, *TARGET_NAMES, *WEIGHT_NAMES}:
-        return True, []
-    if asked and all(name.isdigit() for name in asked):
-        return False, []
+    is_usual = bool(names & {*ID_NAMES, *TARGET_NAMES, *WEIGHT_NAMES})
+    if is_usual or (asked and all(name.isdigit() for name in asked)):
+        return is_usual, []
     raise MalformedFileError(
         f"{path}: the first line may be a header or a sample: {', '.join(first)[:80]!r}.",
         "All columns are words. If it is a header, name a column by it: target='...'. If it is a sample, "
