@@ -22,7 +22,7 @@ from brimful.store.writer import first_codec
 
 SAMPLED = 512  # samples
 BLOCK_ROWS = 64
-PIECES, LONG_RUN, LONG_RUN_BYTES = 4, 2_048, 4 * 2**20  # of a sequential source that are looked at
+PIECES, LONG_RUN, LONG_RUN_BYTES = 4, 16_384, 16 * 2**20  # of a sequential source that are looked at
 MANY = 10_000  # samples: with fewer, the order of the disk is not tried
 SLOW = 0.001  # seconds per sample: a faster disk is not one that seeks
 PAYS = 2  # the order of the disk must be at least so many times as fast
@@ -75,8 +75,10 @@ def estimate(source: Index, rows: NDArray[np.int64]) -> PackEstimate | None:
     """Estimate what packing some rows will take; None if none of the samples that were tried can be used."""
     layout, n = Layout(source.schema), len(rows)
     order = source.disk_order(rows) if source.is_sequential else None
-    some = _somewhere(rows) if order is None else rows[_spread(order, source.schema.nbytes)]
+    some = _somewhere(rows) if order is None else rows[_beginning(order, source.schema.nbytes)]
     read, seconds = _timed(source, some)
+    if order is not None:  # the beginning shows how fast it is, and hardly what the rest is like
+        read += _timed(source, rows[_spread(order)])[0]
     if not read:
         return None
     inputs = map(np.concatenate, zip(*(samples.inputs for samples in read), strict=True))
@@ -113,12 +115,15 @@ def _somewhere(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     return rows[start : start + SAMPLED]
 
 
-def _spread(order: NDArray[np.int64], nbytes: int) -> NDArray[np.int64]:
-    """A few runs of an order, from its beginning on: long ones, for neighbours are read together."""
-    size = max(SAMPLED // PIECES, min(LONG_RUN, LONG_RUN_BYTES // nbytes))
-    if len(order) <= PIECES * size:
-        return order
-    starts = np.linspace(0, len(order) - size, PIECES).astype(np.int64)
+def _beginning(order: NDArray[np.int64], nbytes: int) -> NDArray[np.int64]:
+    """The first positions of an order: many, for neighbours are read together."""
+    return order[: max(SAMPLED, min(LONG_RUN, LONG_RUN_BYTES // nbytes))]
+
+
+def _spread(order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A few runs from all over an order."""
+    size = SAMPLED // PIECES
+    starts = np.linspace(0, max(0, len(order) - size), PIECES).astype(np.int64)
     return np.concatenate([order[start : start + size] for start in starts.tolist()])
 
 

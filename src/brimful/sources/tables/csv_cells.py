@@ -13,7 +13,7 @@ from brimful.sources.words import MISSING_WORDS, matches
 NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?$"
 COMMA_NUMBER = r"^[+-]?([0-9]+,?[0-9]*|,[0-9]+)([eE][+-]?[0-9]+)?$"
 INFINITE = r"^(?i)[+-]?inf(inity)?$"
-GROUPED = r"^[+-]?[0-9]{1,3}([.,][0-9]{3})+$"
+GROUPED = r"^[+-]?[1-9][0-9]{0,2}(,[0-9]{3})+$"
 """What may be a number with a mark between thousands, or with three digits behind the decimal mark."""
 THOUSANDS = r"^[+-]?[0-9]{1,3}(\.[0-9]{3})+,[0-9]+$|^[+-]?[0-9]{1,3}(,[0-9]{3})+\.[0-9]+$"
 FLAGS = frozenset({"true", "false", "True", "False", "TRUE", "FALSE"})

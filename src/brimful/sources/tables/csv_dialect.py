@@ -80,7 +80,7 @@ def detect_dialect(path: Path, head: bytes, options: ScanOptions, *, is_whole: b
     delimiter, findings = _delimiter(path, found)
     records = found[delimiter]
     _refuse_blanks(path, records)
-    decimal = options.decimal or _decimal(path, records, delimiter)
+    decimal = options.decimal or _decimal(path, records)
     has_header, doubts = _has_header(path, records, options, decimal)
     names, width = _names(path, records, has_header=has_header)
     return CsvDialect(delimiter, names, has_header, skipped, decimal, width, (*findings, *doubts))
@@ -173,7 +173,7 @@ def _are_decimals(records: list[list[str]]) -> bool:
     return all(re.match(COMMA_NUMBER, cell) for cell in cells)
 
 
-def _decimal(path: Path, records: list[list[str]], delimiter: str) -> str:
+def _decimal(path: Path, records: list[list[str]]) -> str:
     """The decimal mark of most numbers that have one.
 
     Raises:
@@ -189,7 +189,7 @@ def _decimal(path: Path, records: list[list[str]], delimiter: str) -> str:
     commas = [cell for cell in cells if re.match(COMMA_NUMBER, cell)]
     if not commas:
         return "."
-    if all(re.match(GROUPED, cell) for cell in commas) and delimiter == ",":
+    if all(re.match(GROUPED, cell) for cell in commas):
         raise MalformedFileError(
             f"{path}: numbers like {commas[0]!r} may have a decimal comma, or a comma between thousands.",
             "If it is a decimal comma: decimal=',', --decimal ,. If not, write them without it.",
@@ -259,13 +259,14 @@ def _names(path: Path, records: list[list[str]], *, has_header: bool) -> tuple[t
         return tuple(str(number) for number in range(1, len(records[0]) + 1)), len(records[0])
     names = [name.strip() for name in records[0]]
     width = Counter(map(len, records[1:])).most_common(1)[0][0] if len(records) > 1 else len(names)
-    if width == len(names) + 1 and not all(len(record) == width and not record[-1] for record in records[1:]):
+    is_dropped = width == len(names) + 1 and not any(record[width - 1 :] != [""] for record in records[1:])
+    if width != len(names) and not is_dropped:
         raise MalformedFileError(
             f"{path}: the header has {len(names)} names, and the lines below it have {width} cells.",
-            "A name is missing: add the one of the first column, or of the last.",
+            "Complete it; or leave lines above the header out: skip_lines=1, --skip-lines 1.",
             "wrong_shape",
         )
-    names += [""] * (width == len(names) + 1)
+    names += [""] * is_dropped
     named = [name or f"column {at}" for at, name in enumerate(names, start=1)]
     twice = [name for name, count in Counter(named).items() if count > 1]
     if twice:

@@ -39,6 +39,7 @@ TAKEN = (
     "missing",
 )
 TAKEN_BY_TEXT = ("skip_lines", "decimal")
+LONGEST_KEY = 4096  # bytes
 DECIMAL_COMMA = r"^\s*([+-]?[0-9]*),([0-9]+)\s*$"
 
 __all__ = ["is_table", "scan_table"]
@@ -77,6 +78,11 @@ def scan_table(path: Path, options: ScanOptions) -> Index:
         *([] if roles.targets else ["no column is the target: name it by target=, --target"]),
         *facts_of(inputs),
         *left_out,
+        *(
+            ["rows are cheap to read only in their order: pack the table to train on it"]
+            if table.is_large
+            else []
+        ),
         *files.facts,
         *table.facts,
     )
@@ -130,6 +136,9 @@ def _unfit(ids: pa.LargeStringArray) -> tuple[str, NDArray[np.int64]]:
     blank = np.flatnonzero(pc.equal(ids, "").to_numpy(zero_copy_only=False))
     if blank.size:
         return f"is empty in {len(blank):,} rows", blank
+    long = np.flatnonzero(pc.greater(pc.binary_length(ids), LONGEST_KEY).to_numpy(zero_copy_only=False))
+    if long.size:
+        return f"holds more than {LONGEST_KEY:,} bytes in {len(long):,} rows", long
     if pc.count_distinct(ids).as_py() == len(ids):
         return "", blank
     at = pc.dictionary_encode(ids).indices.to_numpy()

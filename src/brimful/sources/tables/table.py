@@ -15,6 +15,8 @@ from brimful.sources.tables.files import TableFiles
 from brimful.sources.tables.part import Part, Survey
 from brimful.sources.tables.roles import Roles
 
+MANY_UNITS = 8
+
 
 class Table:
     """The rows of a table, which was looked at from the first to the last.
@@ -117,6 +119,11 @@ class Table:
         prefixes = pa.array(self._files.prefixes, pa.large_string()).take(pa.array(part))
         numbers = pa.array(rows - self.firsts[part]).cast(pa.large_string())
         return pc.binary_join_element_wise(prefixes, numbers, pa.scalar("", pa.large_string()))
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it has many units, so that reading rows in any other order than its own is slow."""
+        return len(self.starts) > MANY_UNITS
 
     @property
     def nbytes(self) -> int:
