@@ -85,6 +85,10 @@ class ArrowFile:
         first = int(self._first[group]) + piece * self._step
         return [f"{self.path}: row {first + row}" for row in rows.tolist()]
 
+    def release(self) -> None:
+        """Forget what was read ahead."""
+        self._pieces.release()
+
     def _open(self, names: Sequence[str] = ()) -> Any:
         options = pa.ipc.IpcReadOptions(
             included_fields=[self._schema.get_field_index(name) for name in names], use_threads=False

@@ -41,6 +41,13 @@ class ByteFile:
         except OSError as error:
             raise unreadable(self.path, error) from error
 
+    def release(self) -> None:
+        """Close what is kept open."""
+        with self._lock:
+            if self._unpacked:
+                self._unpacked.close()
+            self._unpacked = None
+
     def _unpack(self, offset: int, size: int) -> bytes:
         with self._lock:
             try:

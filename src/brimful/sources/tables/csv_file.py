@@ -100,6 +100,10 @@ class CsvFile:
         except pa.ArrowInvalid:
             return self._parse(text, dict.fromkeys(types, pa.string()))
 
+    def release(self) -> None:
+        """Close the file, if it is packed."""
+        self._file.release()
+
     @property
     def decimal(self) -> str:
         """The decimal mark."""

@@ -93,6 +93,10 @@ class ParquetFile:
         first = int(self._first[group]) + piece * self._step
         return [f"{self.path}: row {first + row}" for row in rows.tolist()]
 
+    def release(self) -> None:
+        """Forget what was read ahead."""
+        self._pieces.release()
+
     def _open(self) -> Any:
         return pq.ParquetFile(
             self.path, pre_buffer=False, buffer_size=BUFFER_BYTES, page_checksum_verification=True

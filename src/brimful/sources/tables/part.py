@@ -70,5 +70,8 @@ class Part(Protocol):
             SourceError: The unit cannot be read.
         """
 
+    def release(self) -> None:
+        """Give back the memory and the files that are held for reading on."""
+
     def places(self, unit: int, rows: NDArray[np.int64]) -> list[str]:
         """Where some rows of a unit are, counted from its first: the file, and the line or the row."""

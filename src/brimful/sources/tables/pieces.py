@@ -32,6 +32,12 @@ class Pieces:
         self._kept: OrderedDict[tuple[int, int], pa.RecordBatch] = OrderedDict()
         self.most = 2 * reading_threads() + 1
 
+    def release(self) -> None:
+        """Forget all pieces, and where reading goes on."""
+        with self._lock:
+            self._kept.clear()
+            self._at, self._iterator = (-1, ()), iter(())
+
     def read(self, group: int, number: int, names: tuple[str, ...]) -> pa.RecordBatch:
         """A piece of a group, counted from its first."""
         with self._lock:

@@ -1,6 +1,7 @@
 """Table: the rows of one or several files, numbered from 0, and what their columns hold."""
 
-from collections import Counter
+import threading
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from brimful.sources.tables.part import Part, Survey
 from brimful.sources.tables.roles import Roles
 
 MANY_UNITS = 8
+FILES_IN_USE = 3
 
 
 class Table:
@@ -29,6 +31,8 @@ class Table:
 
     def __init__(self, path: Path, files: TableFiles, roles: Roles, progress: Progress | None) -> None:
         self.path = path
+        self._lock = threading.Lock()
+        self._in_use: OrderedDict[int, None] = OrderedDict()
         self._files = files
         self.parts: tuple[Part, ...] = files.parts
         surveys: list[Survey] = []
@@ -40,6 +44,7 @@ class Table:
             )
             survey = part.survey(texts, unanalysed, lambda rows: progress and progress(before + rows))  # noqa: B023
             surveys.append(_with_folders(survey, given, roles))
+            part.release()
             done += int(survey.starts[-1])
         names = (*files.parts[0].names, *files.folders[0])
         self.names = names
@@ -88,7 +93,8 @@ class Table:
 
     def read(self, unit: int, names: Sequence[str]) -> list[pa.Array]:
         """Some columns of a unit."""
-        number = self._part_of[unit]
+        number = int(self._part_of[unit])
+        self._use(number)
         part, given = self.parts[number], self._files.folders[number]
         rows = int(self.starts[unit + 1] - self.starts[unit])
         own = [name for name in names if name not in given]
@@ -97,6 +103,15 @@ class Table:
             cells[name] if name in cells else pa.repeat(pa.scalar(given[name], pa.large_string()), rows)
             for name in names
         ]
+
+    def _use(self, number: int) -> None:
+        """Note that a file is read; the one that has not been for longest gives back what it holds."""
+        with self._lock:
+            self._in_use[number] = None
+            self._in_use.move_to_end(number)
+            oldest = self._in_use.popitem(last=False)[0] if len(self._in_use) > FILES_IN_USE else None
+        if oldest is not None:
+            self.parts[oldest].release()
 
     def places(self, rows: NDArray[np.int64]) -> list[str]:
         """Where some rows are: the file and the line."""

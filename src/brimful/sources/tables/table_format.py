@@ -102,7 +102,9 @@ class TableFormat(BaseFormat):
 
     def fingerprints(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """The share of its file, and the times and the inode of that."""
-        now = np.array([_print(part.path) for part in self._table.parts], np.int64)
+        now = np.full((len(self._table.parts), len(FINGERPRINT)), -1)
+        for at in np.unique(self._table.part_at(numbers)).tolist():
+            now[at] = _print(self._table.parts[at].path)
         return self._shared(now, numbers)
 
     def natural_order(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
