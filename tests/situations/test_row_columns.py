@@ -193,6 +193,20 @@ def test_integers_that_lose_digits_are_warned_of(tmp_path: Path) -> None:
     assert "lost_digits" in kinds(bf.scan(write(tmp_path / "t.csv", "a,label\n" + text)).findings)
 
 
+def test_what_is_mostly_numbers_is_not_taken_for_words_quietly(tmp_path: Path) -> None:
+    """A column of both, and numbers with signs, are warned of."""
+    text = table("{n},{y},{y}\n", "a,b,label\n", 100)
+    for n in range(0, 100, 5):
+        text = text.replace(f"\n{n},", "\nhigh,", 1)
+    for n in range(100):
+        text = text.replace(f"\n{n},", f"\n{n % 7},", 1)
+    assert "mixed_column" in kinds(bf.scan(write(tmp_path / "t.csv", text)).findings)
+    signs = table("{y}%,{v},{y}\n")
+    assert "mixed_column" in kinds(bf.scan(write(tmp_path / "t.csv", signs)).findings)
+    places = table("{v},{v},{v}\n", "x,y,depth\n")
+    assert bf.scan(write(tmp_path / "t.csv", places)).schema.target is None
+
+
 def test_what_means_nothing_for_a_table_is_refused(tmp_path: Path) -> None:
     """By its name."""
     path = save(tmp_path / "t.parquet", people(20))

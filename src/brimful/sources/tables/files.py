@@ -133,6 +133,7 @@ def _listed(path: Path) -> tuple[list[Path], tuple[str, ...]]:
     files, others = [], Counter[str]()
     for root, folders, names in os.walk(path):
         folders[:] = sorted(name for name in folders if not name.startswith(HIDDEN))
+        others["that are links to folders"] += sum(Path(root, name).is_symlink() for name in folders)
         for name in names:
             if name.startswith(HIDDEN):
                 others["that begin with . or _"] += 1
@@ -144,7 +145,7 @@ def _listed(path: Path) -> tuple[list[Path], tuple[str, ...]]:
         raise SourceNotFoundError(
             f"{path}: there is no file of rows.", f"Expected {', '.join(CSV)} or others."
         )
-    left = ", ".join(f"{count:,} {what}" for what, count in others.items())
+    left = ", ".join(f"{count:,} {what}" for what, count in others.items() if count)
     return sorted(files), ((f"files left out: {left}",) if left else ())
 
 

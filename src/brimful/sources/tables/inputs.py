@@ -12,7 +12,7 @@ from brimful.schema import NAME, Field, Fields
 from brimful.sources.tables.column import EXACT, MOST_WORDS, Column
 from brimful.sources.tables.table_format import Inputs
 from brimful.sources.tables.values import Delivery
-from brimful.sources.words import MISSING_WORDS
+from brimful.sources.words import DECORATED, MISSING_WORDS
 
 NUMBERS = "numbers"  # the name of the vector of numbers beside other inputs
 FEW_WORDS = 20  # may be as many as there are rows
@@ -102,10 +102,21 @@ def _mixed(table: str, columns: Iterable[Column], rows: int) -> list[Finding]:
         for column in columns
         if column.kind == "text" and column.numbers * 2 > rows - column.missing
     ]
+    found += [
+        f"{table}: the column {column.name!r} holds numbers with signs, like {next(iter(column.words))!r}"
+        for column in columns
+        if column.kind == "text" and column.words and _are_decorated(column.words)
+    ]
     if not found:
         return []
     hint = "All are taken for words. If it is a column of numbers, correct the words, or leave them empty."
     return [Finding("mixed_column", len(found), tuple(found[:10]), is_problem=False, hint=hint)]
+
+
+def _are_decorated(words: Iterable[str]) -> bool:
+    """Whether most of some words are numbers with a percent sign, a currency or the like."""
+    found = [bool(re.match(DECORATED, each)) for each in words]
+    return sum(found) * 2 > len(found)
 
 
 def inputs_of(table: str, columns: Sequence[Column], options: ScanOptions) -> Inputs:

@@ -71,7 +71,10 @@ def roles_of(table: str, names: Sequence[str], options: ScanOptions) -> Roles:
     free = [name for name in names if name not in asked and name not in inputs]
     key = named(options.id) if options.id else _usual(free, ID_NAMES)
     weight = named(options.weight) if options.weight else _usual(free, WEIGHT_NAMES)
-    targets = tuple(map(named, options.target)) or tuple(filter(None, (_usual(free, TARGET_NAMES),)))
+    usual = _usual(free, TARGET_NAMES)
+    if usual and word(usual) == "y" and len(free) > 2 and any(word(name) == "x" for name in free):
+        usual = None  # a place, of which y is one half
+    targets = tuple(map(named, options.target)) or ((usual,) if usual else ())
     others = [name for name in free if name not in (key, weight, *targets)]
     splits = tuple(name for name in others if word(name) in SPLIT_NAMES)
     return Roles(key, options.id is not None, targets, weight, splits, inputs)
