@@ -133,7 +133,7 @@ def inputs_of(table: str, columns: Sequence[Column], options: ScanOptions) -> In
         fields[NUMBERS] = Field((len(plain),), dtype)
         made_of.append(plain)
     for column in columns:
-        if column not in plain:
+        if column.kind != "number" and not column.is_flag:
             name = _input_name(column.name, fields)
             fields[name] = _field(column, name, dtype, options)
             made_of.append((column,))

@@ -1,8 +1,8 @@
 """Scan: a path -> the index of the rows of its table: opens files, chooses columns, joins labels."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -10,37 +10,24 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from brimful.errors import ArgumentError, LabelError, MalformedFileError
-from brimful.keys import HashedKeys
 from brimful.memory import POOL
 from brimful.options import ScanOptions
 from brimful.samples import EXAMPLES, Finding
 from brimful.sources.index import Index, RowOrder
-from brimful.sources.label_join import join_lines
-from brimful.sources.label_table import LabelTable
-from brimful.sources.labels import Labels
 from brimful.sources.split_column import SplitColumn, find_split_columns
 from brimful.sources.tables.files import is_table, kind_of, open_files
 from brimful.sources.tables.inputs import facts_of, features_of, findings_in, inputs_of
 from brimful.sources.tables.roles import Roles, roles_of, word
+from brimful.sources.tables.row_labels import RowLabels, cells_of
 from brimful.sources.tables.table import Table
 from brimful.sources.tables.table_format import TableFormat
 
 TAKEN = (
-    "id",
-    "target",
-    "weight",
-    "regression",
-    "classes",
-    "shape",
-    "dtype",
-    "rows",
-    "inputs",
-    "fill",
-    "missing",
+    *("id", "target", "weight", "regression", "classes", "shape", "dtype"),
+    *("rows", "inputs", "fill", "missing"),
 )
 TAKEN_BY_TEXT = ("skip_lines", "decimal")
 LONGEST_KEY = 4096  # bytes
-DECIMAL_COMMA = r"^\s*([+-]?[0-9]*),([0-9]+)\s*$"
 
 __all__ = ["is_table", "scan_table"]
 
@@ -72,25 +59,23 @@ def scan_table(path: Path, options: ScanOptions) -> Index:
     problems, warnings = findings_in(name, inputs)
     samples = TableFormat(table, inputs, ids)
     samples.findings = (*table.findings, *key_findings, *findings, *warnings)
-    keyed = f"keyed by the column {roles.id!r}" if ids is not None else "keyed by their numbers"
-    samples.facts = (
-        f"{len(table):,} rows, {keyed}",
-        *([] if roles.targets else ["no column is the target: name it by target=, --target"]),
-        *facts_of(inputs),
-        *left_out,
-        *(
-            ["rows are cheap to read only in their order: pack the table to train on it"]
-            if table.is_large
-            else []
-        ),
-        *files.facts,
-        *table.facts,
-    )
+    samples.facts = _facts(table, roles, samples, (*facts_of(inputs), *left_out, *files.facts))
     order = RowOrder.of(len(table), samples.keys, options.limit)
-    index = Index(samples, order, _labels(table, roles, split, samples, order, options))
+    index = Index(samples, order, RowLabels(table, roles, split, samples, order).join(options))
     index.sampled_findings = tuple(problems)
     table.texts.clear()  # what is needed of them is in the index
     return index
+
+
+def _facts(table: Table, roles: Roles, samples: TableFormat, others: Sequence[str]) -> tuple[str, ...]:
+    """What was decided, the number of rows first."""
+    keyed = f"keyed by the column {roles.id!r}" if samples.has_ids else "keyed by their numbers"
+    facts = [f"{len(table):,} rows, {keyed}"]
+    facts += [] if roles.targets else ["no column is the target: name it by target=, --target"]
+    facts += [*others, *table.facts]
+    if table.is_large:
+        facts.append("rows are cheap to read only in their order: pack the table to train on it")
+    return tuple(facts)
 
 
 def _with_fill(options: ScanOptions) -> ScanOptions:
@@ -154,94 +139,5 @@ def _split(table: Table, roles: Roles) -> SplitColumn | None:
     """The column that says on which side of a split each row is."""
     if not roles.targets:
         return None
-    found = find_split_columns({name: (word(name), _cells(table, name)) for name in roles.splits})
+    found = find_split_columns({name: (word(name), cells_of(table, name)) for name in roles.splits})
     return found[0] if found else None
-
-
-def _cells(table: Table, name: str) -> pa.LargeStringArray:
-    """The cells of a column as text without blanks around it, empty where there is nothing."""
-    cells = pa.concat_arrays(table.texts[name].chunks, POOL)
-    return pc.utf8_trim_whitespace(pc.fill_null(cells, ""), memory_pool=POOL)
-
-
-def _labels(
-    table: Table,
-    roles: Roles,
-    split: SplitColumn | None,
-    samples: TableFormat,
-    order: RowOrder,
-    options: ScanOptions,
-) -> Labels | None:
-    """What to predict for every row that is taken, from the columns of the table."""
-    if not roles.targets:
-        return None
-    numbers = order.at(np.arange(len(order)))
-    lines = np.sort(numbers)
-    rows = np.empty(len(table), np.int64)
-    rows[numbers] = np.arange(len(numbers))
-    is_whole = len(lines) == len(table)
-
-    def cells(name: str) -> pa.Array:
-        found = _cells(table, name)
-        if table.decimal(0) == ",":
-            found = pc.replace_substring_regex(found, DECIMAL_COMMA, r"\1.\2")
-        return found if is_whole else found.take(pa.array(lines))
-
-    placed: Any = _Places(samples, lines)
-    sides = split if split is None or is_whole else replace(split, cells=split.cells.take(pa.array(lines)))
-    found = LabelTable(
-        samples.name,
-        HashedKeys(placed, np.empty(0, np.uint64), np.empty(0, np.int64)),
-        {name: cells(name) for name in roles.targets},
-        cells(roles.weight) if roles.weight else None,
-        0,
-        (),
-        sides,
-    )
-    listed = ", ".join(map(repr, roles.targets))
-    how = f"the target is {'the column' if len(roles.targets) == 1 else 'the columns'} {listed}"
-    labels = join_lines(
-        found,
-        rows[lines],
-        _InRowOrder(samples, order),
-        how,
-        regression=options.regression,
-        classes=options.classes,
-    )
-    return replace(labels, findings=tuple(map(_said_of_rows, labels.findings)))
-
-
-def _said_of_rows(finding: Finding) -> Finding:
-    """A finding about labels, with a hint that fits a table."""
-    if finding.kind != "missing_label":
-        return finding
-    return replace(finding, hint="Fill the cells in, or leave these rows out (on_bad='skip', --on-bad skip).")
-
-
-class _Places:
-    """Where the lines of a table are, by position, for messages about single ones."""
-
-    def __init__(self, samples: TableFormat, lines: NDArray[np.int64]) -> None:
-        self._samples = samples
-        self._lines = lines
-
-    def __getitem__(self, line: int) -> str:
-        place = self._samples.places(self._lines[line : line + 1])[0]
-        rest = place.removeprefix(self._samples.name)
-        return f"line {rest[1:]}" if rest[:1] == ":" and rest[1:].isdecimal() else rest.lstrip("/: ")
-
-
-class _InRowOrder:
-    """The rows of an index that is being made, as places that a user can find."""
-
-    def __init__(self, samples: TableFormat, order: RowOrder) -> None:
-        self._samples = samples
-        self._order = order
-        self.name = samples.name
-
-    def __len__(self) -> int:
-        return len(self._order)
-
-    def places(self, rows: NDArray[np.int64]) -> list[str]:
-        """The lines of some rows."""
-        return self._samples.places(self._order.at(rows))

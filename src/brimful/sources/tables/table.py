@@ -2,7 +2,8 @@
 
 import threading
 from collections import Counter, OrderedDict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from brimful.sources.tables.roles import Roles
 
 MANY_UNITS = 8
 FILES_IN_USE = 3
+FACTS = 5  # of files
 
 
 class Table:
@@ -35,41 +37,40 @@ class Table:
         self._in_use: OrderedDict[int, None] = OrderedDict()
         self._files = files
         self.parts: tuple[Part, ...] = files.parts
-        surveys: list[Survey] = []
-        done = 0
-        for part, given in zip(files.parts, files.folders, strict=True):
-            before = done
-            texts, unanalysed = (
-                [n for n in names if n not in given] for names in (roles.texts, roles.unanalysed)
-            )
-            survey = part.survey(texts, unanalysed, lambda rows: progress and progress(before + rows))  # noqa: B023
-            surveys.append(_with_folders(survey, given, roles))
-            part.release()
-            done += int(survey.starts[-1])
-        names = (*files.parts[0].names, *files.folders[0])
-        self.names = names
+        surveys = list(self._survey(roles, progress))
         self.columns = {
             name: united(
                 (each.path.name, its.columns[name]) for each, its in zip(files.parts, surveys, strict=True)
             )
-            for name in names
+            for name in (*files.parts[0].names, *files.folders[0])
             if name not in roles.unanalysed
         }
+        chunks = {name: [each.texts[name].chunks for each in surveys] for name in roles.texts}
         self.texts = {
-            name: pa.chunked_array(
-                [chunk for each in surveys for chunk in each.texts[name].chunks], pa.large_string()
-            )
-            for name in roles.texts
+            name: pa.chunked_array(chain.from_iterable(each), pa.large_string())
+            for name, each in chunks.items()
         }
-        self.facts: tuple[str, ...] = tuple(dict.fromkeys(f for each in surveys for f in each.facts))[:5]
+        self.facts: tuple[str, ...] = tuple(dict.fromkeys(f for each in surveys for f in each.facts))[:FACTS]
         self.findings: tuple[Finding, ...] = tuple(f for each in surveys for f in each.findings)
-        self._rows = [int(each.starts[-1]) for each in surveys]
-        self.firsts = np.cumsum([0, *self._rows])  # the first row of each file
+        self.firsts = np.cumsum([0, *(int(each.starts[-1]) for each in surveys)])  # of each file
         starts = [each.starts[:-1] + first for each, first in zip(surveys, self.firsts[:-1], strict=True)]
         self.starts: NDArray[np.int64] = np.concatenate([*starts, self.firsts[-1:]])
         counts = [len(each) for each in starts]
         self._part_of = np.repeat(np.arange(len(counts)), counts)
         self._unit_of = np.concatenate([np.arange(count) for count in counts])
+
+    def _survey(self, roles: Roles, progress: Progress | None) -> Iterator[Survey]:
+        """Look at all rows, a file after the other."""
+        done = 0
+        for part, given in zip(self.parts, self._files.folders, strict=True):
+            before = done
+            texts, unanalysed = (
+                [n for n in names if n not in given] for names in (roles.texts, roles.unanalysed)
+            )
+            survey = part.survey(texts, unanalysed, lambda rows: progress and progress(before + rows))  # noqa: B023
+            part.release()
+            done += int(survey.starts[-1])
+            yield _with_folders(survey, given, roles)
 
     def __len__(self) -> int:
         return int(self.starts[-1])

@@ -92,6 +92,11 @@ class TableFormat(BaseFormat):
     def __len__(self) -> int:
         return len(self._table)
 
+    @property
+    def has_ids(self) -> bool:
+        """Whether keys are ids, not numbers."""
+        return self._ids is not None
+
     def keys(self, numbers: NDArray[np.int64]) -> pa.LargeStringArray:
         """The ids of some rows, or their numbers in decimal."""
         return self._table.keys(numbers) if self._ids is None else self._ids.take(pa.array(numbers))
