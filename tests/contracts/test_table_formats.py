@@ -3,6 +3,7 @@
 import gzip
 from abc import ABC, abstractmethod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -54,6 +55,11 @@ class TableContract(FormatContract, ABC):
     def format(self) -> Format:
         """The table."""
         return bf.scan(self._path, rows=True)._reader.format
+
+    def test_a_row_is_found_by_its_place(self) -> None:
+        """The file, and the line or the row."""
+        samples: Any = self.format()
+        assert samples.place(5) == self.place
 
     def files(self) -> list[Path]:
         """Its files."""

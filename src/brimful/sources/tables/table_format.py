@@ -105,6 +105,10 @@ class TableFormat(BaseFormat):
         """Where some rows are."""
         return self._table.places(numbers)
 
+    def place(self, number: int) -> str:
+        """Where a row is."""
+        return self.places(np.array([number]))[0]
+
     def fingerprints(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """The share of its file, and the times and the inode of that."""
         now = np.full((len(self._table.parts), len(FINGERPRINT)), -1)
