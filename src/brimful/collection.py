@@ -91,6 +91,11 @@ class Collection(ABC):
         return self._reader.schema
 
     @property
+    def input_columns(self) -> tuple[str, ...]:
+        """The columns of a table that the inputs are made of, in order; none where that is not known."""
+        return ()
+
+    @property
     def keys(self) -> "Keys":
         """The keys, a sequence of strings in the order of the samples."""
         return Keys(self._reader, self._view)

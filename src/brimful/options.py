@@ -11,7 +11,7 @@ import numpy as np
 from brimful.errors import ArgumentError
 from brimful.memory import parse_bytes
 from brimful.samples import Progress
-from brimful.schema import Classes, count_from_zero
+from brimful.schema import Classes, Fields, count_from_zero
 
 FLOATS = ("float16", "float32", "float64")
 DTYPES = (
@@ -204,7 +204,11 @@ def check_classes(classes: Sequence[str | int]) -> Classes:
 
 @dataclass(frozen=True, kw_only=True)
 class ScanOptions:
-    """How to scan: the arguments of `brimful.scan`, columns as strings."""
+    """How to scan: the arguments of `brimful.scan`, columns as strings.
+
+    Attributes:
+        like_inputs: The inputs of the samples that the user wants these to be like.
+    """
 
     labels: Any = None
     suffix: str | None = None
@@ -235,6 +239,7 @@ class ScanOptions:
     padding: str | None = None
     truncating: str | None = None
     value: float | None = None
+    like_inputs: Fields | None = None
     progress: Progress | None = None
 
     @property
@@ -252,12 +257,12 @@ class ScanOptions:
         return tuple(name for name in (self.id, *self.target, self.weight) if name is not None)
 
     def only(self, names: Sequence[str], what: str) -> None:
-        """Refuse all options but some; `limit` and `progress` mean something for everything that is scanned.
+        """Refuse all options but some; `limit`, `like` and `progress` mean something for all that is scanned.
 
         Raises:
             ArgumentError: Another one was given.
         """
-        allowed = {*names, "limit", "progress"}
+        allowed = {*names, "limit", "like_inputs", "progress"}
         self.refuse([field.name for field in fields(self) if field.name not in allowed], what)
 
     def refuse(self, names: Sequence[str], what: str) -> None:

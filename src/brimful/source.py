@@ -74,10 +74,11 @@ def scan(
 ) -> "Source":
     """Scan raw data: list its samples, join their labels by key, infer their schema.
 
-    Nothing is written, and only 256 files of a folder are read.
+    Nothing is written, and only 256 files of a folder are read. Of a table every row is looked at.
 
     Args:
-        path: A folder with one text file per sample; any object with `len` and `[i] -> (x, y)`; or a
+        path: A folder with one text file per sample; a CSV, Parquet or Arrow file, or a folder of Parquet or
+            Arrow files, with one row per sample; any object with `len` and `[i] -> (x, y)`; or a
             format of your own (`brimful.sources.base.Format`).
         labels: The label table: a file, or a table of pandas, Polars or Arrow. Or `"folders"`: the label of
             a file is the name of its folder, `"folders:1"`: of the outermost folder; or `"name:REGEX"`: what
@@ -111,9 +112,11 @@ def scan(
         classes: The labels, in the order of their numbers. By default those that occur: another folder, in
             which one is missing, would number them otherwise.
         like: Other samples, of which classes, shape and dtype are taken: `scan("test/", like=train)`.
-        rows: Whether each row of the files is a sample. By default it is for a single table.
+        rows: Whether each row of the files is a sample, in a folder of CSV files. In a single table, and in
+            Parquet and Arrow files, it is.
         inputs: Columns of a table to train on. By default all that are not used otherwise.
-        fill: What stands in a table for a number that is missing. By default that is an error.
+        fill: What stands in a table for a number that is missing; words that are missing become a word of
+            their own. By default that is an error.
         x: Names of the arrays in a file that are inputs. By default the one called x, images, data or
             the like.
         y: Names of the arrays in a file that are targets.
@@ -141,6 +144,7 @@ def scan(
         if classes is not None or shape is not None:
             raise ArgumentError("Expected `like` alone, or `classes` and `shape`. Received: both")
         classes, shape, dtype = like.schema.classes, *_shape_and_dtype(like)
+        inputs = inputs or like.input_columns
     targets = () if target is None else (target,) if isinstance(target, (str, int)) else target
     options = ScanOptions(
         labels=labels,
@@ -172,6 +176,7 @@ def scan(
         padding=padding,
         truncating=truncating,
         value=value,
+        like_inputs=None if like is None else like.schema.inputs,
         progress=progress,
     )
     check_choice("on_bad", on_bad, ("raise", "skip"))
@@ -182,9 +187,11 @@ def scan(
 
 
 def _shape_and_dtype(like: Collection) -> tuple[tuple[int, ...] | None, str | None]:
-    """The shape and dtype of an input; no shape if there are several."""
+    """The shape and dtype of an input; no shape if there are several, no dtype if theirs differ."""
     inputs = like.schema.inputs
-    return (inputs.shape, inputs.dtype) if isinstance(inputs, Field) else (None, None)
+    dtypes = {field.dtype for field in like.schema.input_fields if field.vocabulary is None}
+    dtype = dtypes.pop() if len(dtypes) == 1 else None
+    return (inputs.shape or None if isinstance(inputs, Field) else None), dtype
 
 
 def usable(
@@ -231,6 +238,11 @@ class Source(Collection):
     def skipped(self) -> tuple[Fault, ...]:
         """The samples that `on_bad="skip"` has left out: key, kind, message."""
         return self._reader.skipped
+
+    @property
+    def input_columns(self) -> tuple[str, ...]:
+        """The columns of a table that the inputs are made of, in order; none for other samples."""
+        return tuple(getattr(self._reader.format, "input_columns", ()))
 
     @property
     def left_out(self) -> int:

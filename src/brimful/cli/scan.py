@@ -18,7 +18,7 @@ PROBLEMS_FOUND = 1  # exit code
 @click.option("--no-cache", is_flag=True, help="Read files again that have not changed since the last scan.")
 @screen_options
 def scan_command(data: str, quick: bool, no_cache: bool, as_json: bool, **options: Any) -> None:
-    """Read all of DATA, a folder with one text file per sample, and report what is wrong with it.
+    """Read all of DATA, a folder of samples or a table of them, and report what is wrong with it.
 
     Exits with 1 if there is a problem. Nothing in DATA is changed.
     """

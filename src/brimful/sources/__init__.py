@@ -2,6 +2,7 @@
 
 base        Format: what a new format has to implement
 text/       a format: a folder of text files; with the listing, the label table and the numbers in the text
+tables/     a format: CSV, Parquet and Arrow files in which each row is a sample
 objects     a format: any object with `len` and `[i] -> (x, y)`
 detect      a path or an object -> the index of its samples: tries each format in turn
 index       Index: the rows of any format: hashes, order, labels, what was left out

@@ -100,7 +100,12 @@ class Format(Protocol):
 
 
 class BaseFormat:
-    """Defaults: no folder, no findings, no fingerprints and no natural order."""
+    """Defaults: no folder, no findings, no fingerprints and no natural order.
+
+    Attributes:
+        is_sequential: Whether samples are cheap to read only in their natural order: all that read many of
+            them do so in that order.
+    """
 
     name: str
     schema: Schema
@@ -110,6 +115,7 @@ class BaseFormat:
     root: Path | None = None
     nbytes: int = 0
     encoded_bytes: int = 0
+    is_sequential: bool = False
 
     def place(self, number: int) -> str:
         """The name of the format and the key."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from brimful.errors import ArgumentError
 from brimful.options import ScanOptions
-from brimful.sources.archives.members import is_archive
+from brimful.sources.archives.members import holds_archives
 from brimful.sources.archives.tar_format import scan_archives
 from brimful.sources.base import BaseFormat, Format
 from brimful.sources.images.folder import scan_images
@@ -15,6 +15,7 @@ from brimful.sources.images.listing import IMAGES, holds_images
 from brimful.sources.index import Index
 from brimful.sources.look_alikes import refuse_look_alike
 from brimful.sources.objects import RandomAccess, scan_object
+from brimful.sources.tables.scan import is_table, scan_table
 from brimful.sources.text.folder import scan_folder
 
 Recognises = Callable[[Any], bool]
@@ -47,15 +48,9 @@ def register(recognises: Recognises, scan: Scan) -> Callable[[], None]:
 
 
 def scan_path(path: Path, options: ScanOptions) -> Index:
-    """The index of a folder: of images if an option or the names of its files say so, else of text."""
-    if is_archive(path) or (path.is_dir() and any(map(is_archive, path.iterdir()))):
-        return scan_archives(path, options)
-    is_asked = options.image_size or options.color_mode
-    if os.path.isdir(path) and (  # noqa: PTH112 (pathlib raises where a name is too long)
-        is_asked or (options.suffix or "").lower() in IMAGES or holds_images(path)
-    ):
-        return scan_images(path, options)
-    return scan_folder(path, options)
+    """The index of a path that is no table: of text files unless it, or an option, shows something else."""
+    scan = next((scan for is_asked, scan in _of_paths if is_asked(path, options)), scan_folder)
+    return scan(path, options)
 
 
 def scan_format(samples: Format, options: ScanOptions) -> Index:
@@ -64,8 +59,20 @@ def scan_format(samples: Format, options: ScanOptions) -> Index:
     return Index.of(samples, options.limit)
 
 
+def _are_images(path: Path, options: ScanOptions) -> bool:
+    is_said = options.image_size or options.color_mode or (options.suffix or "").lower() in IMAGES
+    return os.path.isdir(path) and (bool(is_said) or holds_images(path))  # noqa: PTH112 (names may be too long)
+
+
+_of_paths: list[tuple[Callable[[Path, ScanOptions], bool], Scan]] = [
+    (lambda path, _: holds_archives(path), scan_archives),
+    (lambda path, options: bool(options.rows) and path.is_dir(), scan_table),
+    (_are_images, scan_images),
+]
+
 _formats: list[tuple[Recognises, Scan]] = [
     (lambda thing: isinstance(thing, (Format, BaseFormat)), scan_format),
+    (is_table, lambda path, options: scan_table(Path(path), options)),
     (
         lambda thing: isinstance(thing, (str, os.PathLike)),
         lambda path, options: scan_path(Path(path), options),

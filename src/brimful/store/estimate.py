@@ -22,6 +22,7 @@ from brimful.store.writer import first_codec
 
 SAMPLED = 512  # samples
 BLOCK_ROWS = 64
+PIECES, LONG_RUN, LONG_RUN_BYTES = 4, 16_384, 16 * 2**20  # of a sequential source that are looked at
 MANY = 10_000  # samples: with fewer, the order of the disk is not tried
 SLOW = 0.001  # seconds per sample: a faster disk is not one that seeks
 PAYS = 2  # the order of the disk must be at least so many times as fast
@@ -74,8 +75,11 @@ def estimate(source: Index, rows: NDArray[np.int64]) -> PackEstimate | None:
     """Estimate what packing some rows will take; None if none of the samples that were tried can be used."""
     layout = Layout.of(source.schema, source.format.encoded_bytes, CHUNK_BYTES, SHARD_BYTES)
     n = len(rows)
-    some = _somewhere(rows)
+    order = source.disk_order(rows) if source.is_sequential else None
+    some = _somewhere(rows) if order is None else rows[_beginning(order, source.schema.nbytes)]
     read, seconds = _timed(source, some)
+    if order is not None:  # the beginning shows how fast it is, and hardly what the rest is like
+        read += _timed(source, rows[_spread(order)])[0]
     if not read:
         return None
     inputs = map(np.concatenate, zip(*(samples.inputs for samples in read), strict=True))
@@ -85,6 +89,8 @@ def estimate(source: Index, rows: NDArray[np.int64]) -> PackEstimate | None:
     content = sum(sum(map(len, values)) for part in read for values in part.inputs if values.dtype == object)
     store_bytes = int(n * (key_bytes + layout.row_bytes(codecs) + content / len(some)))
     usual = PackEstimate(n, n * source.schema.nbytes, store_bytes, seconds / len(some) * n)
+    if order is not None:  # any other order would read a part of the source for each sample
+        return replace(usual, pile_bytes=n * row_bytes(source), seconds_in_disk_order=usual.seconds)
     return usual if n < MANY or seconds < SLOW * len(some) else _with_disk_order(usual, source, rows)
 
 
@@ -109,6 +115,18 @@ def _somewhere(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     last = max(0, len(rows) - SAMPLED)
     start = random.Random().randint(min(INFERRED_FROM, last), last)  # noqa: S311 (no secret)
     return rows[start : start + SAMPLED]
+
+
+def _beginning(order: NDArray[np.int64], nbytes: int) -> NDArray[np.int64]:
+    """The first positions of an order: many, for neighbours are read together."""
+    return order[: max(SAMPLED, min(LONG_RUN, LONG_RUN_BYTES // nbytes))]
+
+
+def _spread(order: NDArray[np.int64]) -> NDArray[np.int64]:
+    """A few runs from all over an order."""
+    size = SAMPLED // PIECES
+    starts = np.linspace(0, max(0, len(order) - size), PIECES).astype(np.int64)
+    return np.concatenate([order[start : start + size] for start in starts.tolist()])
 
 
 def _timed(source: Index, rows: NDArray[np.int64]) -> tuple[list[Samples], float]:

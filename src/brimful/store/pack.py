@@ -68,6 +68,7 @@ from brimful.store.sort import ExternalSort, held_bytes
 from brimful.store.writer import Rows, ShardWriter
 
 BLOCK_ROWS = 512  # samples that a thread reads at a time
+NEIGHBOURS = 4_096  # likewise, where neighbours are read together
 CHUNKS_HELD = 4  # as delivered: being filled, its codes, the message made of them, and what Arrow holds of it
 
 
@@ -247,12 +248,13 @@ class _Packing:
         row = self._source.format.encoded_bytes if self._layout.chunk_rows else self._layout.schema.nbytes
         chunk = min(self._layout.rows_per_chunk, len(self._rows)) * row
         left = options.memory - CHUNKS_HELD * chunk
+        most = NEIGHBOURS if self._source.is_sequential else BLOCK_ROWS
         is_piled = options.in_disk_order or any(map(PILE_NAME.fullmatch, self._storage.list()))
         is_piled = is_piled or bool(estimate and estimate.in_disk_order(free_bytes(self._storage)))
-        if is_piled and (budget := divide(left - held_bytes(options.memory), nbytes, BLOCK_ROWS)):
+        if is_piled and (budget := divide(left - held_bytes(options.memory), nbytes, most)):
             self._budget, self._pile_memory = budget, options.memory
             return
-        if budget := divide(left, nbytes, BLOCK_ROWS):
+        if budget := divide(left, nbytes, most):
             self._budget, self._pile_memory = budget, 0
             return
         least = CHUNKS_HELD * chunk + ReadBudget(1, 1).depth * nbytes(1)

@@ -96,13 +96,20 @@ def check_layout(schema: Schema, expected: dict[str, Any], name: str) -> None:
         name: The name of the samples.
     """
     here = map_structure(schema.inputs, lambda field: [list(field.shape), field.dtype])
+    words = map_structure(schema.inputs, lambda field: list(field.vocabulary or ()))
     inputs = expected["inputs"]
-    is_one = set(inputs) == {"shape", "dtype"} and isinstance(inputs["dtype"], str)
-    there = (
-        [inputs["shape"], inputs["dtype"]]
-        if is_one
-        else {name: [field["shape"], field["dtype"]] for name, field in inputs.items()}
-    )
+    there: Any
+    known: Any
+    if isinstance(inputs.get("dtype"), str):  # of a single input
+        there, known = [inputs["shape"], inputs["dtype"]], inputs.get("vocabulary") or []
+    else:
+        there = {name: [field["shape"], field["dtype"]] for name, field in inputs.items()}
+        known = {name: field.get("vocabulary") or [] for name, field in inputs.items()}
+    if here == there and words != known:
+        raise StateError(
+            f"{name}: words are numbered otherwise than in the samples that the model was trained on.",
+            "Scan them like those: bf.scan(..., like=data).",
+        )
     if here != there:
         raise StateError(
             f"{name}: the model was trained on samples of {there}. Received: samples of {here}",

@@ -66,6 +66,14 @@ def archives_in(path: Path) -> list[Path]:
     return found
 
 
+def holds_archives(path: Path) -> bool:
+    """Whether a path is a tar archive, or a folder with any."""
+    return is_archive(path) or (
+        os.path.isdir(path)  # noqa: PTH112 (pathlib raises where a name is too long)
+        and any(map(is_archive, path.iterdir()))
+    )
+
+
 def is_archive(path: Path) -> bool:
     """Whether a path is a tar archive by its name."""
     name = path.name.lower()
