@@ -86,8 +86,10 @@ def estimate(source: Index, rows: NDArray[np.int64]) -> PackEstimate | None:
     codecs = tuple(map(first_codec, source.schema.input_fields, inputs))
     keys = source.keys(some)
     key_bytes = 4 + sum(len(key.encode()) for key in keys) / len(keys)
-    content = sum(sum(map(len, values)) for part in read for values in part.inputs if values.dtype == object)
-    store_bytes = int(n * (key_bytes + layout.row_bytes(codecs) + content / len(some)))
+    encoded = (values for part in read for values in part.inputs if values.dtype == object)
+    content = sum(sum(map(len, values)) for values in encoded)
+    each = content / sum(len(part.inputs[0]) for part in read)
+    store_bytes = int(n * (key_bytes + layout.row_bytes(codecs) + each))
     usual = PackEstimate(n, n * source.schema.nbytes, store_bytes, seconds / len(some) * n)
     if order is not None:  # any other order would read a part of the source for each sample
         return replace(usual, pile_bytes=n * row_bytes(source), seconds_in_disk_order=usual.seconds)
