@@ -25,6 +25,11 @@ MISSING_HINT = (
     "Where values are missing, say what stands for them: missing='mean', '0' or 'nan', or leave such samples "
     "out: 'skip' (--missing)."
 )
+MORE_HINTS = {
+    "malformed": MISSING_HINT,
+    "non_finite": MISSING_HINT,
+    "missing_value": "In a table, fill=0 (--fill 0) fills them.",
+}
 
 
 @dataclass(frozen=True)
@@ -226,6 +231,8 @@ def _read_all(
     reader: Index, rows: NDArray[np.int64], unread: NDArray[np.int64], seen: Observations
 ) -> Iterator[int]:
     """Read the samples at some positions of rows, in threads; yields how many are done."""
+    if reader.is_sequential and (order := reader.disk_order(rows[unread])) is not None:
+        unread = unread[order]
     size = BLOCK_ROWS
     while size > 1 and reader.working_bytes(size) > BLOCK_BYTES:
         size //= 2
@@ -274,7 +281,7 @@ def _counted(faults: Sequence[Fault]) -> Iterator[Finding]:
     for fault in faults:
         kinds.setdefault(fault.kind, []).append(fault.message)
     for kind, messages in kinds.items():
-        hint = f"{HINT} {MISSING_HINT}" if kind in ("malformed", "non_finite") else HINT
+        hint = f"{HINT} {MORE_HINTS[kind]}" if kind in MORE_HINTS else HINT
         yield Finding(kind, len(messages), tuple(messages[:EXAMPLES]), is_problem=True, hint=hint)
 
 

@@ -164,6 +164,11 @@ class Index:
         return (first, *own, *others)
 
     @property
+    def is_sequential(self) -> bool:
+        """Whether rows are cheap to read only in the order of the format, so that many are read in that."""
+        return bool(getattr(self.format, "is_sequential", False))
+
+    @property
     def nbytes(self) -> int:
         """Bytes of memory that names, order and labels of the rows take."""
         return self.format.nbytes + self._order.nbytes + (self._labels.nbytes if self._labels else 0)

@@ -22,6 +22,7 @@ from brimful.store.writer import first_codec
 
 SAMPLED = 512  # samples
 BLOCK_ROWS = 64
+PIECES, LONG_RUN, LONG_RUN_BYTES = 4, 2_048, 4 * 2**20  # of a sequential source that are looked at
 MANY = 10_000  # samples: with fewer, the order of the disk is not tried
 SLOW = 0.001  # seconds per sample: a faster disk is not one that seeks
 PAYS = 2  # the order of the disk must be at least so many times as fast
@@ -73,7 +74,8 @@ def free_bytes(place: Place) -> int | None:
 def estimate(source: Index, rows: NDArray[np.int64]) -> PackEstimate | None:
     """Estimate what packing some rows will take; None if none of the samples that were tried can be used."""
     layout, n = Layout(source.schema), len(rows)
-    some = _somewhere(rows)
+    order = source.disk_order(rows) if source.is_sequential else None
+    some = _somewhere(rows) if order is None else rows[_spread(order, source.schema.nbytes)]
     read, seconds = _timed(source, some)
     if not read:
         return None
@@ -83,6 +85,8 @@ def estimate(source: Index, rows: NDArray[np.int64]) -> PackEstimate | None:
     key_bytes = 4 + sum(len(key.encode()) for key in keys) / len(keys)
     store_bytes = int(n * (key_bytes + layout.row_bytes(codecs)))
     usual = PackEstimate(n, n * source.schema.nbytes, store_bytes, seconds / len(some) * n)
+    if order is not None:  # any other order would read a part of the source for each sample
+        return replace(usual, pile_bytes=n * row_bytes(source), seconds_in_disk_order=usual.seconds)
     return usual if n < MANY or seconds < SLOW * len(some) else _with_disk_order(usual, source, rows)
 
 
@@ -107,6 +111,15 @@ def _somewhere(rows: NDArray[np.int64]) -> NDArray[np.int64]:
     last = max(0, len(rows) - SAMPLED)
     start = random.Random().randint(min(INFERRED_FROM, last), last)  # noqa: S311 (no secret)
     return rows[start : start + SAMPLED]
+
+
+def _spread(order: NDArray[np.int64], nbytes: int) -> NDArray[np.int64]:
+    """A few runs of an order, from its beginning on: long ones, for neighbours are read together."""
+    size = max(SAMPLED // PIECES, min(LONG_RUN, LONG_RUN_BYTES // nbytes))
+    if len(order) <= PIECES * size:
+        return order
+    starts = np.linspace(0, len(order) - size, PIECES).astype(np.int64)
+    return np.concatenate([order[start : start + size] for start in starts.tolist()])
 
 
 def _timed(source: Index, rows: NDArray[np.int64]) -> tuple[list[Samples], float]:
