@@ -7,6 +7,9 @@ from typing import Any
 
 from brimful.errors import ArgumentError
 from brimful.options import ScanOptions
+from brimful.sources.arrays.folder import NPY, array_suffix, scan_array_folder
+from brimful.sources.arrays.recognise import is_arrays
+from brimful.sources.arrays.scan import scan_arrays
 from brimful.sources.base import BaseFormat, Format
 from brimful.sources.index import Index
 from brimful.sources.look_alikes import refuse_look_alike
@@ -48,11 +51,20 @@ def scan_format(samples: Format, options: ScanOptions) -> Index:
     return Index.of(samples, options.limit)
 
 
+def _scan_folder(path: Path, options: ScanOptions) -> Index:
+    """The index of a folder with a sample per file: arrays, text, or what the user's function reads."""
+    is_of_arrays = options.read is not None or (options.suffix or "").lower() in NPY
+    if is_of_arrays or (options.suffix is None and path.is_dir() and array_suffix(path)):
+        return scan_array_folder(path, options)
+    return scan_folder(path, options)
+
+
 _formats: list[tuple[Recognises, Scan]] = [
     (lambda thing: isinstance(thing, (Format, BaseFormat)), scan_format),
+    (is_arrays, scan_arrays),
     (
         lambda thing: isinstance(thing, (str, os.PathLike)),
-        lambda path, options: scan_folder(Path(path), options),
+        lambda path, options: _scan_folder(Path(path), options),
     ),
     (lambda thing: isinstance(thing, RandomAccess), scan_object),
 ]
