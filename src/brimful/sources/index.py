@@ -256,11 +256,8 @@ class Index:
         return np.full((len(rows), len(FINGERPRINT)), -1) if prints is None else prints
 
     def disk_order(self, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
-        """Positions in rows, in the order in which reading is cheap; None if no such order is known.
-
-        None also if samples carry their own targets, since only inputs are sorted on the disk.
-        """
-        return None if self.has_own_targets else self.format.natural_order(self._order.at(rows))
+        """Positions in rows, in the order in which reading is cheap; None if no such order is known."""
+        return self.format.natural_order(self._order.at(rows))
 
 
 def _of_these(finding: Finding, labels: Labels | None) -> Finding | None:
