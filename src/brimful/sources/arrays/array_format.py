@@ -148,8 +148,8 @@ class ArrayFormat(BaseFormat):
                 continue
             how = f"in chunks of {column.chunks}" if column.chunks else "in Fortran order"
             said.append(
-                f"{column.name} is stored {how}: read shuffled, {column.chunk_rows:,} bytes are read for each "
-                "byte used; pack it"
+                f"{column.name} is stored {how}: read shuffled, {column.chunk_rows:,} bytes are read for "
+                "each byte used; pack it"
             )
         return tuple(said)
 

@@ -4,6 +4,7 @@ import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ class Column(ABC):
         return self.shape[0]
 
     @abstractmethod
-    def slice(self, start: int, stop: int) -> NDArray[Any]:
+    def read(self, start: int, stop: int) -> NDArray[Any]:
         """Some consecutive samples; the array may be a view that nobody writes into.
 
         Raises:
@@ -69,7 +70,7 @@ class Column(ABC):
 
     @cached_property
     def span_rows(self) -> int:
-        """Samples that are read at a time: those of a chunk, or fewer if it is very large; 0 without chunks."""
+        """Samples read at a time: those of a chunk, or fewer if it is very large; 0 without chunks."""
         return min(self.chunk_rows, max(1, MOST_SPAN // max(1, self.row_bytes)))
 
     @property
@@ -102,17 +103,17 @@ class Column(ABC):
             most = max(1, RUN_BYTES // max(1, self.row_bytes))
             is_next = (np.diff(ascending) > 1) | (np.arange(1, len(ascending)) % most == 0)
         starts = [0, *(np.flatnonzero(is_next) + 1).tolist(), len(ascending)]
-        for start, stop in zip(starts, starts[1:], strict=False):
+        for start, stop in pairwise(starts):
             yield slice(start, stop)
 
     def _block(self, start: int, stop: int) -> tuple[int, NDArray[Any]]:
         """An array with some consecutive samples, and the number of its first one."""
         if not self.span_rows:
-            return start, self.slice(start, stop)
+            return start, self.read(start, stop)
         number = start // self.span_rows
         first = number * self.span_rows
         last = min(first + self.span_rows, len(self))
-        return first, self._cache.get(number, lambda: self.slice(first, last))
+        return first, self._cache.get(number, lambda: self.read(first, last))
 
 
 class MemoryColumn(Column):
@@ -126,7 +127,7 @@ class MemoryColumn(Column):
         if is_far_apart and not self.in_memory:  # in Fortran order each page holds values of many samples
             self.chunk_rows = min(len(array), max(1, PAGE // array.dtype.itemsize))
 
-    def slice(self, start: int, stop: int) -> NDArray[Any]:
+    def read(self, start: int, stop: int) -> NDArray[Any]:
         """A view."""
         return self._array[start:stop]
 
@@ -148,7 +149,7 @@ class SlicedColumn(Column):
         self.chunks = chunks_of(array, len(self.shape))
         self.chunk_rows = self.chunks[0] if self.chunks else 0
 
-    def slice(self, start: int, stop: int) -> NDArray[Any]:
+    def read(self, start: int, stop: int) -> NDArray[Any]:
         """What the object gives for a slice, as an array."""
         try:
             with self._lock:

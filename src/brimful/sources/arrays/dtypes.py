@@ -1,4 +1,4 @@
-"""Dtypes: which arrays can be inputs or targets, and values cast to another dtype without changing quietly."""
+"""Dtypes: which arrays can be inputs or targets, and values in another dtype, never changed quietly."""
 
 from typing import Any
 
@@ -15,10 +15,12 @@ WHOLE = "biu"
 
 def as_dtype(given: Any) -> np.dtype[Any] | None:
     """The NumPy dtype that an object says it has, also as tensorstore says it; None if it is none."""
+    found: np.dtype[Any]
     try:
-        return np.dtype(getattr(given, "numpy_dtype", given))
+        found = np.dtype(getattr(given, "numpy_dtype", given))
     except TypeError:
         return None
+    return found
 
 
 def refuse_dtype(name: str, dtype: np.dtype[Any]) -> None:
@@ -63,7 +65,9 @@ def cast(values: NDArray[Any], dtype: str, name: str, numbers: NDArray[np.int64]
         converted = values if values.dtype == new else values.astype(new)
     for array in (values, converted):  # before: 1e300 as float32 is inf
         if array.dtype.kind == "f" and not np.isfinite(array).all():
-            _refuse(~np.isfinite(array), values, name, numbers, f"is not finite as {array.dtype}", "non_finite")
+            _refuse(
+                ~np.isfinite(array), values, name, numbers, f"is not finite as {array.dtype}", "non_finite"
+            )
     if new.kind in WHOLE and converted is not values:
         differs = converted != values
         if values.dtype.kind in "iu" and values.dtype.kind != new.kind:  # -1 == 2**64 - 1 in uint64
@@ -74,7 +78,12 @@ def cast(values: NDArray[Any], dtype: str, name: str, numbers: NDArray[np.int64]
 
 
 def _refuse(
-    where: NDArray[np.bool_], values: NDArray[Any], name: str, numbers: NDArray[np.int64], what: str, kind: str
+    where: NDArray[np.bool_],
+    values: NDArray[Any],
+    name: str,
+    numbers: NDArray[np.int64],
+    what: str,
+    kind: str,
 ) -> None:
     at = tuple(int(each[0]) for each in np.nonzero(where))
     place = ", ".join(map(str, (int(numbers[at[0]]), *at[1:])))

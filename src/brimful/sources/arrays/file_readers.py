@@ -18,7 +18,7 @@ REPAIR = "Repair the file, or take it out of the folder."
 TOGETHER = 8 * 2**20  # bytes of small files that are read at a time
 
 FileArrays = tuple[NDArray[Any], NDArray[Any] | None]
-"""The input and the target in a file; the target is None if it has none. Views of memory that is used again."""
+"""The input and the target in a file, None if it has none; views of memory that is used again."""
 
 
 class FileReader(Protocol):
@@ -57,7 +57,7 @@ class NpyFiles:
         for group in read_files(root, paths, largest=largest, at_a_time=at_a_time, prints=prints):
             begin = 0
             for end in group.ends.tolist():
-                yield arrays_in(memoryview(group.joined[begin:end]), str(root / paths[at]))
+                yield arrays_in(group.joined[begin:end].data, str(root / paths[at]))
                 at, begin = at + 1, end
 
 
@@ -109,7 +109,7 @@ def arrays_in(content: memoryview, place: str) -> FileArrays:
     Raises:
         MalformedFileError: It is damaged, or holds something else.
     """
-    if content[:2] == b"PK":
+    if bytes(content[:2]) == b"PK":
         return _of_archive(content, place)
     if not len(content):
         raise MalformedFileError(f"{place}: the file is empty.", HINT, kind="empty")

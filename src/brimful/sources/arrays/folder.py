@@ -156,8 +156,8 @@ class ArrayFolder(BaseFormat):
         if (y is None) != (target is None) or (y is not None and target and y.shape != target.shape):
             found_y = "none" if y is None else f"the shape {y.shape}"
             raise MalformedFileError(
-                f"{place}: expected {f'y of shape {target.shape}' if target else 'no y'}, as most files have. "
-                f"Found {found_y}.",
+                f"{place}: expected {f'y of shape {target.shape}' if target else 'no y'}, as most files "
+                f"have. Found {found_y}.",
                 REPAIR,
                 kind="wrong_shape",
             )
@@ -192,8 +192,8 @@ def array_suffix(root: Path) -> str | None:
         return None
     if text * SECOND > counts[usual] and text > 1:
         raise SourceError(
-            f"{root}: of the first {counts.total():,} files, {counts[usual]:,} are {usual}, {text:,} are text: "
-            "either may be the samples.",
+            f"{root}: of the first {counts.total():,} files, {counts[usual]:,} are {usual}, {text:,} are "
+            "text: either may be the samples.",
             f"Say which: suffix='{usual}', --suffix {usual}; or suffix='.csv', --suffix .csv.",
         )
     return usual

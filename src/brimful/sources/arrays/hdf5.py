@@ -1,4 +1,4 @@
-"""Hdf5File: the datasets of an HDF5 file, and everything by which HDF5 would give other values than are meant.
+"""Hdf5File: the datasets of an HDF5 file, and all by which HDF5 would give other values than are meant.
 
 HDF5 gives zeros, without an error, for chunks that were never written, for virtual datasets whose sources are
 gone, and for external files that are cut short. Each of these is found before a value is read.
@@ -19,7 +19,9 @@ from brimful.sources.arrays.library import library
 
 MATLAB = b"MATLAB 7.3 MAT-file"
 LOCK = threading.RLock()  # HDF5 has one of its own, for which waiting threads would contend
-PLUGINS = "Other compressions are read once they are installed: pip install hdf5plugin, and import hdf5plugin."
+PLUGINS = (
+    "Other compressions are read once they are installed: pip install hdf5plugin, and import hdf5plugin."
+)
 
 
 class Hdf5File:
@@ -116,7 +118,7 @@ class Hdf5Column(Column):
             self._dataset, self._pid = self._file.file[self._path], os.getpid()
         return self._dataset
 
-    def slice(self, start: int, stop: int) -> NDArray[Any]:
+    def read(self, start: int, stop: int) -> NDArray[Any]:
         """Some consecutive samples."""
         try:
             with LOCK:

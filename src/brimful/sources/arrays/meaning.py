@@ -1,4 +1,4 @@
-"""Meaning: attributes of an array that say its numbers mean others: scaled ones, or ones that are not there."""
+"""Meaning: attributes of an array which say that its numbers mean others: scaled, or not there at all."""
 
 from collections.abc import Mapping
 from typing import Any

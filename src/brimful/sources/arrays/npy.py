@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,16 @@ from brimful.sources.arrays.column import MemoryColumn
 MAGIC = b"\x93NUMPY"
 MOST_HEADER = 10_000  # bytes: a header of an array of numbers takes about a hundred
 HINT = "Write the file again with np.save, or take it out of the folder."
+
+
+class Readable(Protocol):
+    """A file that is read from its beginning."""
+
+    def read(self, n: int, /) -> bytes:
+        """The next bytes, n at the most."""
+
+    def tell(self) -> int:
+        """How many bytes were read."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +68,7 @@ class NpyHeader:
             )
 
 
-def read_header(file: BinaryIO, place: str) -> NpyHeader:
+def read_header(file: Readable, place: str) -> NpyHeader:
     """Read the header of a NumPy file, from its beginning.
 
     Raises:
@@ -66,8 +76,8 @@ def read_header(file: BinaryIO, place: str) -> NpyHeader:
     """
     start = file.tell()
     try:
-        version = np.lib.format.read_magic(file)  # type: ignore[no-untyped-call]
-        read = {
+        version = np.lib.format.read_magic(cast("Any", file))
+        read: Any = {
             (1, 0): np.lib.format.read_array_header_1_0,
             (2, 0): np.lib.format.read_array_header_2_0,
         }.get(version)

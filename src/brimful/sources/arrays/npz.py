@@ -6,7 +6,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,7 +71,9 @@ class NpzFile:
                 if member.compress_type == zipfile.ZIP_STORED:
                     for _ in _pieces(archive, member):
                         pass  # the last one checks the checksum
-                    return MemoryColumn(place, map_array(self.path, header, self._offset(member) + header.offset))
+                    return MemoryColumn(
+                        place, map_array(self.path, header, self._offset(member) + header.offset)
+                    )
                 return MemoryColumn(place, self._unpack(archive, name, place))
         except BROKEN as error:
             raise MalformedFileError(f"{place}: this member is damaged: {error}.", HINT) from error
@@ -79,7 +81,7 @@ class NpzFile:
     def _header(self, archive: zipfile.ZipFile, name: str) -> NpyHeader:
         place, member = f"{self.path}[{name}]", self._members[name]
         with archive.open(member) as file:
-            header = read_header(_Counted(cast(BinaryIO, file)), place)
+            header = read_header(_Counted(file), place)
         header.check(member.file_size, place)
         return header
 
@@ -97,8 +99,8 @@ class NpzFile:
         member, header = self._members[name], self._headers[name]
         if header.nbytes > memory_limit() // 2:
             raise MalformedFileError(
-                f"{place}: this member is compressed, and unpacking it takes {format_bytes(header.nbytes)} of "
-                "memory, more than half of what this process may have.",
+                f"{place}: this member is compressed, and unpacking it takes {format_bytes(header.nbytes)} "
+                "of memory, more than half of what this process may have.",
                 "Write it with np.savez, which does not compress, or as HDF5 or Zarr in chunks.",
                 kind="unreadable",
             )
@@ -116,7 +118,7 @@ class NpzFile:
 class _Counted:
     """A file that only reads, as deep as a header goes, and knows where it is."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
         self._at = 0
 

@@ -103,10 +103,12 @@ def open_object(thing: Any) -> Opened:
         ArgumentError: It holds something else.
     """
     if not isinstance(thing, Mapping):
-        return Opened(type(thing).__name__, column_of("x", thing), findings=_raw_meaning(thing, "x"))
+        return Opened(type(thing).__name__, column_of("x", thing), findings=tuple(_raw_meaning(thing, "x")))
     unknown = [key for key in thing if not isinstance(key, str)]
     if unknown or not thing:
-        raise ArgumentError(f"Expected a dict of arrays with the keys x, y, w. Received: {list(thing)!r:.200}")
+        raise ArgumentError(
+            f"Expected a dict of arrays with the keys x, y, w. Received: {list(thing)!r:.200}"
+        )
     inputs = _inputs(thing)
     if "w" in thing and "y" not in thing:
         raise ArgumentError("Expected `y` with `w`: weights without targets mean nothing.")
@@ -212,13 +214,12 @@ def _attributes(given: Any) -> dict[str, Any]:
 
 def _take(choice: Choice, column: Callable[[str], Column], opened: Opened) -> Opened:
     """Open the arrays that were chosen."""
-    one_or_several: Callable[[tuple[str, ...]], Any] = lambda paths: (
-        None
-        if not paths
-        else column(paths[0])
-        if len(paths) == 1
-        else {name: column(path) for name, path in last_names(paths).items()}
-    )
+
+    def one_or_several(paths: tuple[str, ...]) -> Any:
+        if len(paths) > 1:
+            return {name: column(path) for name, path in last_names(paths).items()}
+        return column(paths[0]) if paths else None
+
     others = (f"not used: {', '.join(choice.others)}",) if choice.others else ()
     return replace(
         opened,
@@ -270,7 +271,8 @@ def _of_matlab(opened: Opened) -> Opened:
         for part, how in ((opened.inputs, turned), (opened.targets, flat), (opened.weights, flat))
     )
     few = ", ".join(
-        f"{column.name}: {column.shape[::-1]} in MATLAB, {len(column):,} samples of {column.sample_shape[::-1]}"
+        f"{column.name}: {column.shape[::-1]} in MATLAB, {len(column):,} samples of "
+        f"{column.sample_shape[::-1]}"
         for column in flatten(opened.inputs)
     )
     found = Finding("matlab_axes", 1, (few,), is_problem=False, hint=AXES)
@@ -305,8 +307,8 @@ def _open_zarr(path: Path, options: ScanOptions) -> Opened:
         if missing:
             example = f"{found.name}: {missing:,} of {whole:,} chunks are not there, and are {found.fill!r}"
             hint = (
-                "Zarr does not write chunks that hold nothing else. If these values cannot be all of a chunk, "
-                "a file was lost: copy the folder again."
+                "Zarr does not write chunks that hold nothing else. If these values cannot be all of a "
+                "chunk, a file was lost: copy the folder again."
             )
             findings.append(Finding("missing_chunk", missing, (example,), is_problem=False, hint=hint))
         return found

@@ -1,4 +1,4 @@
-"""Recognise: whether a path or an object is an array, or a file of arrays, by its first bytes and its name."""
+"""Recognise: whether a path or an object is an array, or a file of arrays, by first bytes and name."""
 
 import os
 from collections.abc import Mapping

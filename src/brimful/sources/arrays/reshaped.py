@@ -31,11 +31,11 @@ class ReshapedColumn(Column):
         if across and column.chunks:
             self.chunk_rows = column.chunks[1]
 
-    def slice(self, start: int, stop: int) -> NDArray[Any]:
+    def read(self, start: int, stop: int) -> NDArray[Any]:
         """A view of some samples of the other column."""
         if self._across:
-            return self.column.slice(0, 1)[0, start:stop]
-        block = self.column.slice(start, stop)
+            return self.column.read(0, 1)[0, start:stop]
+        block = self.column.read(start, stop)
         if self._transposed:
             return np.transpose(block, (0, *range(block.ndim - 1, 0, -1)))
         return block.reshape(stop - start, *self.sample_shape)

@@ -79,8 +79,8 @@ def _transposing(one: Column, other: Column) -> str:
         if wanted in column.sample_shape:
             axis = 1 + column.sample_shape.index(wanted)
             return (
-                f"Axis {axis} of {column.name} is {wanted:,} long. If that is the axis of its samples, bring it "
-                f"to the front: np.moveaxis(array, {axis}, 0) in Python, or write it so (the samples come "
+                f"Axis {axis} of {column.name} is {wanted:,} long. If that is the axis of its samples, bring "
+                f"it to the front: np.moveaxis(array, {axis}, 0) in Python, or write it so (the samples come "
                 "last in MATLAB, whose axes are in reverse)."
             )
     return "Both need a row for each sample, in the same order."
@@ -93,7 +93,7 @@ def _squeezed(opened: Opened) -> Opened:
     def squeeze(column: Column) -> Column:
         if len(column.shape) != 2 or column.shape[1] != 1:
             return column
-        facts.append(f"{column.name} has the shape {column.shape}, and is delivered as {len(column):,} numbers")
+        facts.append(f"{column.name} has the shape {column.shape}, delivered as {len(column):,} numbers")
         return ReshapedColumn(column, squeezed=True)
 
     y, w = map_structure(opened.targets, squeeze), map_structure(opened.weights, squeeze)
@@ -181,8 +181,8 @@ def _missing_findings(
         return ()
     count = int(np.logical_or.reduce(list(missing.values())).sum())
     examples = tuple(
-        f"{name}: {int(where.sum()):,} of {len(samples):,} samples lie in chunks that were never written, the "
-        f"first is {int(np.argmax(where))}"
+        f"{name}: {int(where.sum()):,} of {len(samples):,} samples lie in chunks that were never written, "
+        f"the first is {int(np.argmax(where))}"
         for name, where in missing.items()
     )
     hint = (

@@ -43,14 +43,14 @@ def labels_in(y: Column, w: Column | None, order: RowOrder, options: ScanOptions
     Raises:
         LabelError: The array holds text that is not UTF-8, or what cannot be labels.
     """
-    values = y.slice(0, len(y))
+    values = y.read(0, len(y))
     is_float = y.given.kind == "f"
     cells, found = _cells(values, y.name, as_classes=is_float and options.classes is not None)
     if is_float and not options.regression and options.classes is None:
         found += _whole(values, y.name)
     numbers = np.arange(len(y))
     keys = decimals(numbers)
-    weights = None if w is None else _cells(w.slice(0, len(w)), w.name)[0]
+    weights = None if w is None else _cells(w.read(0, len(w)), w.name)[0]
     table = LabelTable(y.name, HashedKeys.of(keys), {"y": cells}, weights, 0, (), findings=found)
     regression = options.regression or (is_float and options.classes is None)
     how = f"{y.name} has the label of each sample, by index"
@@ -130,4 +130,3 @@ def _whole(values: NDArray[Any], name: str) -> tuple[Finding, ...]:
         "--classes 0,1; if they are values, say so: regression=True, --regression."
     )
     return (Finding("float_target", len(values), (example,), is_problem=False, hint=hint),)
-

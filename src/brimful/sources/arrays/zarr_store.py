@@ -59,7 +59,7 @@ class ZarrColumn(Column):
         self.chunk_rows = self.chunks[0] if self.chunks else 0
         self.attributes = array.attrs.asdict()
 
-    def slice(self, start: int, stop: int) -> NDArray[Any]:
+    def read(self, start: int, stop: int) -> NDArray[Any]:
         """Some consecutive samples."""
         try:
             block: NDArray[Any] = self._array[start:stop]
