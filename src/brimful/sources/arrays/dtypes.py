@@ -39,7 +39,7 @@ def refuse_dtype(name: str, dtype: np.dtype[Any]) -> None:
     elif dtype.kind == "O":
         what = "objects (dtype object), which would have to be unpickled or have different lengths"
     elif dtype.kind == "V":
-        what = f"bytes without meaning (dtype {dtype.str}), as bfloat16 becomes in a .npy file"
+        what = f"the dtype {dtype.name}" + ", as bfloat16 becomes in a .npy file" * (dtype.type is np.void)
         hint = "Save it as float32, which holds each value of bfloat16."
     elif dtype.kind in TEXT:
         what = f"text (dtype {dtype})"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from brimful.errors import ArgumentError, LabelError, MalformedFileError, SourceError, SourceNotFoundError
 from brimful.options import ScanOptions
 from brimful.samples import FINGERPRINT, INFERRED_FROM, Finding, Samples
-from brimful.schema import Field, Schema
+from brimful.schema import Classes, Field, Schema
 from brimful.sources.arrays.dtypes import cast, refuse_dtype
 from brimful.sources.arrays.file_readers import REPAIR, FileArrays, FileReader, FunctionFiles, NpyFiles
 from brimful.sources.arrays.npy import MOST_HEADER
@@ -67,15 +67,22 @@ class ArrayFolder(BaseFormat):
         inferred: What most files hold; others are refused when they are read.
         inputs: Shape and dtype in which the input is delivered.
         is_targeted: Whether the targets in the files are delivered.
-        limited: Whether files of NumPy larger than the shape allows are refused unread.
+        classes: The integers that those may be; None for any.
     """
 
     def __init__(
-        self, listing: Listing, reader: FileReader, inferred: Inferred, inputs: Field, *, is_targeted: bool
+        self,
+        listing: Listing,
+        reader: FileReader,
+        inferred: Inferred,
+        inputs: Field,
+        *,
+        is_targeted: bool,
+        classes: Classes | None = None,
     ) -> None:
         self._listing, self._reader, self._inferred = listing, reader, inferred
         self._keeps_dtype = inputs.dtype == inferred.inputs.dtype
-        self.schema = Schema(inputs, inferred.target if is_targeted else None)
+        self.schema = Schema(inputs, inferred.target if is_targeted else None, classes)
         self.root = listing.root
         self.name = str(listing.root)
         self.identity = f"{reader.identity} {inferred} {self.schema}"
@@ -117,6 +124,10 @@ class ArrayFolder(BaseFormat):
             for array, field, values in zip(arrays, fields, found, strict=False):
                 given = np.asarray(values)[np.newaxis]
                 array[at] = _cast(given, field.dtype, place).reshape(field.shape)
+            if self.schema.classes is not None and int(arrays[-1][at]) not in self.schema.classes:
+                raise MalformedFileError(
+                    f"{place}: y is {arrays[-1][at]}, which is none of the classes.", REPAIR, kind="unknown_label"
+                )
         return Samples(*self.schema.structured(arrays))
 
     @property
@@ -236,7 +247,8 @@ def scan_array_folder(root: Path, options: ScanOptions) -> Index:
     listing = replace(listing, findings=(*listing.findings, *unclear, *_second(listing)))
     is_targeted = _is_targeted(inferred, labels, labelling, options)
     inputs = Field(_shape(inferred.inputs, options.shape), options.dtype or inferred.inputs.dtype)
-    samples = ArrayFolder(listing, reader, inferred, inputs, is_targeted=is_targeted)
+    classes = _classes(inferred, options) if is_targeted else None
+    samples = ArrayFolder(listing, reader, inferred, inputs, is_targeted=is_targeted, classes=classes)
     index = Index(samples, RowOrder(listing.hashes), None if is_targeted else labels)
     count = max(1, min(INFERRED_FROM, FIRST_BYTES // max(1, inferred.nbytes)))
     index.sampled_findings = findings_in(index, np.arange(min(count, len(index))))
@@ -259,6 +271,14 @@ def _is_targeted(
             "Say which: labels='FILE' for the table; or take it out of the folder.",
         )
     return True
+
+
+def _classes(inferred: Inferred, options: ScanOptions) -> Classes | None:
+    """The classes that were given for integers in the files."""
+    if inferred.target == Field((), "int64") and options.classes and isinstance(options.classes[0], int):
+        return options.classes
+    options.refuse(("classes",), "targets in files that are not one integer each, counted from 0")
+    return None
 
 
 def _second(listing: Listing) -> tuple[Finding, ...]:

@@ -158,7 +158,7 @@ def refuse_lost_sources(name: str, dataset: Any) -> None:
     """
     for what in (*_lost_external(dataset), *_lost_virtual(dataset)):
         raise MalformedFileError(
-            f"{name}: {what}. HDF5 would give {dataset.fillvalue!r} in its place.",
+            f"{name}: {what}. HDF5 would give {dataset.fillvalue} in its place.",
             "Put the file back where the dataset expects it.",
             kind="missing_chunk",
         )
@@ -180,10 +180,10 @@ def _lost_virtual(dataset: Any) -> Iterator[str]:
         return
     h5py = library("h5py", "HDF5 files")
     covered = 0
-    for _, file, path, selected in dataset.virtual_sources():
+    for virtual, file, path, _ in dataset.virtual_sources():
         own = dataset.file.filename
         place = own if file == "." else str(Path(own).parent / file)
-        covered += selected.get_select_npoints()
+        covered += virtual.get_select_npoints()
         if place == own:
             yield from _lost_in(dataset.file, path, place)
             continue

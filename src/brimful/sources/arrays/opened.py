@@ -121,7 +121,7 @@ def open_object(thing: Any) -> Opened:
     if isinstance(w, dict):
         raise ArgumentError("Expected one array of weights, `w`. Received: a dict")
     files = Files(*paths) if len(paths) == len(list(_named(given))) else None
-    return Opened("dict of arrays", x, y, w, files, findings=tuple(findings))
+    return Opened("a dict of arrays", x, y, w, files, findings=tuple(findings))
 
 
 def _inputs(given: Mapping[str, Any]) -> Any:
@@ -305,7 +305,7 @@ def _open_zarr(path: Path, options: ScanOptions) -> Opened:
         _refuse_meaning(found, found.attributes, name)
         missing, whole = found.missing_chunks()
         if missing:
-            example = f"{found.name}: {missing:,} of {whole:,} chunks are not there, and are {found.fill!r}"
+            example = f"{found.name}: {missing:,} of {whole:,} chunks are not there, and are {found.fill}"
             hint = (
                 "Zarr does not write chunks that hold nothing else. If these values cannot be all of a "
                 "chunk, a file was lost: copy the folder again."

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from brimful.errors import ArgumentError, LabelError
@@ -93,10 +94,12 @@ def _cells(
         values = values.astype(np.uint8)
     if values.dtype.kind in NUMERIC:
         native = np.ascontiguousarray(values, values.dtype.newbyteorder("="))
-        return pa.array(native).cast(pa.large_string()), ()
+        cells = pa.array(native).cast(pa.large_string())
+        if native.dtype.kind == "f":  # NaN says that there is none
+            cells = pc.if_else(pa.array(np.isnan(native)), "", cells)
+        return cells, ()
     words = [_text(word, name, at) for at, word in enumerate(values.tolist())]
-    cells = [word.strip(PADDING) for word in words]
-    return pa.array(cells, pa.large_string()), ()
+    return pa.array([word.strip(PADDING) for word in words], pa.large_string()), ()
 
 
 def _text(word: Any, name: str, at: int) -> str:
