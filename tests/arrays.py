@@ -5,12 +5,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
-import zarr
+import pytest
 from numpy.typing import NDArray
 
 import brimful as bf
+
+h5py: Any = pytest.importorskip("h5py")
+zarr: Any = pytest.importorskip("zarr")
 
 N = 60
 

@@ -38,7 +38,9 @@ class InOneFile(FormatContract):
 
     def files(self) -> list[Path]:
         """The file, or those of the folder."""
-        return [self.path] if self.path.is_file() else [each for each in self.path.rglob("*") if each.is_file()]
+        return (
+            [self.path] if self.path.is_file() else [each for each in self.path.rglob("*") if each.is_file()]
+        )
 
     def change(self) -> None:
         """Other numbers."""

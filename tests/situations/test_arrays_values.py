@@ -1,4 +1,4 @@
-"""Arrays that are given as they are: every dtype is kept, every target is what was meant, or it is refused."""
+"""Arrays that are given as they are: every dtype is kept, every target is what was meant, or refused."""
 
 from typing import Any
 

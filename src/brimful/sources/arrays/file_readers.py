@@ -84,7 +84,7 @@ class FunctionFiles:
 
     def _array(self, path: Path) -> NDArray[Any]:
         try:
-            given = self._function(path)
+            given = self._function(str(path))
         except BrimfulError:
             raise
         except Exception as error:  # (whatever the user's function raises)

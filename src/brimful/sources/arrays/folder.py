@@ -51,11 +51,13 @@ class Inferred:
         inputs: The input as it is stored.
         target: The target in each file; None if they have none.
         nbytes: Bytes of the largest of them.
+        converts: Whether files of any dtype are converted to the one that was asked for.
     """
 
     inputs: Field
     target: Field | None
     nbytes: int
+    converts: bool
 
 
 class ArrayFolder(BaseFormat):
@@ -81,7 +83,6 @@ class ArrayFolder(BaseFormat):
         classes: Classes | None = None,
     ) -> None:
         self._listing, self._reader, self._inferred = listing, reader, inferred
-        self._keeps_dtype = inputs.dtype == inferred.inputs.dtype
         self.schema = Schema(inputs, inferred.target if is_targeted else None, classes)
         self.root = listing.root
         self.name = str(listing.root)
@@ -126,14 +127,16 @@ class ArrayFolder(BaseFormat):
                 array[at] = _cast(given, field.dtype, place).reshape(field.shape)
             if self.schema.classes is not None and int(arrays[-1][at]) not in self.schema.classes:
                 raise MalformedFileError(
-                    f"{place}: y is {arrays[-1][at]}, which is none of the classes.", REPAIR, kind="unknown_label"
+                    f"{place}: y is {arrays[-1][at]}, which is none of the classes.",
+                    REPAIR,
+                    kind="unknown_label",
                 )
         return Samples(*self.schema.structured(arrays))
 
     @property
     def _largest(self) -> int:
         """Most bytes of a file: an array of the same size in the largest dtype, and a header."""
-        stored = self._inferred.inputs.size * (8 if not self._keeps_dtype else self._itemsize)
+        stored = self._inferred.inputs.size * (8 if self._inferred.converts else self._itemsize)
         target = self._inferred.target
         compressed = self._inferred.nbytes // 4  # one that does not compress takes a little more
         return stored + (target.nbytes if target else 0) + 2 * MOST_HEADER + compressed
@@ -158,7 +161,7 @@ class ArrayFolder(BaseFormat):
                 kind="wrong_shape",
             )
         is_other = x.dtype.newbyteorder("=").name != inputs.dtype
-        if x.dtype.kind not in "biuf" or (is_other and self._keeps_dtype):
+        if x.dtype.kind not in "biuf" or (is_other and not self._inferred.converts):
             raise MalformedFileError(
                 f"{place}: expected {inputs.dtype}, as most files have. Found {x.dtype.name}.",
                 f"Write it with that dtype, or have all files in one: dtype={_wider(inputs, x)!r}.",
@@ -330,7 +333,7 @@ def _infer(listing: Listing, reader: FileReader, options: ScanOptions) -> Inferr
             break
     if not found and first_error:
         raise first_error
-    return Inferred(*_usual(listing, found), largest)
+    return Inferred(*_usual(listing, found), largest, options.dtype is not None)
 
 
 def _size(path: Path) -> int:
