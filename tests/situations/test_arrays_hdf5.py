@@ -342,3 +342,11 @@ def test_a_store_is_packed_beside_the_file_and_brought_up_to_date(
     write_hdf5(path, x=x, y=labels())
     assert not bf.scan(path).is_packed_in(folder / "data.brim")
     assert_holds(bf.pack(bf.scan(path), folder / "data.brim"), x, labels())
+
+
+def test_a_dataset_of_a_closed_file_is_refused(folder: Path) -> None:
+    """With what to do instead; a whole file or group that is open has its arrays by name."""
+    with h5py.File(write_hdf5(folder / "data.h5", x=inputs(), y=labels())) as file:
+        assert_holds(bf.scan(file), inputs(), labels())
+        x = file["x"]
+    refused({"x": x}, "file that is closed", "by its path")

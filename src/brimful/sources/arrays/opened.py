@@ -182,6 +182,11 @@ def column_of(name: str, thing: Any) -> Column:
                 "Files with several arrays are scanned by themselves: bf.scan(path, x='images', y='labels').",
             )
         return map_npy(path)
+    if type(thing).__module__.startswith("h5py.") and not thing:
+        raise ArgumentError(
+            f"Expected {name} as an array. Received: a dataset of a file that is closed",
+            "Keep the file open as long as the source is used, or scan it by its path.",
+        )
     dtype = as_dtype(thing.dtype) if is_array(thing) else None
     if dtype is None or isinstance(thing, np.ma.MaskedArray):
         raise ArgumentError(

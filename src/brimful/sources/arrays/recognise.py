@@ -35,7 +35,10 @@ def is_arrays(thing: Any) -> bool:
 
 def is_array(thing: Any) -> bool:
     """Whether an object has a shape, a dtype and slices."""
-    return all(hasattr(thing, name) for name in ("shape", "dtype", "__getitem__"))
+    try:
+        return all(hasattr(thing, name) for name in ("shape", "dtype", "__getitem__"))
+    except (ValueError, RuntimeError):  # a dataset of h5py whose file is closed
+        return False
 
 
 def content_of(path: Path) -> str:
