@@ -32,7 +32,7 @@ def other_data(run: Run, data: str, options: dict[str, Any], screen: Screen, *, 
     known = run.config.get("scan") or {}
     inherited = {name: known[name] for name in OF_THE_FILES if known.get(name)}
     given = {name: value for name, value in options.items() if value}
-    merged = {**dict.fromkeys(DATA_OPTIONS), "regression": False, **inherited, **given}
+    merged = {**inherited, **given}
     source = scan_data(screen, data, **merged)
     if mapped and source.schema.target is not None and run.classes and not given.get("classes"):
         source = scan_data(screen, data, **{**merged, "classes": run.classes})
