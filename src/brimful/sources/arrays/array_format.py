@@ -92,6 +92,10 @@ class ArrayFormat(BaseFormat):
         """The indices in decimal."""
         return decimals(numbers)
 
+    def place(self, number: int) -> str:
+        """The array of the inputs, or the first of them, and the index."""
+        return f"{self._parts.columns[0].name}[{number}]"
+
     def read(self, numbers: NDArray[np.int64], prints: NDArray[np.int64] | None = None) -> Samples:
         """Read some samples, chunk by chunk."""
         files = self._parts.files

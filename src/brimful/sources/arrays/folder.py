@@ -103,6 +103,10 @@ class ArrayFolder(BaseFormat):
         """Paths of some files without suffix."""
         return self._listing.keys_of(self._listing.paths_of(numbers))
 
+    def place(self, number: int) -> str:
+        """The file."""
+        return str(self._listing.root / self._listing.paths[number].as_py())
+
     def fingerprints(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """Size, times and inode of some files."""
         paths = strings(self._listing.paths_of(numbers))
