@@ -7,7 +7,7 @@ from typing import Any
 
 from brimful.errors import ArgumentError
 from brimful.options import ScanOptions
-from brimful.sources.arrays.folder import NPY, array_suffix, scan_array_folder
+from brimful.sources.arrays.folder import is_array_folder, scan_array_folder
 from brimful.sources.arrays.recognise import is_arrays
 from brimful.sources.arrays.scan import scan_arrays
 from brimful.sources.base import BaseFormat, Format
@@ -53,8 +53,7 @@ def scan_format(samples: Format, options: ScanOptions) -> Index:
 
 def _scan_folder(path: Path, options: ScanOptions) -> Index:
     """The index of a folder with a sample per file: arrays, text, or what the user's function reads."""
-    is_of_arrays = options.read is not None or (options.suffix or "").lower() in NPY
-    if is_of_arrays or (options.suffix is None and path.is_dir() and array_suffix(path)):
+    if is_array_folder(path, options):
         return scan_array_folder(path, options)
     return scan_folder(path, options)
 

@@ -195,6 +195,13 @@ def _wider(inputs: Field, x: NDArray[Any]) -> str:
     return np.promote_types(inputs.dtype, x.dtype.newbyteorder("=")).name
 
 
+def is_array_folder(root: Path, options: ScanOptions) -> bool:
+    """Whether a folder holds files of NumPy, or files that the user's function reads."""
+    if options.read is not None or (options.suffix or "").lower() in NPY:
+        return True
+    return options.suffix is None and os.path.isdir(root) and array_suffix(root) is not None  # noqa: PTH112
+
+
 def array_suffix(root: Path) -> str | None:
     """The suffix of the files of NumPy in a folder; None if it is a folder of something else.
 
