@@ -1,7 +1,7 @@
 """Source: raw data as the user has it, and the function that scans it."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -37,7 +37,7 @@ from brimful.store.pack import Packed, pack
 
 
 def scan(
-    path: str | os.PathLike[str] | Format | RandomAccess,
+    path: str | os.PathLike[str] | Format | RandomAccess | Mapping[str, Any],
     *,
     labels: Any = None,
     suffix: str | None = None,

@@ -59,7 +59,6 @@ def test_tables_are_refused() -> None:
     pandas = pytest.importorskip("pandas")
     refused(pandas.DataFrame({"a": [1.0], "b": [2]}), "DataFrame", "to_numpy")
     refused(pa.table({"a": [1.0]}), "Table", "columns")
-    refused({"x": np.zeros((3, 2)), "y": np.zeros(3)}, "dict", "zip")
 
 
 def test_batches_are_refused() -> None:

@@ -9,6 +9,9 @@ from brimful.errors import ArgumentError
 from brimful.options import ScanOptions
 from brimful.sources.archives.members import holds_archives
 from brimful.sources.archives.tar_format import scan_archives
+from brimful.sources.arrays.folder import is_array_folder, scan_array_folder
+from brimful.sources.arrays.recognise import is_arrays
+from brimful.sources.arrays.scan import scan_arrays
 from brimful.sources.base import BaseFormat, Format
 from brimful.sources.images.folder import scan_images
 from brimful.sources.images.listing import IMAGES, holds_images
@@ -67,11 +70,13 @@ def _are_images(path: Path, options: ScanOptions) -> bool:
 _of_paths: list[tuple[Callable[[Path, ScanOptions], bool], Scan]] = [
     (lambda path, _: holds_archives(path), scan_archives),
     (lambda path, options: bool(options.rows) and path.is_dir(), scan_table),
+    (is_array_folder, scan_array_folder),
     (_are_images, scan_images),
 ]
 
 _formats: list[tuple[Recognises, Scan]] = [
     (lambda thing: isinstance(thing, (Format, BaseFormat)), scan_format),
+    (is_arrays, scan_arrays),
     (is_table, lambda path, options: scan_table(Path(path), options)),
     (
         lambda thing: isinstance(thing, (str, os.PathLike)),

@@ -288,14 +288,9 @@ class Index:
     def disk_order(self, rows: NDArray[np.int64]) -> NDArray[np.int64] | None:
         """Positions in rows, in the order in which reading is cheap; None if no such order is known.
 
-        None also if samples carry their own targets, since only inputs are sorted on the disk, or if they are
-        encoded.
+        None also if samples are encoded, since only arrays are sorted on the disk.
         """
-        return (
-            None
-            if self.has_own_targets or self.schema.is_encoded
-            else self.format.natural_order(self._order.at(rows))
-        )
+        return None if self.schema.is_encoded else self.format.natural_order(self._order.at(rows))
 
 
 def _of_these(finding: Finding, labels: Labels | None) -> Finding | None:

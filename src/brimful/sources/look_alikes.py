@@ -53,12 +53,6 @@ LOOK_ALIKES = (
         "are batches already",
         "Train on them as they are, or scan what they were made from.",
     ),
-    (
-        "builtins",
-        "dict",
-        "has no samples by index",
-        "bf.scan(list(zip(x, y))), with the arrays that it holds.",
-    ),
 )
 """The module and the class, what it does, and what to do instead."""
 

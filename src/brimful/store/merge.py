@@ -74,7 +74,7 @@ class MergedReader:
         prints = np.full((len(at), len(FINGERPRINT)), NO_PRINT)
         if self._piles:
             samples = self._piles.read(at, prints)
-            if targets:
+            if targets and not self._source.has_own_targets:
                 samples = Samples(samples.x, *self._source.targets(self._rows[at]))
         else:
             samples = self._source.read(self._rows[at], targets=targets, prints=prints, encoded=True)

@@ -27,6 +27,7 @@ from brimful.errors import DamagedStoreError
 from brimful.keys import KEYS_PER_PIECE
 from brimful.prefetch import Prefetch
 from brimful.samples import FINGERPRINT, Progress, Samples
+from brimful.schema import Field
 from brimful.sources.index import Index
 from brimful.sources.read_files import NO_PRINT, is_settled
 from brimful.storage.base import Storage, StoredFile
@@ -45,7 +46,7 @@ class PiledSamples(NamedTuple):
     Attributes:
         at: Their positions in the store, shape `(n,)`.
         prints: The fingerprints of their files when they were read, shape `(n, 4)`.
-        inputs: Their inputs.
+        inputs: Their inputs; and targets and weights, if samples carry these.
     """
 
     at: NDArray[np.int64]
@@ -134,7 +135,9 @@ class ExternalSort:
             self._write(pile.take(slice(filled)))
 
     def read(self, at: NDArray[np.int64], prints: NDArray[np.int64]) -> Samples:
-        """The inputs of samples at some positions, ascending; what is in no pile is read from the source.
+        """The samples at some positions, ascending, with targets if they carry these.
+
+        What is in no pile is read from the source.
 
         The fingerprints of their files when they were read are written to `prints`.
         """
@@ -146,19 +149,21 @@ class ExternalSort:
         if len(missing):
             found.put(missing, self._read(at[missing]))
         prints[:] = found.prints
-        x, _, _ = self._source.schema.structured((*found.inputs, *[None] * len(self._source.schema.fields)))
-        return Samples(x)
+        lacking = [None] * (len(self._source.schema.fields) - len(found.inputs))
+        x, y, w = self._source.schema.structured((*found.inputs, *lacking))
+        return Samples(x, y, w) if self._source.has_own_targets else Samples(x)
 
     def _empty(self, n: int) -> PiledSamples:
         """Memory for n samples; -1 is the position of each until it is filled."""
-        inputs = [np.empty((n, *field.shape), field.dtype) for field in self._source.schema.input_fields]
+        inputs = [np.empty((n, *field.shape), field.dtype) for field in _fields(self._source)]
         return PiledSamples(np.full(n, -1), np.full((n, len(FINGERPRINT)), NO_PRINT), inputs)
 
     def _read(self, at: NDArray[np.int64]) -> PiledSamples:
         """Read samples from the source. Done in threads."""
         prints = np.full((len(at), len(FINGERPRINT)), NO_PRINT)
-        samples = self._source.read(self._rows[at], targets=False, prints=prints)
-        return PiledSamples(at, prints, list(samples.inputs))
+        own = self._source.has_own_targets
+        samples = self._source.read(self._rows[at], targets=own, prints=prints)
+        return PiledSamples(at, prints, list(samples.arrays))
 
     def _write(self, pile: PiledSamples) -> None:
         """Write a pile, in the order of the store."""
@@ -243,7 +248,7 @@ class ExternalSort:
 
     @property
     def _schema(self) -> pa.Schema:
-        fields = self._source.schema.input_fields
+        fields = _fields(self._source)
         names = ["at", *FINGERPRINT, *(f"x{number}" for number in range(len(fields)))]
         types = [*[pa.int64()] * (1 + len(FINGERPRINT)), *(pa.binary(field.nbytes) for field in fields)]
         metadata = {"identity": self._identity, "segment_rows": str(self._size)}
@@ -280,7 +285,7 @@ class ExternalSort:
 
     def _from_arrow(self, columns: Sequence[pa.Array]) -> PiledSamples:
         at, *prints = (column.to_numpy() for column in columns[: 1 + len(FINGERPRINT)])
-        rest, fields = columns[1 + len(FINGERPRINT) :], self._source.schema.input_fields
+        rest, fields = columns[1 + len(FINGERPRINT) :], _fields(self._source)
         inputs = [
             np.frombuffer(column.buffers()[1], field.dtype, len(at) * field.size).reshape(-1, *field.shape)
             for column, field in zip(rest, fields, strict=True)
@@ -288,9 +293,14 @@ class ExternalSort:
         return PiledSamples(at, np.stack(prints, axis=1), inputs)
 
 
+def _fields(source: Index) -> tuple[Field, ...]:
+    """What is kept of a sample: the inputs, and whatever else is read with them."""
+    return source.schema.fields if source.has_own_targets else source.schema.input_fields
+
+
 def row_bytes(source: Index) -> int:
     """Bytes of a sample in a pile."""
-    return 8 * (1 + len(FINGERPRINT)) + sum(field.nbytes for field in source.schema.input_fields)
+    return 8 * (1 + len(FINGERPRINT)) + sum(field.nbytes for field in _fields(source))
 
 
 def held_bytes(memory: int) -> int:
