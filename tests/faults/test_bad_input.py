@@ -333,7 +333,8 @@ def test_what_is_no_source_at_all(
         path, message = tmp_path / "empty", "it is empty"
         path.mkdir()
     elif name == "a file":
-        path, message = tree.path / "target.csv", "this is a file"
+        path, message = tree.path / "notes.pdf", "this is a file"
+        path.write_bytes(b"%PDF-1.7")
     else:
         path, message = tmp_path / "nowhere", "no such folder"
     for command in (["scan", str(path)], ["train", str(path), "--run", str(tmp_path / "run")]):

@@ -5,17 +5,18 @@ are read in the order of their inodes, as many as there is memory for, sorted in
 written as a pile; the next ones make the next pile. Then the store is made from what each pile has for the
 samples that are next: an external merge sort (Knuth: The Art of Computer Programming 3, 5.4).
 
-A pile is an Arrow IPC file `pile-<n>.arrow` with a record batch for each segment, a fixed number of samples
-of the store: position, fingerprint, and the inputs as bytes, and in the batch's metadata their checksum. It
-gets its name once it is complete. When packing that was stopped goes on, it uses the piles that are there,
-except for files that have changed since.
+What fits in the memory of one pile is put in its places there, and no pile is written. A pile is an Arrow IPC
+file `pile-<n>.arrow` with a record batch for each segment, a fixed number of samples of the store: position,
+fingerprint, and the inputs as bytes, and in the batch's metadata their checksum. It gets its name once it is
+complete. When packing that was stopped goes on, it uses the piles that are there, except for files that have
+changed since.
 """
 
 import contextlib
 import io
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -116,21 +117,37 @@ class ExternalSort:
         """
         self._take_over()
         left = order[~self._is_taken_over[order]]
-        done, filled = len(order) - len(left), 0
-        pile = self._empty(PILE_SEGMENTS * self._size)
         blocks = (left[start : start + block_rows] for start in range(0, len(left), block_rows))
         with Prefetch(self._read, blocks, threads=threads, depth=depth) as ahead:
-            for block in ahead:
-                used = 0
-                while used < len(block.at):
-                    n = min(len(block.at) - used, len(pile.at) - filled)
-                    pile.put(slice(filled, filled + n), block.take(slice(used, used + n)))
-                    used, filled = used + n, filled + n
-                    if filled == len(pile.at):
-                        self._write(pile)
-                        filled = 0
-                done += len(block.at)
-                progress(done)
+            if not self._earlier and len(self._rows) <= PILE_SEGMENTS * self._size:
+                self._hold(ahead, progress)
+            else:
+                self._pile_up(ahead, len(order) - len(left), progress)
+
+    def _hold(self, blocks: Iterable[PiledSamples], progress: Progress) -> None:
+        """Put samples that all fit in the memory of a pile in their places, without a pile."""
+        whole, done = self._empty(len(self._rows)), 0
+        for block in blocks:
+            whole.put(block.at, block)
+            done += len(block.at)
+            progress(done)
+        for number, start in enumerate(range(0, len(self._rows), self._size)):
+            self._segments[number] = whole.take(slice(start, start + self._size))
+
+    def _pile_up(self, blocks: Iterable[PiledSamples], done: int, progress: Progress) -> None:
+        """Write samples in piles, each of as many as there is memory for; `done` of them are there."""
+        pile, filled = self._empty(PILE_SEGMENTS * self._size), 0
+        for block in blocks:
+            used = 0
+            while used < len(block.at):
+                n = min(len(block.at) - used, len(pile.at) - filled)
+                pile.put(slice(filled, filled + n), block.take(slice(used, used + n)))
+                used, filled = used + n, filled + n
+                if filled == len(pile.at):
+                    self._write(pile)
+                    filled = 0
+            done += len(block.at)
+            progress(done)
         if filled:
             self._write(pile.take(slice(filled)))
 
