@@ -6,7 +6,19 @@ from typing import TYPE_CHECKING
 
 import click
 
-from benchmarks import feed, fitting, images, listing, packing, reading, results, runs, shuffling, training
+from benchmarks import (
+    feed,
+    fitting,
+    images,
+    kinds,
+    listing,
+    packing,
+    reading,
+    results,
+    runs,
+    shuffling,
+    training,
+)
 from benchmarks.machine import describe
 from benchmarks.stores import story_store
 from benchmarks.table import Table, say
@@ -61,6 +73,10 @@ def main(names: tuple[str, ...], mnist_path: Path | None, write: Path | None) ->
         "predict": lambda: runs.predicting(rounds=3),
         "images": lambda: images.feeding(20_000, rounds=3),
         "packing-images": lambda: images.packing(20_000, rounds=5),
+        "tables": lambda: kinds.tables(1_250_000, rounds=3),
+        "table-epochs": lambda: kinds.table_epochs(1_250_000, rounds=3),
+        "arrays": lambda: kinds.arrays(50_000, rounds=3),
+        "archives": lambda: kinds.archives(20_000, rounds=3),
         "pairs": shuffling.pairs,
         "labels": shuffling.labels,
         "shuffled-accuracy": lambda: shuffling.accuracy(tree, None if mnist_path else GROUP),
