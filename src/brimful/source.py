@@ -2,12 +2,15 @@
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brimful.collection import Collection
+from brimful.encodings.image import ImageEncoding
+from brimful.encodings.registry import encoding_of
 from brimful.errors import ArgumentError, SourceError
 from brimful.feed.rows import RowLoader
 from brimful.options import (
@@ -34,6 +37,12 @@ from brimful.storage.locate import Place, locate
 from brimful.store.changes import is_current, numbered_as
 from brimful.store.estimate import PackEstimate, estimate
 from brimful.store.pack import Packed, pack
+
+RESIZING = (
+    *("image_size", "color_mode", "interpolation"),
+    *("crop_to_aspect_ratio", "pad_to_aspect_ratio"),
+)
+"""The options that say how images are delivered."""
 
 
 def scan(
@@ -110,7 +119,8 @@ def scan(
             with fractions, and several columns, are; integers are classes.
         classes: The labels, in the order of their numbers. By default those that occur: another folder, in
             which one is missing, would number them otherwise.
-        like: Other samples, of which classes, shape and dtype are taken: `scan("test/", like=train)`.
+        like: Other samples, of which classes, shape and dtype are taken, and how images are resized:
+            `scan("test/", like=train)`.
         rows: Whether each row of the files is a sample. By default it is for a single table.
         inputs: Columns of a table to train on. By default all that are not used otherwise.
         fill: What stands in a table for a number that is missing. By default that is an error.
@@ -137,10 +147,6 @@ def scan(
         SourceError: There are no samples, or no labels that fit, or the samples have no common shape.
         ArgumentError: An argument is wrong.
     """
-    if like is not None:
-        if classes is not None or shape is not None:
-            raise ArgumentError("Expected `like` alone, or `classes` and `shape`. Received: both")
-        classes, shape, dtype = like.schema.classes, *_shape_and_dtype(like)
     targets = () if target is None else (target,) if isinstance(target, (str, int)) else target
     options = ScanOptions(
         labels=labels,
@@ -174,6 +180,7 @@ def scan(
         value=value,
         progress=progress,
     )
+    options = options if like is None else _as_of(like, options)
     check_choice("on_bad", on_bad, ("raise", "skip"))
     source = Source(index_of(path, options))
     if on_bad == "skip":
@@ -181,10 +188,34 @@ def scan(
     return usable(source, progress, kinds=("missing_value",)) if missing == "skip" else source
 
 
-def _shape_and_dtype(like: Collection) -> tuple[tuple[int, ...] | None, str | None]:
-    """The shape and dtype of an input; no shape if there are several."""
-    inputs = like.schema.inputs
-    return (inputs.shape, inputs.dtype) if isinstance(inputs, Field) else (None, None)
+def _as_of(like: Collection, options: ScanOptions) -> ScanOptions:
+    """The options with the classes, shape and dtype of other samples, and how their images are resized.
+
+    Of several inputs, no shape is taken.
+
+    Raises:
+        ArgumentError: One of these was given, too.
+    """
+    if options.classes is not None or options.shape is not None:
+        raise ArgumentError("Expected `like` alone, or `classes` and `shape`. Received: both")
+    options, inputs = replace(options, classes=like.schema.classes), like.schema.inputs
+    if not isinstance(inputs, Field):
+        return replace(options, dtype=None)
+    encoding = encoding_of(inputs) if inputs.encoding else None
+    if not isinstance(encoding, ImageEncoding):
+        return replace(options, shape=inputs.shape, dtype=inputs.dtype)
+    options.refuse(RESIZING, "images that are to be `like` others")
+    if encoding.fit == "exact":
+        return replace(options, shape=inputs.shape, dtype=inputs.dtype, color_mode=encoding.color_mode)
+    return replace(
+        options,
+        image_size=inputs.shape[:2],
+        dtype=inputs.dtype,
+        color_mode=encoding.color_mode,
+        interpolation=encoding.interpolation,
+        crop_to_aspect_ratio=encoding.fit == "crop",
+        pad_to_aspect_ratio=encoding.fit == "pad",
+    )
 
 
 def usable(
