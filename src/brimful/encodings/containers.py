@@ -19,6 +19,7 @@ HEAD_BYTES = 16  # that show the format
 CHUNK = struct.Struct(">I4s")  # of a PNG: bytes of content, name
 CHUNK_BYTES = CHUNK.size + 4  # around the content; the last four are its checksum
 NO_LENGTH = (0x01, *range(0xD0, 0xD8))  # markers of a JPEG behind which no length stands
+FEW_ZEROS, ZEROS = 64, 8  # a WebP may end in so many zeros, or in one byte of so many
 END_OF_IMAGE, START_OF_SCAN = 0xD9, 0xDA
 
 
@@ -88,5 +89,12 @@ def _gif_has_end(data: Any) -> bool:
 
 
 def _webp_has_end(data: Any) -> bool:
-    """Whether there are as many bytes as it says; a last one to fill up may be missing."""
-    return int.from_bytes(data[4:8], "little") + 8 <= len(data) + 1
+    """Whether there are as many bytes as it says; a last one to fill up may be missing.
+
+    A copy that was broken off may have zeros in place of the rest, which the decoder takes for pixels. A
+    whole file ends in a few zeros at most: 5 % of its bytes were seen, where an image has a single colour.
+    """
+    size = 8 + int.from_bytes(data[4:8], "little")
+    content = bytes(data[:size])
+    zeros = len(content) - len(content.rstrip(b"\0"))
+    return size <= len(data) + 1 and zeros <= max(FEW_ZEROS, size // ZEROS)
