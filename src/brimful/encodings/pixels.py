@@ -39,7 +39,7 @@ WHITE_IS_ZERO, UNSIGNED = 0, 1
 DEEP = ("I;16", "I;16B", "I;16L", "I")
 """Pillow's modes for one channel of 16 bits."""
 
-FORMATS = ("JPEG", "MPO", "PNG", "GIF", "BMP", "TIFF", "WEBP")
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
 """Pillow's names of the formats that are read."""
 
 Pixels = Image.Image | NDArray[np.uint8]

@@ -17,6 +17,7 @@ from brimful.samples import FINGERPRINT, Samples
 from brimful.schema import Field, Schema
 from brimful.sources.audit import findings_in
 from brimful.sources.base import BaseFormat
+from brimful.sources.images.companions import masks_among
 from brimful.sources.images.first_images import FirstImages
 from brimful.sources.images.listing import list_images
 from brimful.sources.index import Index, RowOrder
@@ -119,7 +120,11 @@ def scan_images(root: Path, options: ScanOptions) -> Index:
         labels, unclear = labelling.labels(whole, reading.result())
     if labels and rows is not None:
         labels = labels.take(rows).with_findings(listing)
-    listing = replace(listing, findings=(*listing.findings, *unclear))
+    is_labelled = labels is not None or options.labels is not None
+    kept = (each for each in listing.findings if not (is_labelled and each.kind == "label_files"))
+    are_classes = isinstance(options.labels, str) and options.labels.startswith("folders")
+    masks = () if are_classes else masks_among(whole)
+    listing = replace(listing, findings=(*kept, *unclear, *masks))
     first = FirstImages.of(listing)
     images = ImageFolder(listing, _encoding(listing, options, first), first)
     index = Index(images, RowOrder(listing.hashes), labels)
