@@ -2,12 +2,14 @@
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from brimful.collection import Collection
+from brimful.encodings.registry import encoding_of
 from brimful.errors import ArgumentError, SourceError
 from brimful.feed.rows import RowLoader
 from brimful.options import (
@@ -34,6 +36,8 @@ from brimful.storage.locate import Place, locate
 from brimful.store.changes import is_current, numbered_as
 from brimful.store.estimate import PackEstimate, estimate
 from brimful.store.pack import Packed, pack
+
+"""The options that say how images are delivered."""
 
 
 def scan(
@@ -111,7 +115,8 @@ def scan(
             with fractions, and several columns, are; integers are classes.
         classes: The labels, in the order of their numbers. By default those that occur: another folder, in
             which one is missing, would number them otherwise.
-        like: Other samples, of which classes, shape and dtype are taken: `scan("test/", like=train)`.
+        like: Other samples, of which classes, shape and dtype are taken, and how images are resized:
+            `scan("test/", like=train)`.
         rows: Whether each row of the files is a sample, in a folder of CSV files. In a single table, and in
             Parquet and Arrow files, it is.
         inputs: Columns of a table to train on. By default all that are not used otherwise.
@@ -143,7 +148,6 @@ def scan(
     if like is not None:
         if classes is not None or shape is not None:
             raise ArgumentError("Expected `like` alone, or `classes` and `shape`. Received: both")
-        classes, shape, dtype = like.schema.classes, *_shape_and_dtype(like)
         inputs = inputs or like.input_columns
     targets = () if target is None else (target,) if isinstance(target, (str, int)) else target
     options = ScanOptions(
@@ -179,6 +183,7 @@ def scan(
         like_inputs=None if like is None else like.schema.inputs,
         progress=progress,
     )
+    options = options if like is None else _as_of(like, options)
     check_choice("on_bad", on_bad, ("raise", "skip"))
     source = Source(index_of(path, options))
     if on_bad == "skip":
@@ -186,12 +191,24 @@ def scan(
     return usable(source, progress, kinds=("missing_value",)) if missing == "skip" else source
 
 
-def _shape_and_dtype(like: Collection) -> tuple[tuple[int, ...] | None, str | None]:
-    """The shape and dtype of an input; no shape if there are several, no dtype if theirs differ."""
-    inputs = like.schema.inputs
+def _as_of(like: Collection, options: ScanOptions) -> ScanOptions:
+    """The options with classes, shape and dtype of other samples, and how their images are resized.
+
+    No shape is taken of several inputs, and no dtype if theirs differ.
+
+    Raises:
+        ArgumentError: One of these was given, too.
+    """
+    inputs, classes = like.schema.inputs, like.schema.classes
     dtypes = {field.dtype for field in like.schema.input_fields if field.vocabulary is None}
     dtype = dtypes.pop() if len(dtypes) == 1 else None
-    return (inputs.shape or None if isinstance(inputs, Field) else None), dtype
+    if not isinstance(inputs, Field):
+        return replace(options, classes=classes, dtype=dtype)
+    if inputs.encoding is None:
+        return replace(options, classes=classes, dtype=dtype, shape=inputs.shape or None)
+    taken = encoding_of(inputs).options
+    options.refuse(list(taken), "samples that are to be `like` others")
+    return replace(options, classes=classes, dtype=dtype, **taken)
 
 
 def usable(

@@ -9,6 +9,7 @@ import pytest
 import brimful as bf
 from brimful.sources.base import Format
 from brimful.testing.format import CHANGED, FormatContract
+from tests import photos
 from tests.pairs import Pairs
 from tests.trees import Tree
 
@@ -40,6 +41,36 @@ class TestTextFolder(FormatContract):
     def _file(self, number: int) -> Path:
         key: str = self.format().keys(np.array([number]))[0].as_py()
         return self._tree.file(key)
+
+
+class TestImageFolder(FormatContract):
+    """A folder of images of several formats."""
+
+    @pytest.fixture(autouse=True)
+    def _make(self, tmp_path: Path) -> None:
+        kinds = {"jpeg": ".jpg", "png": ".PNG", "webp": ".webp", "gif": ".gif", "bmp": ".bmp", "tiff": ".tif"}
+        self._root = tmp_path / "photos"
+        for at in range(30):
+            kind, suffix = list(kinds.items())[at % len(kinds)]
+            photos.write(self._root / "ab"[at % 2], {f"{at}{suffix}": photos.photo(kind, seed=at)})
+
+    def format(self) -> Format:
+        """Resized."""
+        return bf.scan(self._root, image_size=(8, 10))._reader.format
+
+    def files(self) -> list[Path]:
+        """Its images."""
+        return sorted(path for path in self._root.rglob("*") if path.is_file())
+
+    def change(self) -> None:
+        """Another image."""
+        Path(self.format().place(CHANGED)).write_bytes(photos.photo(seed=99, size=(40, 40)))
+
+    def damage(self) -> tuple[int, str]:
+        """Cut it."""
+        file = Path(self.format().place(11))
+        file.write_bytes(file.read_bytes()[:-200])
+        return 11, str(file)
 
 
 class TestObject(FormatContract):

@@ -31,6 +31,10 @@ class Encoding(Protocol):
     def parse(cls, name: str, field: Field) -> Self | None:
         """The encoding of this family that has a name; None if none of them has."""
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """The options of `brimful.scan` by which other samples get this encoding."""
+
     def check(self, encoded: bytes) -> None:
         """Raise UndecodableError for bytes that are no value, as far as can be seen without decoding."""
 

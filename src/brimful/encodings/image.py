@@ -2,7 +2,8 @@
 
 Resizing is antialiased (Pillow's resize, whose filter grows with the reduction): `keras.utils` and
 `tf.image.resize` by default are not, and differ by up to 26 of 255 where an image is halved. Values are
-rounded to whole numbers after resizing, in every dtype.
+rounded to whole numbers after resizing, in every dtype. A large JPEG is decoded at a fraction of its size
+first, where that changes less than one of 255 in the mean (see REDUCED).
 """
 
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from brimful.encodings.base import UndecodableError
-from brimful.encodings.pixels import DEEP, pixels_of, refuse_cut
+from brimful.encodings.containers import refuse_cut
+from brimful.encodings.pixels import DEEP, MOST_PIXELS, pixels_of
 from brimful.schema import Field
 
 FILTERS = {
@@ -27,9 +29,11 @@ FILTERS = {
 CHANNELS = {"rgb": 3, "rgba": 4, "grayscale": 1}
 MODES = {"rgb": "RGB", "rgba": "RGBA", "grayscale": "L"}
 FITS = ("stretch", "crop", "pad", "exact")
-CLEAR = 255  # alpha of a pixel that hides what is behind it
+REDUCED = ("bilinear", "bicubic", "lanczos3")
+"""Filters before which a JPEG may be decoded at a fraction of its size; the others look at single pixels."""
 
-Box = tuple[int, int, int, int]
+CLEAR = 255  # alpha of a pixel that hides what is behind it
+EIGHT_BITS = ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr")
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,19 @@ class ImageEncoding:
             return None
         return cls(field, color_mode, interpolation, fit)
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """Size or shape, channels, and how images are resized."""
+        if self.fit == "exact":
+            return {"shape": self.field.shape, "color_mode": self.color_mode}
+        return {
+            "image_size": self.field.shape[:2],
+            "color_mode": self.color_mode,
+            "interpolation": self.interpolation,
+            "crop_to_aspect_ratio": self.fit == "crop",
+            "pad_to_aspect_ratio": self.fit == "pad",
+        }
+
     def check(self, encoded: bytes) -> None:
         """Refuse what is no image by its first bytes, or cut by its last ones."""
         refuse_cut(encoded)
@@ -73,24 +90,22 @@ class ImageEncoding:
     def decode(self, encoded: Any, out: NDArray[Any]) -> None:
         """Decode an image, convert its channels, and resize it."""
         height, width, _ = self.field.shape
-        is_reduced = self.interpolation != "nearest" and self.fit == "stretch"
-        pixels = pixels_of(encoded, least=(height, width) if is_reduced else (0, 0))
-        if isinstance(pixels, np.ndarray) and self.color_mode == "rgb":
-            if pixels.shape == out.shape:
-                out[...] = pixels
-                return
+        is_reduced = self.interpolation in REDUCED and self.fit in ("stretch", "crop")
+        pixels, reduction = pixels_of(encoded, least=(height, width) if is_reduced else (0, 0))
+        if isinstance(pixels, np.ndarray) and pixels.shape == out.shape and self.field.dtype != "uint16":
+            out[...] = pixels  # by far the most frequent case of images that need no resizing
         elif self.field.dtype == "uint16":
             self._deep(pixels, out)
-            return
-        image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
-        self._place(self._converted(image), out)
+        else:
+            image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+            self._place(self._converted(image), out, reduction)
 
     def _converted(self, image: Image.Image) -> Image.Image:
         """An image of 8 bits with the channels that are wanted."""
         if image.mode in DEEP:
             hint = "dtype='uint16' and color_mode='grayscale' deliver it"
             raise UndecodableError(f"it has 16 bits for a pixel; {hint}", "deep_color")
-        if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA", "CMYK", "YCbCr"):
+        if image.mode not in EIGHT_BITS:
             raise UndecodableError(f"its pixels are of mode {image.mode!r}", "deep_color")
         mode = MODES[self.color_mode]
         if image.mode in ("LA", "PA", "RGBA") or "transparency" in image.info:
@@ -106,36 +121,49 @@ class ImageEncoding:
         """An image of one channel of 16 bits, resized as floats."""
         if not isinstance(pixels, Image.Image) or pixels.mode not in DEEP:
             raise UndecodableError("it has 8 bits for a pixel, others have 16", "deep_color")
+        if "transparency" in pixels.info:
+            raise UndecodableError("it has transparent pixels of 16 bits", "transparent")
         values = np.asarray(pixels).astype(np.float32)
         low = np.empty(out.shape, np.float32)
         self._place(Image.fromarray(values), low)
         out[...] = np.rint(low).clip(0, np.iinfo(np.uint16).max)
 
-    def _place(self, image: Image.Image, out: NDArray[Any]) -> None:
-        """Resize an image into its place."""
+    def _place(self, image: Image.Image, out: NDArray[Any], reduction: int = 1) -> None:
+        """Bring an image, which is reduced so many times already, to its size."""
         height, width, channels = out.shape
-        inner: Box = (0, 0, width, height)
-        box: Box = (0, 0, *image.size)
-        if self.fit == "exact" and image.size != (width, height):
-            message = f"it has {image.size[1]} x {image.size[0]} pixels, others have {height} x {width}"
+        whole = image.width * reduction, image.height * reduction
+        if self.fit == "exact" and whole != (width, height):
+            message = f"it has {whole[1]} x {whole[0]} pixels, others have {height} x {width}"
             raise UndecodableError(message, "wrong_shape")
+        box = 0, 0, *whole
         if self.fit == "crop":
-            box = _centred(image.size, (width, height))
+            box = _cropped(whole, (width, height))
         elif self.fit == "pad":
-            inner = _centred((width, height), image.size)
-            out[...] = 0
-        size = inner[2] - inner[0], inner[3] - inner[1]
-        if size != (box[2] - box[0], box[3] - box[1]):
-            image = image.resize(size, FILTERS[self.interpolation], box)
-        elif box != (0, 0, *image.size):
+            image = _padded(image, (width, height))
+            box = 0, 0, *image.size
+        if (width, height) != (box[2] - box[0], box[3] - box[1]):
+            part = box[0] / reduction, box[1] / reduction, box[2] / reduction, box[3] / reduction
+            image = image.resize((width, height), FILTERS[self.interpolation], part)
+        elif (width, height) != image.size:
             image = image.crop(box)
-        values = np.asarray(image).reshape(size[1], size[0], channels)
-        out[inner[1] : inner[3], inner[0] : inner[2]] = values
+        out[...] = np.asarray(image).reshape(height, width, channels)
 
 
-def _centred(outer: tuple[int, int], ratio: tuple[int, int]) -> Box:
-    """The largest box of an aspect ratio in the middle of another one; all are (width, height)."""
-    width = min(outer[0], max(1, outer[1] * ratio[0] // ratio[1]))
-    height = min(outer[1], max(1, outer[0] * ratio[1] // ratio[0]))
-    left, top = (outer[0] - width) // 2, (outer[1] - height) // 2
+def _cropped(size: tuple[int, int], ratio: tuple[int, int]) -> tuple[int, int, int, int]:
+    """The largest box of an aspect ratio in the middle of an image, as Keras has it: (width, height)."""
+    width = max(min(size[0], size[1] * ratio[0] // ratio[1]), 1)
+    height = max(min(size[1], size[0] * ratio[1] // ratio[0]), 1)
+    left, top = (size[0] - width) // 2, (size[1] - height) // 2
     return left, top, left + width, top + height
+
+
+def _padded(image: Image.Image, ratio: tuple[int, int]) -> Image.Image:
+    """An image in the middle of zeros of an aspect ratio, as Keras has it: equally many on both sides."""
+    width = max(image.width, image.height * ratio[0] // ratio[1])
+    height = max(image.height, image.width * ratio[1] // ratio[0])
+    left, top = (width - image.width) // 2, (height - image.height) // 2
+    if (image.width + 2 * left) * (image.height + 2 * top) > MOST_PIXELS:
+        raise UndecodableError(f"its {image.height} x {image.width} pixels would be padded far", "too_large")
+    padded = Image.new(image.mode, (image.width + 2 * left, image.height + 2 * top))
+    padded.paste(image, (left, top))
+    return padded

@@ -8,30 +8,51 @@ beyond MOST_PIXELS.
 
 import io
 from functools import cache
+from types import FunctionType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL import ExifTags, Image, ImageFile, ImageOps, UnidentifiedImageError
 from PIL.TiffTags import TAGS_V2
 
 from brimful.encodings.base import UndecodableError
+from brimful.encodings.containers import refuse_cut, scan_start
 from brimful.errors import DependencyError
 
 MOST_PIXELS = 2**27
 """Of an image: 134 million; a decoder would take 400 MB for it."""
 
 LYING = 4  # the last orientation in which the width stays the width
-EXIF_BYTES = 2**17  # of a JPEG, among which its orientation is found
-JPEG, PNG, GIF = b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF8"
-TIFFS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-BITS, PHOTOMETRIC, SAMPLE_FORMAT = (
+REDUCTIONS = (8, 4, 2)
+MARGIN = 3
+"""A JPEG is decoded at a half, a quarter or an eighth if it still is so many times as large as asked for."""
+
+BITS, PHOTOMETRIC, SAMPLE_FORMAT, *PLACES = (
     next(tag for tag, info in TAGS_V2.items() if info.name == name)
-    for name in ("BitsPerSample", "PhotometricInterpretation", "SampleFormat")
+    for name in (
+        *("BitsPerSample", "PhotometricInterpretation", "SampleFormat"),
+        *("StripOffsets", "StripByteCounts", "TileOffsets", "TileByteCounts"),
+    )
 )
 WHITE_IS_ZERO, UNSIGNED = 0, 1
 DEEP = ("I;16", "I;16B", "I;16L", "I")
 """Pillow's modes for one channel of 16 bits."""
+
+FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
+"""Pillow's names of the formats that are read."""
+
+Pixels = Image.Image | NDArray[np.uint8]
+"""RGB of shape `(height, width, 3)` for a JPEG in colour, else an image of Pillow's in its own mode."""
+
+
+_load_whole = FunctionType(
+    ImageFile.ImageFile.load.__code__, {**vars(ImageFile), "LOAD_TRUNCATED_IMAGES": False}, "load"
+)
+"""Pillow's `load`, which fills what is missing with grey if anybody in this process has told it to.
+
+This one never does, and it leaves that switch, which belongs to the user's program, as it is.
+"""
 
 
 @cache
@@ -50,88 +71,62 @@ def jpeg() -> Any:
     return simplejpeg
 
 
-def kind_of(data: Any) -> str:
-    """The format of an image file by its first bytes, or "" if it is none that is known."""
-    head = bytes(data[:16])
-    if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-        return "webp"
-    known = ((JPEG, "jpeg"), (PNG, "png"), (GIF, "gif"), (b"BM", "bmp"), *((each, "tiff") for each in TIFFS))
-    return next((kind for magic, kind in known if head.startswith(magic)), "")
-
-
-def refuse_cut(data: Any) -> str:
-    """The format of an image file that has its end, as far as its last bytes and its sizes tell.
-
-    Raises:
-        UndecodableError: It is no image, or it is cut.
-    """
-    if not len(data):
-        raise UndecodableError("the file is empty", "empty")
-    kind, size = kind_of(data), len(data)
-    if not kind:
-        raise UndecodableError("this is no image that is read here, by its first bytes", "no_image")
-    tail = bytes(data[-64:]).rstrip(b"\0")
-    is_whole: Any = {
-        "jpeg": lambda: b"\xff\xd9" in bytes(data[-(2**16) :]),
-        "png": lambda: b"IEND\xaeB`\x82" in bytes(data[-(2**12) :]),
-        "gif": lambda: tail.endswith(b";"),
-        "webp": lambda: int.from_bytes(data[4:8], "little") + 8 <= size + 1,
-        "bmp": lambda: True,  # many writers leave its size out
-        "tiff": lambda: True,
-    }[kind]
-    if not is_whole():
-        raise UndecodableError("the file is cut: its end is missing", "truncated")
-    return kind
-
-
-def pixels_of(data: Any, *, least: tuple[int, int] = (0, 0)) -> "Image.Image | NDArray[np.uint8]":
-    """The pixels of an image file, upright.
+def pixels_of(data: Any, *, least: tuple[int, int] = (0, 0)) -> tuple[Pixels, int]:
+    """The pixels of an image file, upright, and how many times they are reduced in height and in width.
 
     Args:
         data: The file.
-        least: Height and width; a JPEG at least twice as large in both may be decoded at 1/2, 1/4 or 1/8 of
-            its size, not below twice these.
-
-    Returns:
-        RGB of shape `(height, width, 3)` for a JPEG in colour, else an image of Pillow's in its own mode.
+        least: Height and width; a JPEG at least MARGIN times as large in both may be decoded at 1/2, 1/4 or
+            1/8 of its size, if that is a whole number of pixels, not below MARGIN times these. (0, 0): never.
 
     Raises:
         UndecodableError: The file is no image, is cut, or would not be read as it is.
     """
     kind = refuse_cut(data)
     try:
-        if kind == "jpeg" and (pixels := _jpeg(data, least)) is not None:
-            return pixels
-        return _opened(data, kind)
-    except (OSError, ValueError, SyntaxError, IndexError, TypeError, KeyError, OverflowError) as error:
-        if isinstance(error, UndecodableError):
-            raise
-        said = "it is damaged" if isinstance(error, UnidentifiedImageError) else str(error)
-        is_cut = "truncated" in said.casefold() or "premature" in said.casefold()
-        kind_of_fault = "truncated" if is_cut else "malformed"
-        raise UndecodableError(f"the image cannot be decoded: {said}", kind_of_fault) from error
+        if kind == "jpeg" and (found := _jpeg(data, least)) is not None:
+            return found
+        return _opened(data, kind), 1
+    except (UndecodableError, MemoryError):
+        raise
     except Image.DecompressionBombError as error:
         raise UndecodableError("the image is too large", "too_large") from error
+    except Exception as error:  # damaged bytes raise whatever their decoder meets first
+        said = "it is damaged" if isinstance(error, UnidentifiedImageError) else str(error) or repr(error)
+        is_cut = "truncated" in said.casefold() or "premature" in said.casefold()
+        raise UndecodableError(
+            f"the image cannot be decoded: {said.rstrip('.')}", "truncated" if is_cut else "malformed"
+        ) from error
 
 
-def _jpeg(data: Any, least: tuple[int, int]) -> "Image.Image | NDArray[np.uint8] | None":
-    """A JPEG in colour or grey; None for one of four channels."""
+def _jpeg(data: Any, least: tuple[int, int]) -> tuple[Pixels, int] | None:
+    """A JPEG in colour or grey, and its reduction; None for one of four channels."""
     height, width, colors, _ = jpeg().decode_jpeg_header(data)
     _refuse_large(width, height)
     if colors not in ("RGB", "YCbCr", "Gray"):
         return None
     turn = _orientation(data)
-    low = least[::-1] if turn > LYING else least
-    scale = {"min_height": 2 * low[0], "min_width": 2 * low[1]} if low[0] else {}
+    by = _reduction((height, width), least[::-1] if turn > LYING else least)
+    size = {"min_height": height // by, "min_width": width // by} if by > 1 else {}
     if colors == "Gray":
-        grey = jpeg().decode_jpeg(data, "GRAY", **scale)
-        return Image.fromarray(_upright(grey, turn)[:, :, 0])
-    return _upright(jpeg().decode_jpeg(data, "RGB", **scale), turn)
+        grey = jpeg().decode_jpeg(data, "GRAY", **size)
+        return Image.fromarray(_upright(grey, turn)[:, :, 0]), by
+    return _upright(jpeg().decode_jpeg(data, "RGB", **size), turn), by
+
+
+def _reduction(size: tuple[int, int], least: tuple[int, int]) -> int:
+    """How many times a size may be reduced, so that it stays MARGIN times as large as `least`."""
+    if not all(least):
+        return 1
+    pairs = tuple(zip(size, least, strict=True))
+    fit = (by for by in REDUCTIONS if all(n % by == 0 and n >= MARGIN * by * low for n, low in pairs))
+    return next(fit, 1)
 
 
 def _orientation(data: Any) -> int:
     """The EXIF orientation of a JPEG, from 1 to 8."""
-    if b"Exif\0\0" not in bytes(data[:EXIF_BYTES]):
+    header = bytes(data[: scan_start(data)])
+    if b"Exif\0\0" not in header and b"rientation" not in header:  # it may stand in XMP
         return 1
     turn = Image.open(io.BytesIO(data), formats=["JPEG"]).getexif().get(ExifTags.Base.Orientation, 1)
     return turn if turn in range(1, 9) else 1
@@ -152,7 +147,7 @@ def _upright(pixels: NDArray[np.uint8], turn: int) -> NDArray[np.uint8]:
 
 def _opened(data: Any, kind: str) -> Image.Image:
     """An image by Pillow, upright, in its own mode."""
-    if kind == "jpeg":  # Pillow may be told by anybody in this process to fill what is missing with grey
+    if kind == "jpeg":  # of four channels; that nothing is missing in it is for this decoder to say
         jpeg().decode_jpeg(data, "CMYK")
     image: Any = Image.open(io.BytesIO(data), formats=[kind.upper()])
     _refuse_large(*image.size)
@@ -162,11 +157,12 @@ def _opened(data: Any, kind: str) -> Image.Image:
         raise UndecodableError("it has 16 bits for each of several channels", "deep_color")
     if kind == "tiff":
         _refuse_tiff(image)
-        image.load()
-        return image  # type: ignore[no-any-return]  # Pillow has turned it
-    image.load()
-    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
-        image = ImageOps.exif_transpose(image)
+    if kind == "webp" or getattr(image, "use_load_libtiff", False):
+        image.load()  # these decoders leave nothing out
+    else:
+        _load_whole(image)
+    if kind != "tiff" and image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        image = ImageOps.exif_transpose(image)  # Pillow has turned a TIFF
     return image  # type: ignore[no-any-return]
 
 
@@ -185,3 +181,5 @@ def _refuse_tiff(image: Any) -> None:
         raise UndecodableError("it has more than 8 bits for each of several channels", "deep_color")
     if max(bits) > 8 and tags.get(PHOTOMETRIC) == WHITE_IS_ZERO:
         raise UndecodableError("it has 16 bits, and white is 0", "deep_color")
+    if any(not all(np.atleast_1d(tags[tag])) for tag in PLACES if tag in tags):
+        raise UndecodableError("parts of it were left out when it was written", "sparse")

@@ -53,6 +53,12 @@ class RaggedEncoding:
             return None
         return cls(field, padding, truncating, float(value))
 
+    @property
+    def options(self) -> dict[str, Any]:
+        """Length and ends."""
+        ends = {"padding": self.padding, "truncating": self.truncating, "value": self.value}
+        return {"maxlen": self.field.shape[0], **ends}
+
     def encode(self, values: NDArray[Any]) -> bytes:
         """The bytes of a sample of shape `(length, ...)`."""
         return np.ascontiguousarray(values, self._kept).tobytes()

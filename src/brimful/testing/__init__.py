@@ -10,6 +10,7 @@ implementation, and run pytest:
 The suites need pytest. Nothing else in brimful imports this package.
 
 codec      CodecContract: how the values of a field are kept
+encoding   EncodingContract: how bytes become a value
 faulty     FaultyStorage: a storage that fails when told to
 format     FormatContract: a kind of raw data
 listener   ListenerContract: what follows a training
@@ -20,5 +21,5 @@ storage    StorageContract: where the files of a store or a run lie
 
 import pytest
 
-for suite in ("codec", "format", "listener", "loader", "reader", "storage"):
+for suite in ("codec", "encoding", "format", "listener", "loader", "reader", "storage"):
     pytest.register_assert_rewrite(f"{__name__}.{suite}")

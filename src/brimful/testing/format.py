@@ -3,6 +3,7 @@
 from abc import ABC, abstractmethod
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ from numpy.typing import NDArray
 
 from brimful.errors import SourceError
 from brimful.samples import FINGERPRINT, Samples
+from brimful.schema import Field
 from brimful.sources.base import Format
+from brimful.sources.index import Index, RowOrder
 
 CHANGED = 7  # the sample that `change` changes
 
@@ -31,7 +34,10 @@ class FormatContract(ABC):
         pytest.skip("nothing shows whether a sample has changed")
 
     def damage(self) -> tuple[int, str]:
-        """Damage a sample; gives its number, and what the error must say of the place."""
+        """Damage a sample; gives its number, and what the error must say of the place.
+
+        Where values are encoded, the damage may be one that only decoding finds.
+        """
         pytest.skip("no sample can be damaged")
 
     def test_it_is_a_format(self) -> None:
@@ -60,8 +66,21 @@ class FormatContract(ABC):
         for numbers in (_all(samples), _all(samples)[:0]):
             arrays = samples.read(numbers).arrays
             for array, field in zip(arrays, samples.schema.fields, strict=True):
-                assert array.shape == (len(numbers), *field.shape)
-                assert array.dtype == field.dtype
+                _check(array, field, len(numbers))
+
+    def test_encoded_values_decode_to_what_the_schema_says(self) -> None:
+        """Each to an array of the field's shape and dtype; they are counted as the bytes that they take."""
+        samples = self.format()
+        if not samples.schema.is_encoded:
+            assert samples.encoded_bytes == 0
+            return
+        numbers = _all(samples)
+        decoded = _index(samples).read(numbers)
+        for array, field in zip(decoded.arrays, samples.schema.fields, strict=True):
+            assert array.shape == (len(numbers), *field.shape)
+            assert array.dtype == field.dtype
+        assert samples.encoded_bytes > 0
+        assert samples.encoded_bytes < 100 * _nbytes(samples.read(numbers)) / len(numbers)
 
     def test_any_order_gives_what_each_sample_is_alone(self) -> None:
         """The same number gives the same arrays, alone or among others, asked twice or by another object."""
@@ -96,9 +115,7 @@ class FormatContract(ABC):
         """The memory that it asks for is at least what it hands out, and grows with it."""
         samples = self.format()
         for n in (1, 10, len(samples)):
-            assert samples.working_bytes(n) >= sum(
-                array.nbytes for array in samples.read(np.arange(n)).arrays
-            )
+            assert samples.working_bytes(n) >= _nbytes(samples.read(np.arange(n)))
         assert samples.working_bytes(1000) > samples.working_bytes(10)
 
     def test_fingerprints_stay_while_nothing_changes(self) -> None:
@@ -139,12 +156,13 @@ class FormatContract(ABC):
         """A damaged sample is named, alone and among others, and harms no other one."""
         number, place = self.damage()
         samples = self.format()
+        index = _index(samples)
         for numbers in (np.array([number]), _all(samples)):
             with pytest.raises(SourceError) as caught:
-                samples.read(numbers)
+                index.read(numbers)
             assert place in caught.value.message
         others = np.delete(_all(samples), number)
-        assert len(samples.read(others).inputs[0]) == len(others)
+        assert len(index.read(others).inputs[0]) == len(others)
 
     def test_nothing_is_written_to(self) -> None:
         """Not a byte, and not a time of modification, whatever is asked."""
@@ -162,6 +180,32 @@ def _all(samples: Format) -> NDArray[np.int64]:
     return np.arange(len(samples))
 
 
+def _index(samples: Format) -> Index:
+    """Rows that are the samples in their own order: what is encoded is decoded when they are read."""
+    return Index(samples, RowOrder(np.zeros(len(samples), np.uint64)))
+
+
+def _check(array: NDArray[Any], field: Field, n: int) -> None:
+    """An array of n values of a field: of `bytes` if they are encoded."""
+    if field.encoding:
+        assert array.shape == (n,)
+        assert array.dtype == object
+        assert all(type(value) is bytes for value in array)
+    else:
+        assert array.shape == (n, *field.shape)
+        assert array.dtype == field.dtype
+
+
+def _nbytes(samples: Samples) -> int:
+    """Bytes of all values."""
+    return sum(len(b"".join(_bits(array))) for array in samples.arrays)
+
+
+def _bits(array: NDArray[Any]) -> list[bytes]:
+    """The bits of all values."""
+    return array.tolist() if array.dtype == object else [array.tobytes()]
+
+
 def _shuffled(samples: Format) -> NDArray[np.int64]:
     return np.random.default_rng(0).permutation(len(samples))
 
@@ -173,4 +217,4 @@ def _taken(samples: Samples, at: NDArray[np.int64]) -> list[NDArray[np.generic]]
 def _equal(one: Samples, other: Samples | list[NDArray[np.generic]]) -> bool:
     """Whether all arrays are the same bits."""
     arrays = other.arrays if isinstance(other, Samples) else other
-    return [array.tobytes() for array in one.arrays] == [array.tobytes() for array in arrays]
+    return list(map(_bits, one.arrays)) == list(map(_bits, arrays))

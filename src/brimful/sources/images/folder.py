@@ -8,16 +8,17 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from PIL import ExifTags, Image
 
 from brimful.encodings.image import CHANNELS, ImageEncoding
-from brimful.encodings.pixels import LYING, jpeg
-from brimful.errors import ArgumentError, MalformedFileError
+from brimful.encodings.pixels import jpeg
+from brimful.errors import ArgumentError
 from brimful.options import COLOR_MODES, INTERPOLATIONS, ScanOptions, check_choice
-from brimful.samples import FINGERPRINT, INFERRED_FROM, Samples
+from brimful.samples import FINGERPRINT, Samples
 from brimful.schema import Field, Schema
 from brimful.sources.audit import findings_in
 from brimful.sources.base import BaseFormat
+from brimful.sources.images.companions import masks_among
+from brimful.sources.images.first_images import FirstImages
 from brimful.sources.images.listing import list_images
 from brimful.sources.index import Index, RowOrder
 from brimful.sources.labelling import Labelling
@@ -25,11 +26,12 @@ from brimful.sources.listing import Listing, counted, strings
 from brimful.sources.read_files import fingerprint, read_print
 
 TAKEN = (
-    *("labels", "id", "target", "weight", "regression", "classes", "suffix", "dtype", "image_size"),
-    *("color_mode", "interpolation", "crop_to_aspect_ratio", "pad_to_aspect_ratio"),
+    *("labels", "id", "target", "weight", "regression", "classes", "suffix", "dtype", "shape"),
+    *("image_size", "color_mode", "interpolation", "crop_to_aspect_ratio", "pad_to_aspect_ratio"),
 )
 """The options that mean something for such a folder."""
 
+DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
 DECODED_AT_ONCE = 3  # copies of an image's pixels that decoding one takes, at the most
 TRIED = 64  # images that are decoded when a folder is scanned
 
@@ -40,18 +42,18 @@ class ImageFolder(BaseFormat):
     Args:
         listing: The files.
         encoding: How they are decoded.
-        sizes: The mean bytes of a file, and the most pixels of an image, among the first.
+        first: What the first of them are like.
     """
 
-    def __init__(self, listing: Listing, encoding: ImageEncoding, sizes: tuple[int, int]) -> None:
+    def __init__(self, listing: Listing, encoding: ImageEncoding, first: FirstImages) -> None:
         self._listing = listing
-        self.encoded_bytes, self._most_pixels = sizes
+        self.encoded_bytes, self._most_pixels = first.mean_bytes, first.most_pixels
         field = replace(encoding.field, encoding=encoding.name)
         self.schema = Schema(field)
         self.root = listing.root
         self.name = str(listing.root)
         self.identity = f"{encoding.name} {field.shape} {field.dtype}"
-        self.findings = listing.findings
+        self.findings = (*listing.findings, *first.findings)
         self.nbytes = int(listing.paths.nbytes)
         suffixes = Counter(path.rpartition(".")[2].lower() for path in strings(listing.paths))
         kinds = ", ".join(f"{count:,} {suffix}" for suffix, count in suffixes.most_common())
@@ -62,6 +64,7 @@ class ImageFolder(BaseFormat):
         self.facts = (
             f"{len(listing):,} images ({kinds}), {size}",
             f"delivered as {height} x {width} x {channels} {field.dtype}, {encoding.color_mode}, {how}",
+            *first.facts,
             *others,
         )
 
@@ -117,21 +120,22 @@ def scan_images(root: Path, options: ScanOptions) -> Index:
         labels, unclear = labelling.labels(whole, reading.result())
     if labels and rows is not None:
         labels = labels.take(rows).with_findings(listing)
-    listing = replace(listing, findings=(*listing.findings, *unclear))
-    sizes = _sizes(listing)
-    images = ImageFolder(listing, _encoding(listing, options, sizes), _bytes_and_pixels(listing, sizes))
+    is_labelled = labels is not None or options.labels is not None
+    kept = (each for each in listing.findings if not (is_labelled and each.kind == "label_files"))
+    are_classes = isinstance(options.labels, str) and options.labels.startswith("folders")
+    masks = () if are_classes else masks_among(whole)
+    listing = replace(listing, findings=(*kept, *unclear, *masks))
+    first = FirstImages.of(listing)
+    images = ImageFolder(listing, _encoding(listing, options, first), first)
     index = Index(images, RowOrder(listing.hashes), labels)
     index.sampled_findings = findings_in(index, np.arange(min(TRIED, len(index))))
     return index
 
 
-def _encoding(listing: Listing, options: ScanOptions, sizes: Counter[tuple[int, int]]) -> ImageEncoding:
+def _encoding(listing: Listing, options: ScanOptions, first: FirstImages) -> ImageEncoding:
     """How the images are decoded, as the options say."""
-    mode = check_choice("color_mode", options.color_mode or "rgb", COLOR_MODES)
-    interpolation = check_choice("interpolation", options.interpolation or "bilinear", INTERPOLATIONS)
-    dtype = check_choice(
-        "dtype", options.dtype or "uint8", ("uint8", "uint16", "float16", "float32", "float64")
-    )
+    dtype = check_choice("dtype", options.dtype or "uint8", DTYPES)
+    mode = _color_mode(options)
     if dtype == "uint16" and mode != "grayscale":
         raise ArgumentError(
             "Expected color_mode='grayscale' with dtype='uint16'.", "Images in colour have 8 bits."
@@ -140,58 +144,30 @@ def _encoding(listing: Listing, options: ScanOptions, sizes: Counter[tuple[int, 
         raise ArgumentError(
             "Expected one of `crop_to_aspect_ratio` and `pad_to_aspect_ratio`. Received: both"
         )
+    interpolation = check_choice("interpolation", options.interpolation or "bilinear", INTERPOLATIONS)
     fit = "crop" if options.crop_to_aspect_ratio else "pad" if options.pad_to_aspect_ratio else "stretch"
-    if options.image_size is None:
+    size = options.image_size
+    if size is not None and len(size) != 2:
+        raise ArgumentError(f"Expected `image_size` as (height, width). Received: {size}")
+    if size is None:
         if fit != "stretch" or options.interpolation:
             raise ArgumentError("Expected `image_size` with an option that says how images are resized.")
-        return ImageEncoding(
-            Field((*_common(listing, sizes), CHANNELS[mode]), dtype), mode, interpolation, "exact"
+        size, fit = (options.shape or first.common(listing))[:2], "exact"
+    elif options.shape is not None:
+        raise ArgumentError("Expected one of `shape` and `image_size`. Received: both")
+    return ImageEncoding(Field((*size, CHANNELS[mode]), dtype), mode, interpolation, fit)
+
+
+def _color_mode(options: ScanOptions) -> str:
+    """The channels that are wanted: those that are named, or as many as a given shape has."""
+    mode = check_choice("color_mode", options.color_mode or "rgb", COLOR_MODES)
+    shape = options.shape
+    if shape is None:
+        return mode
+    mode = next((each for each, n in CHANNELS.items() if n == shape[-1]), mode)
+    if len(shape) != 3 or CHANNELS[mode] != shape[2] or options.color_mode not in (None, mode):
+        raise ArgumentError(
+            "Expected `shape` of images as (height, width, channels), with 1, 3 or 4 channels that fit "
+            f"`color_mode`. Received: shape={shape}, color_mode={options.color_mode!r}"
         )
-    if len(options.image_size) != 2:
-        raise ArgumentError(f"Expected `image_size` as (height, width). Received: {options.image_size}")
-    return ImageEncoding(Field((*options.image_size, CHANNELS[mode]), dtype), mode, interpolation, fit)
-
-
-def _sizes(listing: Listing) -> Counter[tuple[int, int]]:
-    """How many of the first images have each height and width, upright, of those that can be read."""
-    sizes: Counter[tuple[int, int]] = Counter()
-    for path in listing.paths[:INFERRED_FROM].to_pylist():
-        try:
-            with Image.open(listing.root / path) as image:
-                width, height = image.size
-                turn = image.getexif().get(ExifTags.Base.Orientation, 1)
-                is_turned = turn in range(LYING + 1, 9) and image.format != "TIFF"
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-            continue
-        sizes[(width, height) if is_turned else (height, width)] += 1
-    return sizes
-
-
-def _common(listing: Listing, sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
-    """The size that most of the first images have.
-
-    Raises:
-        MalformedFileError: None of them can be read, or there is no such size.
-    """
-    if not sizes:
-        raise MalformedFileError(
-            f"{listing.root}: none of the first {min(INFERRED_FROM, len(listing)):,} files is an image that "
-            f"can be read. The first: {listing.root / listing.paths[0].as_py()}",
-            "`brimful scan DATA --image-size 224,224` lists what is wrong with each.",
-        )
-    size, count = sizes.most_common(1)[0]
-    if count * 2 <= sizes.total():
-        few = ", ".join(f"{n} of {height} x {width}" for (height, width), n in sizes.most_common(6))
-        raise MalformedFileError(
-            f"{listing.root}: the images have no size in common: {few}{', ...' if len(sizes) > 6 else ''}.",
-            "Say to which height and width they are resized: image_size=(224, 224), --image-size 224,224.",
-            kind="wrong_shape",
-        )
-    return size
-
-
-def _bytes_and_pixels(listing: Listing, sizes: Counter[tuple[int, int]]) -> tuple[int, int]:
-    """The mean bytes of the first files, and the most pixels of them."""
-    paths = listing.paths[:INFERRED_FROM].to_pylist()
-    total = sum(max(0, fingerprint(listing.root, path)[0]) for path in paths)
-    return max(1, total // len(paths)), max((height * width for height, width in sizes), default=1)
+    return mode

@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from brimful.errors import SourceNotFoundError
+from brimful.errors import SourceError, SourceNotFoundError
 from brimful.keys import hash_keys
 from brimful.samples import EXAMPLES, Finding, Progress
+from brimful.sources.images.companions import label_files
 from brimful.sources.listing import ANY, Listing, counted, in_row_order, strings, tables_among
 from brimful.sources.walk import SUFFIXES, suffix_of, walk
 
@@ -24,14 +25,17 @@ UNREAD = (".heic", ".heif", ".avif", ".jp2", ".jxl", ".svg", ".psd", ".dng", ".c
 """The suffixes of images that are not read."""
 
 SEEN = 1000  # entries of a folder, and of those below it, that are looked at to find out what it holds
-MANY = 10  # more than one file in so many is not there by chance
 
 
 def holds_images(root: Path) -> bool:
-    """Whether a folder holds images rather than text, judging by the names of its first files."""
+    """Whether a folder holds images rather than text, judging by the names of its first files.
+
+    There may be a text file for each image, and a few more: what is to be predicted of it.
+    """
     counts = Counter(suffix_of(name) for name in islice(_names(root), SEEN))
     images = sum(counts[suffix] for suffix in IMAGES)
-    return images > sum(counts[suffix] for suffix in SUFFIXES)
+    notes = counts[".txt"]
+    return images > sum(counts[suffix] for suffix in SUFFIXES) - notes and images * 2 > notes
 
 
 def _names(root: Path) -> Iterator[str]:
@@ -68,7 +72,8 @@ def list_images(
     pattern = "(?i)(" + "|".join(each.replace(".", r"\.") for each in suffixes) + ")$"
     is_image = pc.match_substring_regex(paths, pattern).to_numpy()
     others = paths.filter(pa.array(~is_image))
-    left_out = found.passed_over + Counter(map(suffix_of, strings(others)))
+    suffixes_left = Counter(map(suffix_of, strings(others)))
+    left_out = _said_to_be_hidden(found.passed_over) + suffixes_left
     if not is_image.any():
         raise SourceNotFoundError(
             f"{root}: no images ({', '.join(suffixes)}) in this folder or below it"
@@ -77,10 +82,20 @@ def list_images(
         )
     listing = Listing(root, pa.array([], pa.large_string()), np.empty(0, np.uint64), ANY, dict(left_out))
     hashes = hash_keys(listing.keys_of(pa.concat_arrays(paths.chunks)))
-    ordered = in_row_order(root, paths, hashes, np.flatnonzero(is_image), ANY)
-    findings = (*found.findings(root), *_unread(root, left_out, others))
+    try:
+        ordered = in_row_order(root, paths, hashes, np.flatnonzero(is_image), ANY)
+    except SourceError as error:
+        hint = f"{error.hint} Or say which suffix the samples have: suffix='.jpg', --suffix .jpg."
+        raise SourceError(error.message, hint) from error
     beside = tables_among(others, without)
-    return replace(listing, paths=ordered.paths, hashes=ordered.hashes, findings=findings, beside=beside)
+    listing = replace(listing, paths=ordered.paths, hashes=ordered.hashes, beside=beside)
+    findings = (*found.findings(root), *_unread(root, suffixes_left, others), *label_files(listing, others))
+    return replace(listing, findings=findings)
+
+
+def _said_to_be_hidden(passed_over: Counter[str]) -> Counter[str]:
+    """Counts by suffix of files whose names begin with a dot, ~ or #, so that this is seen."""
+    return Counter({f"hidden {what}" if what[0] == "." else what: n for what, n in passed_over.items()})
 
 
 def _unread(root: Path, left_out: Counter[str], others: pa.ChunkedArray) -> Iterator[Finding]:
