@@ -191,3 +191,13 @@ def test_a_store_may_hold_samples_as_delivered(recordings: tuple[Path, Recording
         assert all(map(np.array_equal, one, other))
     assert source.decoded().decoded() is not None
     assert bf.pack(source.decoded(), root.with_name("again.brim")).schema == decoded.schema
+
+
+def test_like_others_means_padded_like_them(recordings: tuple[Path, Recordings]) -> None:
+    """A test folder, or a store, gets the length and the ends of the training data."""
+    root, _ = recordings
+    source = bf.scan(root, maxlen=12, padding="post", value=-1)
+    assert bf.scan(root, like=source).schema == source.schema
+    assert bf.scan(root, like=bf.pack(source, root.with_suffix(".brim"))).schema == source.schema
+    with pytest.raises(bf.ArgumentError, match="maxlen"):
+        bf.scan(root, like=source, maxlen=5)
