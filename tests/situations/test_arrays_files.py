@@ -188,6 +188,8 @@ def test_a_chunk_that_is_not_there_is_said(tmp_path: Path) -> None:
     x = inputs()
     x[16:24] = 0
     assert_holds(source, x, labels())
+    array = zarr.open_group(path, mode="r")["x"]
+    assert [each.kind for each in bf.scan({"x": array}).findings] == ["missing_chunk"]
     zarr.create_array(tmp_path / "nan.zarr", shape=(N, 4), dtype="f4", chunks=(8, 4), fill_value=np.nan)
     kinds = {each.kind for each in bf.scan(tmp_path / "nan.zarr").findings}
     assert kinds == {"missing_chunk", "non_finite"}

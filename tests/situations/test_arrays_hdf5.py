@@ -147,6 +147,9 @@ def test_a_virtual_dataset_needs_its_sources(folder: Path) -> None:
         file.create_virtual_dataset("x", half)
     assert_holds(bf.scan("whole.h5"), inputs(), None)
     refused("half.h5", "720 of its 1,440 values")
+    before = bf.scan("whole.h5")._reader.fingerprints(np.arange(1))
+    os.utime("part.h5", (1, 1))
+    assert (bf.scan("whole.h5")._reader.fingerprints(np.arange(1)) != before).any()
     with h5py.File("part.h5", "w") as file:
         file.create_dataset("d", (N, 4, 3), "f4", chunks=(8, 4, 3))[:8] = 1
     refused("whole.h5", "part.h5", "never written")

@@ -246,3 +246,16 @@ def test_a_limit_draws_labels_with_inputs() -> None:
     for at, key in enumerate(source.keys):
         assert np.array_equal(source[at][0], inputs()[int(key)])
         assert source[at][1] == y[int(key)]
+
+
+def test_an_object_that_gives_another_dtype_than_it_says_is_refused() -> None:
+    """Its values would be rounded quietly."""
+
+    class Other:
+        shape, dtype = (N, 3), np.dtype("float32")
+
+        def __getitem__(self, part: slice) -> Any:
+            return np.full((N, 3), 0.1)[part]
+
+    source = bf.scan({"x": Other()})
+    assert [(each.kind, each.count) for each in source.findings] == [("unreadable", N)]

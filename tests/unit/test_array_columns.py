@@ -87,6 +87,20 @@ def test_memory_stays_inside_what_is_said(chunk_rows: int) -> None:
     assert counted.held_bytes <= 5 * 1000 * 1000
 
 
+def test_of_large_chunks_one_is_held(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is let go before the next one is read."""
+    monkeypatch.setattr("brimful.sources.arrays.chunk_cache.LARGE", 100_000)
+    counted = Counted(np.zeros((4000, 1000), np.uint8), 500)
+    tracemalloc.start()
+    for start in range(0, 4000, 100):
+        counted.take(np.arange(start, start + 1))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert counted.held_bytes == 500_000
+    assert peak <= counted.held_bytes + 100_000
+    assert len(counted.parts) == 8
+
+
 @pytest.mark.parametrize("order", ["C", "F"])
 @pytest.mark.parametrize("shape", [(20,), (20, 3), (20, 3, 4)])
 def test_memory_is_gathered(order: Any, shape: tuple[int, ...]) -> None:

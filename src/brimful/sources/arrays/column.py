@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from brimful.errors import BrimfulError, ReadError
-from brimful.sources.arrays.chunk_cache import HELD, ChunkCache
+from brimful.sources.arrays.chunk_cache import ChunkCache, held
+from brimful.sources.arrays.dtypes import TEXT
 
-MOST_SPAN = 256 * 2**20  # bytes of chunks that are held at a time, unless one sample takes more
+MOST_SPAN = 128 * 2**20  # bytes of chunks that are held at a time, unless one sample takes more
 RUN_BYTES = 8 * 2**20  # bytes that are read at a time where there are no chunks
 PAGE = 4096  # bytes that a memory map reads at least
 
@@ -78,7 +79,8 @@ class Column(ABC):
         """Most bytes that reading takes beside the result."""
         if not self.span_rows:
             return min(RUN_BYTES, len(self) * self.row_bytes) + self.row_bytes
-        return (1 + HELD) * self.span_rows * self.row_bytes
+        span = self.span_rows * self.row_bytes
+        return held(span) * span
 
     def take(self, numbers: NDArray[np.int64]) -> NDArray[Any]:
         """Some samples in the order given, repeats allowed, as memory of their own."""
@@ -113,7 +115,8 @@ class Column(ABC):
         number = start // self.span_rows
         first = number * self.span_rows
         last = min(first + self.span_rows, len(self))
-        return first, self._cache.get(number, lambda: self.read(first, last))
+        most = held(self.span_rows * self.row_bytes)
+        return first, self._cache.get(number, most, lambda: self.read(first, last))
 
 
 class MemoryColumn(Column):
@@ -158,12 +161,16 @@ class SlicedColumn(Column):
             raise
         except Exception as error:  # (of whatever object the user has)
             raise ReadError(f"{self.name}[{start}:{stop}]: this cannot be read: {error!r:.300}.") from error
-        if block.shape != (stop - start, *self.sample_shape) or block.dtype.kind != self.given.kind:
+        if block.shape != (stop - start, *self.sample_shape) or not self._is_as_said(block.dtype):
             raise ReadError(
                 f"{self.name}[{start}:{stop}]: expected the shape {(stop - start, *self.sample_shape)} and "
                 f"{self.given}. Found {block.shape} and {block.dtype}."
             )
         return block
+
+    def _is_as_said(self, dtype: np.dtype[Any]) -> bool:
+        """Whether a dtype is the one that the object says it has; text may be shorter or longer."""
+        return dtype.newbyteorder("=") == self.dtype or dtype.kind == self.given.kind in (*TEXT, "O")
 
 
 def chunks_of(array: Any, axes: int) -> tuple[int, ...] | None:

@@ -96,6 +96,7 @@ class Hdf5Column(Column):
     Attributes:
         missing: Which samples lie in chunks that were never written; None if all were.
         fill: What HDF5 gives for values that were never written.
+        sources: Other files that it takes values from.
     """
 
     def __init__(self, dataset: Any, file: Hdf5File | None = None, path: str = "") -> None:
@@ -107,6 +108,7 @@ class Hdf5Column(Column):
             refuse_filters(self.name, dataset)
             refuse_lost_sources(self.name, dataset)
             self.missing = missing_samples(dataset)
+            self.sources = frozenset(sources_of(dataset))
             self.fill = dataset.fillvalue if dataset.dtype.kind in "biuf" else None
         self.chunks = dataset.chunks
         self.chunk_rows = self.chunks[0] if self.chunks else 0
@@ -205,6 +207,18 @@ def _lost_in(file: Any, path: str, place: str) -> Iterator[str]:
     yield from _lost_virtual(file[path])
     if missing_samples(file[path]) is not None:
         yield f"a part of it is the dataset {path!r} of {place!r}, some chunks of which were never written"
+
+
+def sources_of(dataset: Any) -> Iterator[Path]:
+    """The files that an external or virtual dataset takes values from, all of which are there."""
+    h5py = library("h5py", "HDF5 files")
+    yield from (Path(file) for file, _, _ in dataset.external or ())
+    for _, file, path, _ in dataset.virtual_sources() if dataset.is_virtual else ():
+        if file != ".":
+            place = Path(dataset.file.filename).parent / file
+            yield place
+            with h5py.File(place, "r") as other:
+                yield from sources_of(other[path])
 
 
 def missing_samples(dataset: Any) -> NDArray[np.bool_] | None:

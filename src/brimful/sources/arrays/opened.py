@@ -173,15 +173,7 @@ def column_of(name: str, thing: Any) -> Column:
         SourceError: It is the path of a file that cannot be read.
     """
     if isinstance(thing, (str, os.PathLike)):
-        path = Path(thing)
-        if not path.is_file():
-            raise SourceNotFoundError(f"{path}: there is no such file, given as {name!r}.", "Check the path.")
-        if content_of(path) != NPY:
-            raise ArgumentError(
-                f"Expected {name} as an array, or the path of a .npy file. Received: {str(path)!r}",
-                "Files with several arrays are scanned by themselves: bf.scan(path, x='images', y='labels').",
-            )
-        return map_npy(path)
+        return _npy_of(name, Path(thing))
     if type(thing).__module__.startswith("h5py.") and not thing:
         raise ArgumentError(
             f"Expected {name} as an array. Received: a dataset of a file that is closed",
@@ -201,6 +193,18 @@ def column_of(name: str, thing: Any) -> Column:
     if type(thing).__module__.startswith("zarr."):
         return ZarrColumn(thing, name)
     return SlicedColumn(name, thing, dtype)
+
+
+def _npy_of(name: str, path: Path) -> Column:
+    """A file of NumPy that is given as one of the arrays."""
+    if not path.is_file():
+        raise SourceNotFoundError(f"{path}: there is no such file, given as {name!r}.", "Check the path.")
+    if content_of(path) != NPY:
+        raise ArgumentError(
+            f"Expected {name} as an array, or the path of a .npy file. Received: {str(path)!r}",
+            "Files with several arrays are scanned by themselves: bf.scan(path, x='images', y='labels').",
+        )
+    return map_npy(path)
 
 
 def _raw_meaning(array: Any, name: str) -> list[Finding]:
@@ -254,10 +258,11 @@ def _open_hdf5(path: Path, options: ScanOptions) -> Opened:
         _refuse_meaning(found, found.dataset.attrs, name)
         return found
 
-    files = Files(path)
     nothing: Any = None
-    opened = Opened(str(path), nothing, files=files)
+    opened = Opened(str(path), nothing)
     taken = _take(choose(str(path), file.arrays(), options), column, opened)
+    others = {source for each in taken.columns if isinstance(each, Hdf5Column) for source in each.sources}
+    taken = replace(taken, files=Files(path, *sorted(others)))
     return _of_matlab(taken) if file.is_matlab else taken
 
 
@@ -303,22 +308,12 @@ def _open_npy(path: Path, options: ScanOptions) -> Opened:
 
 def _open_zarr(path: Path, options: ScanOptions) -> Opened:
     store = ZarrStore(path)
-    findings: list[Finding] = []
 
     def column(name: str) -> Column:
         found = store.column(name)
         _refuse_meaning(found, found.attributes, name)
-        missing, whole = found.missing_chunks()
-        if missing:
-            example = f"{found.name}: {missing:,} of {whole:,} chunks are not there, and are {found.fill}"
-            hint = (
-                "Zarr does not write chunks that hold nothing else. If these values cannot be all of a "
-                "chunk, a file was lost: copy the folder again."
-            )
-            findings.append(Finding("missing_chunk", missing, (example,), is_problem=False, hint=hint))
         return found
 
     nothing: Any = None
     opened = Opened(str(path), nothing, files=Files(path), root=path)
-    taken = _take(choose(str(path), store.arrays(), options), column, opened)
-    return replace(taken, findings=tuple(findings))
+    return _take(choose(str(path), store.arrays(), options), column, opened)

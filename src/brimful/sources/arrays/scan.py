@@ -1,6 +1,7 @@
 """Scan: the index of arrays: which of them are what, whether they fit together, and what labels they hold."""
 
 import os
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,13 +13,14 @@ from brimful.errors import ArgumentError, MalformedFileError
 from brimful.options import ScanOptions
 from brimful.samples import INFERRED_FROM, Finding
 from brimful.schema import flatten, map_structure
-from brimful.sources.arrays.array_format import ArrayFormat, Parts
+from brimful.sources.arrays.array_format import ArrayFormat, Columns, Parts
 from brimful.sources.arrays.column import Column
 from brimful.sources.arrays.dtypes import refuse_dtype
 from brimful.sources.arrays.hdf5 import Hdf5Column
 from brimful.sources.arrays.opened import Opened, open_object, open_path
 from brimful.sources.arrays.reshaped import ReshapedColumn
 from brimful.sources.arrays.targets import check_weights, is_label, labels_in
+from brimful.sources.arrays.zarr_store import ZarrColumn
 from brimful.sources.audit import findings_in
 from brimful.sources.index import Index, RowOrder
 from brimful.sources.objects import decimals
@@ -111,29 +113,31 @@ def _index(opened: Opened, options: ScanOptions) -> Index:
             refuse_dtype(column.name, column.given)
         options.refuse(("classes",), "targets that are not one number or word for each sample")
     missing = _missing(opened, options)
-    own = None if has_labels else y
-    parts = Parts(
-        opened.name,
-        opened.inputs,
-        own,
-        None if has_labels else w,
-        opened.files,
-        opened.root,
-        opened.facts,
-        {} if options.fill is not None else missing,
-    )
-    samples = ArrayFormat(
-        parts, shape=options.shape, dtype=options.dtype, regression=options.regression and own is not None
-    )
-    found = _missing_findings(missing, samples, is_problem=options.fill is None)
-    samples.findings = opened.findings if options.fill is None else (*opened.findings, *found)
+    samples = _format(opened, options, missing, own=None if has_labels else y)
     order = RowOrder.of(len(samples), decimals, options.limit)
     labels = labels_in(y, w, order, options) if isinstance(y, Column) and has_labels else None
     index = Index(samples, order, labels)
     seen = findings_in(index, _first_rows(index, order, opened.columns))
     others = tuple(each for each in seen if each.kind != "missing_chunk")
-    index.sampled_findings = (*others, *(found if options.fill is None else ()))
+    found = () if options.fill is not None else _missing_findings(missing, samples, is_problem=True)
+    index.sampled_findings = (*others, *found)  # an audit counts the samples themselves
     return index
+
+
+def _format(
+    opened: Opened, options: ScanOptions, missing: dict[str, NDArray[np.bool_]], own: Columns | None
+) -> ArrayFormat:
+    """The format, with the targets that samples carry."""
+    weights = opened.weights if own is not None else None
+    parts = Parts(opened.name, opened.inputs, own, weights, opened.files, opened.root, opened.facts, missing)
+    if options.fill is not None:
+        parts = replace(parts, missing={})
+    regression = options.regression and own is not None
+    samples = ArrayFormat(parts, shape=options.shape, dtype=options.dtype, regression=regression)
+    samples.findings = (*opened.findings, *_missing_of_zarr(opened))
+    if options.fill is not None:
+        samples.findings += _missing_findings(missing, samples, is_problem=False)
+    return samples
 
 
 def _first_rows(index: Index, order: RowOrder, columns: tuple[Column, ...]) -> NDArray[np.int64]:
@@ -171,6 +175,20 @@ def _missing(opened: Opened, options: ScanOptions) -> dict[str, NDArray[np.bool_
             )
         found[column.name] = stored.missing[: len(column)]
     return found
+
+
+def _missing_of_zarr(opened: Opened) -> Iterator[Finding]:
+    """The warnings that chunks of a Zarr array are not there, which may be right."""
+    for column in opened.columns:
+        stored = column.column if isinstance(column, ReshapedColumn) else column
+        if isinstance(stored, ZarrColumn) and (missing := stored.missing_chunks()):
+            whole = stored.all_chunks
+            example = f"{column.name}: {missing:,} of {whole:,} chunks are not there, and are {stored.fill}"
+            hint = (
+                "Zarr does not write chunks that hold nothing else. If these values cannot be all of a "
+                "chunk, a file was lost: copy the folder again."
+            )
+            yield Finding("missing_chunk", missing, (example,), is_problem=False, hint=hint)
 
 
 def _missing_findings(

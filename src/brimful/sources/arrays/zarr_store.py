@@ -70,9 +70,14 @@ class ZarrColumn(Column):
             ) from error
         return block
 
-    def missing_chunks(self) -> tuple[int, int]:
-        """How many chunks are not in the folder, and how many there should be."""
-        return max(0, self._array.nchunks - self._array.nchunks_initialized), self._array.nchunks
+    @property
+    def all_chunks(self) -> int:
+        """How many chunks there should be."""
+        return int(self._array.nchunks)
+
+    def missing_chunks(self) -> int:
+        """How many chunks are not in the folder; lists it."""
+        return max(0, self.all_chunks - int(self._array.nchunks_initialized))
 
     @property
     def fill(self) -> Any:
