@@ -95,26 +95,34 @@ def check_layout(schema: Schema, expected: dict[str, Any], name: str) -> None:
         expected: The schema in the run's configuration.
         name: The name of the samples.
     """
-    here = map_structure(schema.inputs, lambda field: [list(field.shape), field.dtype])
-    words = map_structure(schema.inputs, lambda field: list(field.vocabulary or ()))
     inputs = expected["inputs"]
-    there: Any
-    known: Any
-    if isinstance(inputs.get("dtype"), str):  # of a single input
-        there, known = [inputs["shape"], inputs["dtype"]], inputs.get("vocabulary") or []
-    else:
-        there = {name: [field["shape"], field["dtype"]] for name, field in inputs.items()}
-        known = {name: field.get("vocabulary") or [] for name, field in inputs.items()}
-    if here == there and words != known:
-        raise StateError(
-            f"{name}: words are numbered otherwise than in the samples that the model was trained on.",
-            "Scan them like those: bf.scan(..., like=data).",
+    known = {"": inputs} if isinstance(inputs.get("dtype"), str) else inputs
+    fields = {"": schema.inputs} if isinstance(schema.inputs, Field) else schema.inputs
+    here, there = (
+        {each: [list(shape), dtype] for each, shape, dtype in some}
+        for some in (
+            ((each, field.shape, field.dtype) for each, field in fields.items()),
+            ((each, entry["shape"], entry["dtype"]) for each, entry in known.items()),
         )
+    )
     if here != there:
         raise StateError(
-            f"{name}: the model was trained on samples of {there}. Received: samples of {here}",
+            f"{name}: the model was trained on samples of {there.get('', there)}. "
+            f"Received: samples of {here.get('', here)}",
             "Give the samples that shape (--shape), or name data like those of the training.",
         )
+    for each, field in fields.items():
+        if list(field.vocabulary or ()) != (known[each].get("vocabulary") or []):
+            raise StateError(
+                f"{name}: words are numbered otherwise than in the samples that the model was trained on.",
+                "Scan them like those: bf.scan(..., like=data).",
+            )
+        encoding = known[each].get("encoding")
+        if field.encoding and encoding and field.encoding != encoding:
+            raise StateError(
+                f"{name}: samples are delivered by {field.encoding}, those of the training by {encoding}.",
+                "Give the same options that say how images are resized, or samples padded.",
+            )
 
 
 def _named(model: Any, found: Any) -> dict[str, NDArray[Any]]:
