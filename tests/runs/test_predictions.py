@@ -292,3 +292,13 @@ def network_compiled() -> Any:
     model = network(3)
     model.compile("adam", "sparse_categorical_crossentropy")
     return model
+
+
+def test_samples_that_are_decoded_otherwise_are_refused() -> None:
+    """Images that are resized another way are other inputs, of the same shape."""
+    trained = Schema(Field((8, 8, 3), "uint8", "image/rgb/bilinear/stretch"))
+    check_layout(trained, asdict(trained), "here")
+    check_layout(Schema(Field((8, 8, 3), "uint8")), asdict(trained), "here")  # decoded when it was packed
+    for other in ("image/rgb/nearest/stretch", "image/rgb/bilinear/crop"):
+        with pytest.raises(bf.StateError, match=f"delivered by {other}, those of the training by"):
+            check_layout(Schema(Field((8, 8, 3), "uint8", other)), asdict(trained), "here")

@@ -221,7 +221,7 @@ def test_a_folder_like_another_is_resized_like_it(options: dict[str, Any], tmp_p
         assert test.schema == train.schema
         alone = bf.scan(tmp_path / "test", **options)
         assert all(np.array_equal(of(test, key), of(alone, key)) for key in alone.keys)
-        with pytest.raises(bf.ArgumentError, match="like|Expected one of"):
+        with pytest.raises(bf.ArgumentError, match=r"like|Expected one of"):
             bf.scan(tmp_path / "test", like=like, image_size=(3, 3))
     if "image_size" not in options:
         album(tmp_path / "other", "cat", "dog", size=(21, 24))

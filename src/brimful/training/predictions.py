@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from brimful.errors import StateError
 from brimful.feed.feed import Feed
-from brimful.schema import Schema, map_structure
+from brimful.schema import Field, Schema, map_structure
 from brimful.training.backend import keras
 from brimful.training.batches import Batches
 from brimful.training.data_identity import digest_of_files
