@@ -1,7 +1,7 @@
 """ImageEncoding: the file of an image, decoded to one size, number of channels and dtype.
 
-Resizing is antialiased (Pillow's resize, whose filter grows with the reduction): `keras.utils` and
-`tf.image.resize` by default are not, and differ by up to 26 of 255 where an image is halved. Values are
+Resizing is antialiased (Pillow's resize, whose filter grows with the reduction). Keras and TensorFlow by
+default do not antialias, and photos differ by 2 to 11 of 255 in the mean (docs/images.md). Values are
 rounded to whole numbers after resizing, in every dtype. A large JPEG is decoded at a fraction of its size
 first, where that changes less than one of 255 in the mean (see REDUCED).
 """

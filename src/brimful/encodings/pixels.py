@@ -39,9 +39,6 @@ WHITE_IS_ZERO, UNSIGNED = 0, 1
 DEEP = ("I;16", "I;16B", "I;16L", "I")
 """Pillow's modes for one channel of 16 bits."""
 
-FORMATS = ("JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP")
-"""Pillow's names of the formats that are read."""
-
 Pixels = Image.Image | NDArray[np.uint8]
 """RGB of shape `(height, width, 3)` for a JPEG in colour, else an image of Pillow's in its own mode."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from PIL import ExifTags, Image
 
 from brimful.encodings.containers import HEAD_BYTES, kind_of
-from brimful.encodings.pixels import FORMATS, LYING
+from brimful.encodings.pixels import LYING
 from brimful.errors import MalformedFileError
 from brimful.samples import EXAMPLES, INFERRED_FROM, Finding
 from brimful.sources.listing import Listing
@@ -109,10 +109,12 @@ class FirstImages:
             with (listing.root / path).open("rb") as file:
                 kind = kind_of(file.read(HEAD_BYTES))
                 suffix = suffix_of(path)
-                if kind and kind != KINDS.get(suffix, suffix[1:]):
+                if not kind:
+                    return
+                if kind != KINDS.get(suffix, suffix[1:]):
                     self.misnamed.append(f"{listing.root / path} is {kind.upper()}")
                 file.seek(0)
-                with Image.open(file, formats=FORMATS) as image:
+                with Image.open(file, formats=[kind.upper()]) as image:
                     width, height = image.size
                     turn = image.getexif().get(ExifTags.Base.Orientation, 1)
                     is_lying = turn in range(LYING + 1, 9) and image.format != "TIFF"  # which Pillow turns

@@ -32,7 +32,7 @@ TAKEN = (
 """The options that mean something for such a folder."""
 
 DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
-DECODED_AT_ONCE = 3  # copies of an image's pixels that decoding one takes, at the most
+DECODING = 16  # bytes of memory per pixel that decoding an image takes at the most; seen with WebP
 TRIED = 64  # images that are decoded when a folder is scanned
 
 
@@ -96,7 +96,7 @@ class ImageFolder(BaseFormat):
 
     def working_bytes(self, n: int) -> int:
         """The files, the pixels as delivered, and one image that is being decoded."""
-        pixels = DECODED_AT_ONCE * 3 * self._most_pixels
+        pixels = DECODING * self._most_pixels
         return 2 * n * self.encoded_bytes + (n + 1) * self.schema.nbytes + pixels
 
 
