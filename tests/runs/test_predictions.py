@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ import pytest
 from pyarrow import csv, parquet
 
 import brimful as bf
+from brimful.schema import Field, Schema
 from brimful.storage.base import write_file
+from brimful.training.predictions import check_layout
 from tests.runs.conftest import COUNT, SHAPE, Make, network, samples
 
 pytestmark = pytest.mark.keras

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
-from PIL import Image
 
 from brimful.encodings.pixels import jpeg
 from brimful.errors import MalformedFileError
@@ -22,7 +21,8 @@ from brimful.sources.archives.fields import Roles, array_in, is_array, is_image,
 from brimful.sources.archives.members import Member, Members, archives_in, contents, members_of
 from brimful.sources.audit import findings_in
 from brimful.sources.base import BaseFormat
-from brimful.sources.images.rule import OPTIONS, Sizes, rule_of
+from brimful.sources.images.first_images import FirstImages
+from brimful.sources.images.rule import OPTIONS, rule_of
 from brimful.sources.index import Index, RowOrder
 from brimful.sources.label_join import join_lines
 from brimful.sources.label_table import LabelTable
@@ -30,7 +30,7 @@ from brimful.sources.labels import Labels
 from brimful.sources.listing import counted
 from brimful.sources.read_files import fingerprint
 
-TAKEN = ("regression", "classes", "suffix", "dtype", "x", "y", *OPTIONS)
+TAKEN = ("regression", "classes", "suffix", "x", "y", *OPTIONS)
 """The options that mean something for archives."""
 
 TRIED = 64  # samples that are read when archives are scanned
@@ -172,14 +172,10 @@ class TarFormat(BaseFormat):
         read = zip(numbers, contents(self._found, (self._members[n][name] for n in numbers)), strict=True)
         if is_array(name):
             return self._array_field(read)
-        sizes = Sizes()
-        for _, content in read:
-            try:
-                width, height = Image.open(io.BytesIO(content)).size
-            except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
-                continue
-            sizes[height, width] += 1
-        encoding = rule_of(options, sizes, self.name)
+        first = FirstImages(len(numbers))
+        for number, content in read:
+            first.look(io.BytesIO(content), f"{self.place(number)}.{name}")
+        encoding = rule_of(options, first, self.name)
         return replace(encoding.field, encoding=encoding.name)
 
     def _array_field(self, read: Iterable[tuple[int, bytes]]) -> Field:

@@ -1,5 +1,8 @@
 """Image folders: a sample is an image file.
 
-listing  the image files of a folder, of several suffixes
-folder   the format
+listing       the image files of a folder, of several suffixes
+first_images  what the first of them are like
+companions    masks and files of labels that lie beside images
+rule          how images are decoded, as the options say
+folder        the format
 """

@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from PIL import ExifTags, Image
 
@@ -48,8 +50,29 @@ class FirstImages:
         total = sum(max(0, fingerprint(listing.root, path)[0]) for path in paths)
         seen.mean_bytes = max(1, total // len(paths))
         for path in paths:
-            seen._look(listing, path)
+            with suppress(OSError), (listing.root / path).open("rb") as file:
+                seen.look(file, str(listing.root / path))
         return seen
+
+    def look(self, file: BinaryIO, place: str) -> None:
+        """Look at the header of an image; what cannot be read is for the audit to name."""
+        kind, suffix = kind_of(file.read(HEAD_BYTES)), suffix_of(place)
+        if not kind:
+            return
+        if kind != KINDS.get(suffix, suffix[1:]):
+            self.misnamed.append(f"{place} is {kind.upper()}")
+        file.seek(0)
+        try:
+            with Image.open(file, formats=[kind.upper()]) as image:
+                width, height = image.size
+                turn = image.getexif().get(ExifTags.Base.Orientation, 1)
+                is_lying = turn in range(LYING + 1, 9) and image.format != "TIFF"  # which Pillow turns
+                mode = image.mode
+        except Exception:  # noqa: BLE001 (damaged bytes raise whatever their decoder meets first)
+            return
+        self.modes[mode] += 1
+        self.turned += turn in range(2, 9)
+        self.sizes[(width, height) if is_lying else (height, width)] += 1
 
     @property
     def most_pixels(self) -> int:
@@ -76,16 +99,15 @@ class FirstImages:
         few = tuple(self.misnamed[:EXAMPLES])
         return (Finding("wrong_suffix", len(self.misnamed), few, is_problem=False, hint=hint),)
 
-    def common(self, listing: Listing) -> tuple[int, int]:
-        """The size that most of them have.
+    def common(self, name: str) -> tuple[int, int]:
+        """The size that most of them have; `name` is that of all of them.
 
         Raises:
             MalformedFileError: None of them can be read, or there is no such size.
         """
         if not self.sizes:
             raise MalformedFileError(
-                f"{listing.root}: none of the first {self.files:,} files is an image that can be read. "
-                f"The first: {listing.root / listing.paths[0].as_py()}",
+                f"{name}: none of the first {self.files:,} files is an image that can be read.",
                 "`brimful scan DATA --image-size 224,224` lists what is wrong with each.",
             )
         size, count = self.sizes.most_common(1)[0]
@@ -93,7 +115,7 @@ class FirstImages:
             few = ", ".join(f"{n} of {height} x {width}" for (height, width), n in self._usual())
             more = ", ..." if len(self.sizes) > SIZES_SHOWN else ""
             raise MalformedFileError(
-                f"{listing.root}: the images have no size in common: {few}{more}.",
+                f"{name}: the images have no size in common: {few}{more}.",
                 "Say to which height and width they are resized: image_size=(224, 224), "
                 "--image-size 224,224.",
                 kind="wrong_shape",
@@ -102,25 +124,3 @@ class FirstImages:
 
     def _usual(self) -> list[tuple[tuple[int, int], int]]:
         return self.sizes.most_common(SIZES_SHOWN)
-
-    def _look(self, listing: Listing, path: str) -> None:
-        """Look at the header of a file; what cannot be read is for the audit to name."""
-        try:
-            with (listing.root / path).open("rb") as file:
-                kind = kind_of(file.read(HEAD_BYTES))
-                suffix = suffix_of(path)
-                if not kind:
-                    return
-                if kind != KINDS.get(suffix, suffix[1:]):
-                    self.misnamed.append(f"{listing.root / path} is {kind.upper()}")
-                file.seek(0)
-                with Image.open(file, formats=[kind.upper()]) as image:
-                    width, height = image.size
-                    turn = image.getexif().get(ExifTags.Base.Orientation, 1)
-                    is_lying = turn in range(LYING + 1, 9) and image.format != "TIFF"  # which Pillow turns
-                    mode = image.mode
-        except Exception:  # noqa: BLE001 (damaged bytes raise whatever their decoder meets first)
-            return
-        self.modes[mode] += 1
-        self.turned += turn in range(2, 9)
-        self.sizes[(width, height) if is_lying else (height, width)] += 1

@@ -1,7 +1,6 @@
 """ImageFolder: a Format: a folder of image files, one per sample."""
 
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,29 +8,25 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from brimful.encodings.image import CHANNELS, ImageEncoding
+from brimful.encodings.image import ImageEncoding
 from brimful.encodings.pixels import jpeg
-from brimful.errors import ArgumentError
-from brimful.options import COLOR_MODES, INTERPOLATIONS, ScanOptions, check_choice
+from brimful.options import ScanOptions
 from brimful.samples import FINGERPRINT, Samples
-from brimful.schema import Field, Schema
+from brimful.schema import Schema
 from brimful.sources.audit import findings_in
 from brimful.sources.base import BaseFormat
 from brimful.sources.images.companions import masks_among
 from brimful.sources.images.first_images import FirstImages
 from brimful.sources.images.listing import list_images
+from brimful.sources.images.rule import OPTIONS, rule_of
 from brimful.sources.index import Index, RowOrder
-from brimful.sources.labelling import Labelling
+from brimful.sources.labelled_folder import label_folder
 from brimful.sources.listing import Listing, counted, strings
 from brimful.sources.read_files import fingerprint, read_print
 
-TAKEN = (
-    *("labels", "id", "target", "weight", "regression", "classes", "suffix", "dtype", "shape"),
-    *("image_size", "color_mode", "interpolation", "crop_to_aspect_ratio", "pad_to_aspect_ratio"),
-)
+TAKEN = ("labels", "id", "target", "weight", "regression", "classes", "suffix", *OPTIONS)
 """The options that mean something for such a folder."""
 
-DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
 DECODING = 16  # bytes of memory per pixel that decoding an image takes at the most; seen with WebP
 TRIED = 64  # images that are decoded when a folder is scanned
 
@@ -109,65 +104,13 @@ def scan_images(root: Path, options: ScanOptions) -> Index:
     """
     options.only(TAKEN, "a folder of images")
     jpeg()  # says what is missing before any long work
-    labelling = Labelling(root, options)
-    with ThreadPoolExecutor(1, "brimful-scan") as pool:
-        reading = pool.submit(labelling.read)
-        files = list_images(root, without=labelling.tables, suffix=options.suffix, progress=options.progress)
-        whole = labelling.samples_of(files)
-        limit = options.limit
-        rows = whole.draw(limit) if limit is not None and limit < len(whole) else None
-        listing = whole if rows is None else whole.take(rows)
-        labels, unclear = labelling.labels(whole, reading.result())
-    if labels and rows is not None:
-        labels = labels.take(rows).with_findings(listing)
-    is_labelled = labels is not None or options.labels is not None
-    kept = (each for each in listing.findings if not (is_labelled and each.kind == "label_files"))
+    folder = label_folder(root, options, list_images, FirstImages.of)
+    first, is_labelled = folder.inferred, folder.labels is not None or options.labels is not None
+    kept = (each for each in folder.listing.findings if not (is_labelled and each.kind == "label_files"))
     are_classes = isinstance(options.labels, str) and options.labels.startswith("folders")
-    masks = () if are_classes else masks_among(whole)
-    listing = replace(listing, findings=(*kept, *unclear, *masks))
-    first = FirstImages.of(listing)
-    images = ImageFolder(listing, _encoding(listing, options, first), first)
-    index = Index(images, RowOrder(listing.hashes), labels)
+    masks = () if are_classes else masks_among(folder.listing)
+    listing = replace(folder.listing, findings=(*kept, *masks))
+    images = ImageFolder(listing, rule_of(options, first, str(root)), first)
+    index = Index(images, RowOrder(listing.hashes), folder.labels)
     index.sampled_findings = findings_in(index, np.arange(min(TRIED, len(index))))
     return index
-
-
-def _encoding(listing: Listing, options: ScanOptions, first: FirstImages) -> ImageEncoding:
-    """How the images are decoded, as the options say."""
-    dtype = check_choice("dtype", options.dtype or "uint8", DTYPES)
-    mode = _color_mode(options)
-    if dtype == "uint16" and mode != "grayscale":
-        raise ArgumentError(
-            "Expected color_mode='grayscale' with dtype='uint16'.", "Images in colour have 8 bits."
-        )
-    if options.crop_to_aspect_ratio and options.pad_to_aspect_ratio:
-        raise ArgumentError(
-            "Expected one of `crop_to_aspect_ratio` and `pad_to_aspect_ratio`. Received: both"
-        )
-    interpolation = check_choice("interpolation", options.interpolation or "bilinear", INTERPOLATIONS)
-    fit = "crop" if options.crop_to_aspect_ratio else "pad" if options.pad_to_aspect_ratio else "stretch"
-    size = options.image_size
-    if size is not None and len(size) != 2:
-        raise ArgumentError(f"Expected `image_size` as (height, width). Received: {size}")
-    if size is None:
-        if fit != "stretch" or options.interpolation:
-            raise ArgumentError("Expected `image_size` with an option that says how images are resized.")
-        size, fit = (options.shape or first.common(listing))[:2], "exact"
-    elif options.shape is not None:
-        raise ArgumentError("Expected one of `shape` and `image_size`. Received: both")
-    return ImageEncoding(Field((*size, CHANNELS[mode]), dtype), mode, interpolation, fit)
-
-
-def _color_mode(options: ScanOptions) -> str:
-    """The channels that are wanted: those that are named, or as many as a given shape has."""
-    mode = check_choice("color_mode", options.color_mode or "rgb", COLOR_MODES)
-    shape = options.shape
-    if shape is None:
-        return mode
-    mode = next((each for each, n in CHANNELS.items() if n == shape[-1]), mode)
-    if len(shape) != 3 or CHANNELS[mode] != shape[2] or options.color_mode not in (None, mode):
-        raise ArgumentError(
-            "Expected `shape` of images as (height, width, channels), with 1, 3 or 4 channels that fit "
-            f"`color_mode`. Received: shape={shape}, color_mode={options.color_mode!r}"
-        )
-    return mode
