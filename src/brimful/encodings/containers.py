@@ -65,7 +65,7 @@ def scan_start(data: Any) -> int:
 
 def _jpeg_has_end(data: Any) -> bool:
     """Whether an end comes behind the pixels, not only behind those of a small picture in the header."""
-    return b"\xff\xd9" in bytes(data[scan_start(data) :])
+    return bytes(data[scan_start(data) :]).rfind(b"\xff\xd9") >= 0  # from behind: it is the last there is
 
 
 def _png_has_end(data: Any) -> bool:

@@ -172,10 +172,10 @@ class TarFormat(BaseFormat):
         read = zip(numbers, contents(self._found, (self._members[n][name] for n in numbers)), strict=True)
         if is_array(name):
             return self._array_field(read)
-        first = FirstImages(len(numbers))
+        seen = FirstImages(len(numbers))
         for number, content in read:
-            first.look(io.BytesIO(content), f"{self.place(number)}.{name}")
-        encoding = rule_of(options, first, self.name)
+            seen.look(io.BytesIO(content), f"{self.place(number)}.{name}")
+        encoding = rule_of(options, seen, self.name)
         return replace(encoding.field, encoding=encoding.name)
 
     def _array_field(self, read: Iterable[tuple[int, bytes]]) -> Field:
