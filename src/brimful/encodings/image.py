@@ -98,7 +98,7 @@ class ImageEncoding:
             self._deep(pixels, out)
         else:
             image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
-            self._place(self._converted(image), out, reduction)
+            self.place(self._converted(image), out, reduction)
 
     def _converted(self, image: Image.Image) -> Image.Image:
         """An image of 8 bits with the channels that are wanted."""
@@ -125,10 +125,10 @@ class ImageEncoding:
             raise UndecodableError("it has transparent pixels of 16 bits", "transparent")
         values = np.asarray(pixels).astype(np.float32)
         low = np.empty(out.shape, np.float32)
-        self._place(Image.fromarray(values), low)
+        self.place(Image.fromarray(values), low)
         out[...] = np.rint(low).clip(0, np.iinfo(np.uint16).max)
 
-    def _place(self, image: Image.Image, out: NDArray[Any], reduction: int = 1) -> None:
+    def place(self, image: Image.Image, out: NDArray[Any], reduction: int = 1) -> None:
         """Bring an image, which is reduced so many times already, to its size."""
         height, width, channels = out.shape
         whole = image.width * reduction, image.height * reduction

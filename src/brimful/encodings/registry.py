@@ -4,10 +4,11 @@ from functools import lru_cache
 
 from brimful.encodings.base import Encoding
 from brimful.encodings.image import ImageEncoding
+from brimful.encodings.mask import MaskEncoding
 from brimful.encodings.ragged import RaggedEncoding
 from brimful.schema import Field
 
-FAMILIES: list[type[Encoding]] = [ImageEncoding, RaggedEncoding]
+FAMILIES: list[type[Encoding]] = [ImageEncoding, MaskEncoding, RaggedEncoding]
 
 
 @lru_cache(64)

@@ -13,8 +13,8 @@ from brimful.sources.arrays.folder import is_array_folder, scan_array_folder
 from brimful.sources.arrays.recognise import is_arrays
 from brimful.sources.arrays.scan import scan_arrays
 from brimful.sources.base import BaseFormat, Format
-from brimful.sources.images.folder import scan_images
 from brimful.sources.images.listing import IMAGES, holds_images
+from brimful.sources.images.scan import scan_images
 from brimful.sources.index import Index
 from brimful.sources.look_alikes import refuse_look_alike
 from brimful.sources.objects import RandomAccess, scan_object

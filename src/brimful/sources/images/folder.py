@@ -2,33 +2,20 @@
 
 from collections import Counter
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from brimful.encodings.image import ImageEncoding
-from brimful.encodings.pixels import jpeg
-from brimful.options import ScanOptions
 from brimful.samples import FINGERPRINT, Samples
 from brimful.schema import Schema
-from brimful.sources.audit import findings_in
 from brimful.sources.base import BaseFormat
-from brimful.sources.images.companions import masks_among
 from brimful.sources.images.first_images import FirstImages
-from brimful.sources.images.listing import list_images
-from brimful.sources.images.rule import OPTIONS, rule_of
-from brimful.sources.index import Index, RowOrder
-from brimful.sources.labelled_folder import label_folder
 from brimful.sources.listing import Listing, counted, strings
 from brimful.sources.read_files import fingerprint, read_print
 
-TAKEN = ("labels", "id", "target", "weight", "regression", "classes", "suffix", *OPTIONS)
-"""The options that mean something for such a folder."""
-
 DECODING = 16  # bytes of memory per pixel that decoding an image takes at the most; seen with WebP
-TRIED = 64  # images that are decoded when a folder is scanned
 
 
 class ImageFolder(BaseFormat):
@@ -93,24 +80,3 @@ class ImageFolder(BaseFormat):
         """The files, the pixels as delivered, and one image that is being decoded."""
         pixels = DECODING * self._most_pixels
         return 2 * n * self.encoded_bytes + (n + 1) * self.schema.nbytes + pixels
-
-
-def scan_images(root: Path, options: ScanOptions) -> Index:
-    """List a folder, join its labels, and find the size of its images if none is asked for.
-
-    Raises:
-        SourceError: There are no images, or no labels that fit, or the images have no common size.
-        ArgumentError: An option does not fit the folder or its label table.
-    """
-    options.only(TAKEN, "a folder of images")
-    jpeg()  # says what is missing before any long work
-    folder = label_folder(root, options, list_images, FirstImages.of)
-    first, is_labelled = folder.inferred, folder.labels is not None or options.labels is not None
-    kept = (each for each in folder.listing.findings if not (is_labelled and each.kind == "label_files"))
-    are_classes = isinstance(options.labels, str) and options.labels.startswith("folders")
-    masks = () if are_classes else masks_among(folder.listing)
-    listing = replace(folder.listing, findings=(*kept, *masks))
-    images = ImageFolder(listing, rule_of(options, first, str(root)), first)
-    index = Index(images, RowOrder(listing.hashes), folder.labels)
-    index.sampled_findings = findings_in(index, np.arange(min(TRIED, len(index))))
-    return index
