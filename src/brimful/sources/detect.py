@@ -46,9 +46,10 @@ def register(recognises: Recognises, scan: Scan) -> Callable[[], None]:
 
 def scan_path(path: Path, options: ScanOptions) -> Index:
     """The index of a folder: of images if an option or the names of its files say so, else of text."""
-    is_asked = options.image_size or options.color_mode
+    suffix = (options.suffix or "").lower()
+    is_asked = options.image_size or options.color_mode or suffix in IMAGES
     is_folder = os.path.isdir(path)  # noqa: PTH112 (a path that is too long is none)
-    if is_folder and (is_asked or (options.suffix or "").lower() in IMAGES or holds_images(path)):
+    if is_folder and (is_asked or (not suffix and holds_images(path))):
         return scan_images(path, options)
     return scan_folder(path, options)
 
