@@ -196,15 +196,16 @@ def test_names_that_are_only_like_those_of_masks_are_samples(tmp_path: Path) -> 
     assert bf.scan(parts, labels="folders", **SMALL).schema.classes == ("images", "masks")
 
 
-@pytest.mark.parametrize("suffix", [".txt", ".xml", ".json"])
+@pytest.mark.parametrize("suffix", [".txt", ".xml", ".json", ".csv"])
 def test_files_of_labels_beside_the_images_are_named(suffix: str, tmp_path: Path) -> None:
     """They may hold what is to be predicted; that they are left out is a warning, with the options."""
     images = {f"{at}.jpg": photo(seed=at) for at in range(6)}
     notes = {f"{at}{suffix}": f"{at % 2}\n".encode() for at in range(6)}
-    source = bf.scan(write(tmp_path, {**images, **notes, "README.md": b"About"}))
+    write(tmp_path, {**images, **notes, "README.md": b"About"})
+    source = bf.scan(tmp_path, **SMALL) if suffix == ".csv" else bf.scan(tmp_path)
     assert len(source) == 6
     assert ("label_files", 6, False) in kinds(source)
-    assert kinds(bf.scan(tmp_path, labels=False)) == []
+    assert kinds(bf.scan(tmp_path, labels=False, **SMALL)) == []
     if suffix == ".txt":
         asked = bf.scan(tmp_path, labels="files:*.txt")
         assert labelled(asked) == {str(at): at % 2 for at in range(6)}
@@ -219,6 +220,10 @@ def test_a_few_plots_among_text_files_make_it_no_folder_of_images(tmp_path: Path
     assert bf.scan(tmp_path).schema.inputs == bf.schema.Field((3, 2), "float32")
     write(tmp_path / "b", {**{f"{at}.png": photo("png", seed=at) for at in range(4)}, "notes.txt": b"1 2 3"})
     assert len(bf.scan(tmp_path / "b")) == 4
+    write(tmp_path, {f"more{at}.png": photo("png", seed=at) for at in range(9)})
+    assert kinds(bf.scan(tmp_path)) == [("second_suffix", 10, False)]
+    assert kinds(bf.scan(tmp_path, suffix=".png")) == []
+    assert len(bf.scan(tmp_path, suffix=".csv")) == 10
 
 
 @pytest.mark.parametrize(

@@ -213,6 +213,20 @@ def test_grey_with_alpha() -> None:
     assert fault(encoded(Image.fromarray(both, "LA"), "png"), "grayscale") == "transparent"
 
 
+def test_a_colour_may_stand_for_transparency() -> None:
+    """In images without alpha, of 8 and of 16 bits."""
+    rgb, grey, deep = pixels(), pixels(channels=1), np.full(SIZE, 500, np.uint16)
+    colour = tuple(rgb[0, 0].tolist())
+    keyed = encoded(rgb, "png", transparency=colour)
+    assert fault(keyed) == fault(encoded(grey, "png", transparency=int(grey[0, 0])), "grayscale")
+    assert fault(keyed) == "transparent"
+    assert np.array_equal(decoded(keyed, "rgba")[:, :, 3] == 0, (rgb == colour).all(axis=2))
+    data = png(deep)
+    at = data.index(b"IDAT") - 4
+    clear = data[:at] + photos.png_chunk(b"tRNS", b"\x01\xf4") + data[at:]
+    assert fault(clear, "grayscale", "uint16") == "transparent"
+
+
 def test_16_bits_of_grey_are_delivered_as_they_are() -> None:
     """Whatever order their bytes have; and never in 8 bits."""
     deep = np.random.default_rng(0).integers(0, 65536, SIZE).astype(np.uint16)

@@ -140,8 +140,8 @@ def test_a_path_without_samples_is_refused(tmp_path: Path, kind: str) -> None:
     elif kind != "missing":
         path.mkdir()
     if kind == "no samples":
-        (path / "photo.heic").write_bytes(b"")
-    with pytest.raises(FileNotFoundError, match=r"no such folder|is a file|it is empty|1 \.heic") as caught:
+        (path / "sound.mp3").write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match=r"no such folder|is a file|it is empty|1 \.mp3") as caught:
         bf.scan(path)
     assert isinstance(caught.value, bf.SourceNotFoundError)
 

@@ -63,8 +63,10 @@ def scan_format(samples: Format, options: ScanOptions) -> Index:
 
 
 def _are_images(path: Path, options: ScanOptions) -> bool:
-    is_said = options.image_size or options.color_mode or (options.suffix or "").lower() in IMAGES
-    return os.path.isdir(path) and (bool(is_said) or holds_images(path))  # noqa: PTH112 (names may be too long)
+    suffix = (options.suffix or "").lower()
+    is_said = options.image_size or options.color_mode or suffix in IMAGES
+    is_folder = os.path.isdir(path)  # noqa: PTH112 (pathlib raises where a name is too long)
+    return is_folder and (bool(is_said) or (not suffix and holds_images(path)))
 
 
 _of_paths: list[tuple[Callable[[Path, ScanOptions], bool], Scan]] = [

@@ -1,4 +1,4 @@
-"""Companions: files that belong to an image, and are no samples of their own: its mask, its labels."""
+"""Companions: files beside images that may be samples, or not: masks, labels, texts."""
 
 from collections.abc import Iterator
 
@@ -7,6 +7,7 @@ import pyarrow.compute as pc
 
 from brimful.samples import EXAMPLES, Finding
 from brimful.sources.listing import ANY_SUFFIX, Listing
+from brimful.sources.walk import SUFFIXES
 
 MASKS = "masks?|segmentations?|segs?|annotations?|trimaps?|mattes?|gt|ground[-_ ]?truths?|labels?"
 IMAGES = "images?|imgs?|photos?|inputs?|jpegimages"
@@ -14,7 +15,7 @@ NAMED = rf"(?i)^(.+)[-_. ](?:{MASKS})(?:[-_ ]?[0-9]+)?$"
 BELOW_MASKS, BELOW_IMAGES = rf"(?i)(^|/)(?:{MASKS})/", rf"(?i)(^|/)(?:{IMAGES})/"
 SHARE = 4  # one image in so many is a mask, or it is chance
 
-LABELS = (".txt", ".xml", ".json")
+LABELS = (".txt", ".xml", ".json", ".csv")
 """The suffixes of files that may hold what is to be predicted of the image of the same name."""
 
 
@@ -39,8 +40,8 @@ def masks_among(listing: Listing) -> Iterator[Finding]:
         yield Finding("mask_of_another", len(masks), few, is_problem=True, hint=hint)
 
 
-def label_files(listing: Listing, others: pa.ChunkedArray) -> Iterator[Finding]:
-    """The warning that files named like the images are left out, and may hold their labels."""
+def texts_beside(listing: Listing, others: pa.ChunkedArray) -> Iterator[Finding]:
+    """The warning that many texts are left out: named like images, whose labels they may hold, or not."""
     for suffix in LABELS:
         beside = others.filter(pc.ends_with(others, suffix, ignore_case=True)) if len(others) else others
         keys = pc.replace_substring_regex(beside, ANY_SUFFIX, "")
@@ -52,3 +53,7 @@ def label_files(listing: Listing, others: pa.ChunkedArray) -> Iterator[Finding]:
                 f"If they are the samples: suffix={suffix!r}. If neither: labels=False."
             )
             yield Finding("label_files", count, (example,), is_problem=False, hint=hint)
+        elif (left := len(beside) - count) * 2 > len(listing) and suffix in SUFFIXES:
+            example = f"{len(listing):,} files are images, {left:,} are {suffix}, which are left out"
+            hint = f"If these are the samples: suffix={suffix!r}, --suffix {suffix}."
+            yield Finding("second_suffix", left, (example,), is_problem=False, hint=hint)

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from brimful.errors import SourceError, SourceNotFoundError
 from brimful.keys import hash_keys
 from brimful.samples import EXAMPLES, Finding, Progress
-from brimful.sources.images.companions import label_files
+from brimful.sources.images.companions import texts_beside
 from brimful.sources.listing import ANY, Listing, counted, in_row_order, strings, tables_among
 from brimful.sources.walk import SUFFIXES, suffix_of, walk
 
@@ -89,7 +89,8 @@ def list_images(
         raise SourceError(error.message, hint) from error
     beside = tables_among(others, without)
     listing = replace(listing, paths=ordered.paths, hashes=ordered.hashes, beside=beside)
-    findings = (*found.findings(root), *_unread(root, suffixes_left, others), *label_files(listing, others))
+    texts = texts_beside(listing, others) if suffix is None else ()
+    findings = (*found.findings(root), *_unread(root, suffixes_left, others), *texts)
     return replace(listing, findings=findings)
 
 
