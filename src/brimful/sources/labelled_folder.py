@@ -1,6 +1,6 @@
 """Labelled folder: lists the files of a folder and joins their labels, whatever the files hold."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,11 +23,15 @@ class ListFiles(Protocol):
 
 @dataclass(frozen=True)
 class LabelledFolder(Generic[Inferred]):
-    """The files of a folder, their labels, and what was inferred from the files meanwhile."""
+    """The files of a folder, their labels, and what was inferred from the files meanwhile.
+
+    `tables` are the label tables that lie in it.
+    """
 
     listing: Listing
     labels: Labels | None
     inferred: Inferred
+    tables: Sequence[Path] = ()
 
 
 def label_folder(
@@ -58,4 +62,5 @@ def label_folder(
         if labels and rows is not None:
             labels = labels.take(rows).with_findings(listing)
         inferred = inferring.result()
-    return LabelledFolder(replace(listing, findings=(*listing.findings, *unclear)), labels, inferred)
+    listing = replace(listing, findings=(*listing.findings, *unclear))
+    return LabelledFolder(listing, labels, inferred, labelling.tables)

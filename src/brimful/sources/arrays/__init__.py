@@ -9,5 +9,5 @@ zarr_store     Zarr folders
 npy, npz       NumPy files and archives, checked before memory is taken
 array_format   ArrayFormat: the Format over columns (dtypes, files)
 targets        labels and weights in arrays -> the labels of every row
-folder         a folder with an array per file, also by the user's function (file_readers)
+folder         a folder with an array per file, also by the user's function (suffix, inferred, file_readers)
 """
