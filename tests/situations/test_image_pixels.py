@@ -69,6 +69,17 @@ def test_photos_of_phones_stand_upright(tmp_path: Path) -> None:
         assert np.array_equal(of(source, key), np.rot90(pixels((10, 16)), -1))
 
 
+@pytest.mark.parametrize(
+    ("kind", "suffix"), [("jpeg", "jpg"), ("png", "png"), ("tiff", "tif"), ("webp", "webp")]
+)
+def test_the_common_size_is_the_one_that_is_seen(kind: str, suffix: str, tmp_path: Path) -> None:
+    """Of turned images alone."""
+    write(tmp_path, {f"{at}.{suffix}": photo(kind, (10, 16), seed=at, exif=turned(8)) for at in range(3)})
+    source = bf.scan(tmp_path)
+    assert source.schema.input_fields[0].shape == (16, 10, 3)
+    assert problems(source) == {}
+
+
 def test_moving_pictures_and_pages_are_refused(tmp_path: Path) -> None:
     """One frame is not taken for all."""
     frames = [Image.fromarray(pixels(seed=at)) for at in range(3)]

@@ -139,3 +139,21 @@ def test_a_reduced_jpeg_is_turned_too(orientation: int) -> None:
     found = resized(encoded(whole, "jpeg", exif=exif, quality=95), size).astype(int)
     wanted = resized(encoded(whole, "png", exif=exif), size)
     assert np.abs(found - wanted).mean() < 2
+    as_stored = (10, 100) if orientation < 5 else (100, 10)
+    assert pixels_of(encoded(whole, "jpeg", exif=exif), least=as_stored)[1] == 2
+    assert pixels_of(encoded(whole, "jpeg", exif=exif), least=as_stored[::-1])[1] == 1
+
+
+@pytest.mark.parametrize("size", [(20, 20), (30, 8), (8, 30)])
+def test_a_reduced_jpeg_is_cropped_in_the_middle(size: tuple[int, int]) -> None:
+    """Not in a corner."""
+    whole = PHOTOS[1][:400]
+    data = encoded(whole, "jpeg", quality=95)
+    assert pixels_of(data, least=size)[1] > 1
+    found = resized(data, size, fit="crop").astype(int)
+    width, height = min(640, 400 * size[1] // size[0]), min(400, 640 * size[0] // size[1])
+    left, top = (640 - width) // 2, (400 - height) // 2
+    box = (left, top, left + width, top + height)
+    assert (
+        np.abs(found - np.asarray(opened(data).crop(box).resize(size[::-1], FILTERS["bilinear"]))).mean() < 1
+    )
