@@ -128,6 +128,16 @@ class Schema:
         return f"{self.inputs.shape} {self.inputs.dtype}"
 
     @property
+    def kept(self) -> str:
+        """The same, and how they are encoded, or how many words they have."""
+        kinds = {
+            field.encoding or f"{len(field.vocabulary or ())} words"
+            for field in self.input_fields
+            if field.encoding or field.vocabulary
+        }
+        return f"{self.described}{''.join(f', {kind}' for kind in sorted(kinds))}"
+
+    @property
     def num_classes(self) -> int | None:
         """The outputs that a classifier needs; integer labels count from 0 to the largest."""
         if not self.classes:

@@ -7,6 +7,8 @@ import pytest
 
 from brimful.encodings.base import Encoding
 from brimful.encodings.image import CHANNELS, ImageEncoding
+from brimful.encodings.mask import MaskEncoding
+from brimful.encodings.ragged import RaggedEncoding
 from brimful.schema import Field
 from brimful.testing.encoding import EncodingContract
 from tests.photos import encoded, photo, png
@@ -62,3 +64,51 @@ class TestImageEncoding(EncodingContract):
 def test_a_rule_that_is_not_known_is_no_encoding(name: str, field: Field) -> None:
     """A later version of brimful may know it."""
     assert ImageEncoding.parse(name, field) is None
+
+
+class TestMaskEncoding(EncodingContract):
+    """The files of masks."""
+
+    def family(self) -> type[Encoding]:
+        """All of them."""
+        return MaskEncoding
+
+    def encodings(self) -> list[Any]:
+        """Of all ways to fit."""
+        return [MaskEncoding(Field((12, 9), "int64"), fit) for fit in ("stretch", "crop", "pad", "exact")]
+
+    def values(self, encoding: Any, n: int) -> list[bytes]:
+        """Levels of grey, of 8 and of 16 bits."""
+        size = (12, 9) if encoding.fit == "exact" else (31, 17)
+        random = np.random.default_rng(0)
+        return [png(random.integers(0, 7, size).astype(np.uint16 if at % 2 else np.uint8)) for at in range(n)]
+
+    def damaged(self, encoding: Any) -> list[bytes]:
+        """Cut ones, and colours."""
+        whole = png(np.zeros((12, 9), np.uint8))
+        return [b"", whole[:-2], photo("jpeg", (12, 9)), encoded(np.zeros((12, 9, 3), np.uint8), "png")]
+
+
+class TestRaggedEncoding(EncodingContract):
+    """Numbers of any length."""
+
+    def family(self) -> type[Encoding]:
+        """All of them."""
+        return RaggedEncoding
+
+    def encodings(self) -> list[Any]:
+        """Of all ends, and several dtypes."""
+        return [
+            RaggedEncoding(Field((5, 2), "float32"), "pre", "post", 0.0),
+            RaggedEncoding(Field((5, 2), "float32"), "post", "pre", -1.5),
+            RaggedEncoding(Field((7,), "int16"), "post", "post", 3.0),
+        ]
+
+    def values(self, encoding: Any, n: int) -> list[bytes]:
+        """Shorter and longer ones."""
+        shape = encoding.field.shape[1:]
+        return [encoding.encode(np.full((1 + at, *shape), at, encoding.field.dtype)) for at in range(n)]
+
+    def damaged(self, encoding: Any) -> list[bytes]:
+        """No step, and a part of one."""
+        return [b"", encoding.encode(np.ones((3, *encoding.field.shape[1:]), encoding.field.dtype))[:-1]]

@@ -3,6 +3,7 @@
 The words are those of `keras.utils.pad_sequences`, and so are the defaults.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -51,7 +52,9 @@ class RaggedEncoding:
         padding, truncating, value = rule
         if padding not in ENDS or truncating not in ENDS:
             return None
-        return cls(field, padding, truncating, float(value))
+        with suppress(ValueError):
+            return cls(field, padding, truncating, float(value))
+        return None
 
     @property
     def options(self) -> dict[str, Any]:

@@ -153,9 +153,10 @@ class WindowPrefetcher:
         return loading
 
     def is_loaded(self, position: int) -> bool:
-        """Whether the window that holds a position is loaded."""
-        loading = self._loading.get(self.epoch.at(position))
-        return loading is not None and loading.is_loaded
+        """Whether the window that holds a position is loaded, or was, and is decoded to its end."""
+        number = self.epoch.at(position)
+        loading = self._loading.get(number)
+        return number < self._following if loading is None else loading.is_loaded
 
     def are_loaded(self, start: int, stop: int) -> bool:
         """Whether all windows that hold some positions are ready."""

@@ -135,8 +135,8 @@ def find_previous(
         if overwrite:
             return None, None
         raise OtherStoreError(
-            f"{store.name}: the store holds samples of {its.described}, split_seed={store.split_seed}; the "
-            f"new ones are of {mine.described}, split_seed={split_seed}, or have other targets or weights.",
+            f"{store.name}: the store holds samples of {its.kept}, split_seed={store.split_seed}; the "
+            f"new ones are of {mine.kept}, split_seed={split_seed}, or have other targets or weights.",
             OVERWRITE,
         )
     if not overwrite and not _shares_keys(store, source):
