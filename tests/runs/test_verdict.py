@@ -101,6 +101,7 @@ def test_a_slow_transform(store: Path, tmp_path: Path) -> None:
         ({"read": 5.0, "queue": 1.0}, {}, "memory", "memory='1GB' in place of '100MB'"),
         ({"read": 5.0}, {"whole_memory": 10**8}, "disk", "faster disk"),
         ({"decode": 5.0}, {"whole_memory": 10**8}, "batch_size", "larger batches"),
+        ({"decode": 5.0}, {"is_encoded": True}, "decode", "pack --decode"),
         ({"read": 5.0}, {"whole_memory": None}, "pack", "pack the data"),
         ({"transform": 5.0}, {"transform": "crop"}, "transform", "crop takes longer"),
         ({"queue": 5.0}, {"whole_memory": None}, "batch_size", "larger batches"),

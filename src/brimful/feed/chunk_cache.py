@@ -59,6 +59,10 @@ class ChunkCache:
         self._chunk_in[taken] = EMPTY
         return slots, is_there
 
+    def holds(self, chunks: NDArray[np.int64]) -> bool:
+        """Whether all of some chunks are in memory."""
+        return bool((self._slot_of[chunks] != EMPTY).all())
+
     def rows(self, row_bytes: int) -> NDArray[np.uint8]:
         """The cache as rows of so many bytes."""
         n = self._bytes.size // row_bytes

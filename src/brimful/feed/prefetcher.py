@@ -36,6 +36,7 @@ class LoadingWindow:
         self.left = left
         self.work: list[Future[Any]] = []
         self.ordering: Future[None] | None = None
+        self.reads = False  # whether any of its chunks was not in the cache
         self._reader, self._view = chunks.reader, chunks.view
         self._numbers = chunks.numbers[window.pieces]
         decoders = chunks.decoders_of(self._numbers)
@@ -153,10 +154,12 @@ class WindowPrefetcher:
         return loading
 
     def is_loaded(self, position: int) -> bool:
-        """Whether the window that holds a position is loaded, or was, and is decoded to its end."""
+        """Whether no chunk of the window that holds a position is still read, or it is decoded to its end."""
         number = self.epoch.at(position)
-        loading = self._loading.get(number)
-        return number < self._following if loading is None else loading.is_loaded
+        if loading := self._loading.get(number):
+            return not loading.reads or loading.is_loaded
+        pieces = np.flatnonzero(self._window_of_piece == number)
+        return number < self._following or self._chunks.cache.holds(pieces)  # which is not begun yet
 
     def are_loaded(self, start: int, stop: int) -> bool:
         """Whether all windows that hold some positions are ready."""
@@ -221,7 +224,9 @@ class WindowPrefetcher:
             loading.work.append(self._threads.submit(window.begin))
         if self._with_keys:
             loading.work.append(self._threads.submit(loading.load_keys))
-        loading.work += self._load_missing(window, slots, is_there)
+        reading = self._load_missing(window, slots, is_there)
+        loading.work += reading
+        loading.reads = bool(reading)
         if not window.is_prepared:
             loading.ordering = self._threads.submit(window.prepare)
         self._loading[number] = loading

@@ -87,6 +87,11 @@ def _advice(stage: str, feeding: dict[str, Any]) -> tuple[str, str]:
             f"{feeding['transform'] or 'it'} takes longer than the model. Do its constant part once, before "
             "packing, or make it part of the model as layers."
         )
+    if stage == "decode" and feeding.get("is_encoded"):
+        return "decode", (
+            "pack the data decoded (brimful pack --decode, bf.pack(decode=True)): a larger store, whose batches take "
+            "no time to decode; or take a processor with more cores."
+        )
     if whole is None and stage != "queue":
         return "pack", "pack the data, which are read and parsed anew in every epoch as they are."
     if stage != "queue" and memory < whole:

@@ -151,6 +151,7 @@ def _config(batches: Batches, epochs: int, method: Method) -> dict[str, Any]:
         "feeding": {
             "memory": options.memory,
             "whole_memory": batches.feed.loader.whole_memory,
+            "is_encoded": batches.feed.reader.schema.is_encoded,
             "transform": options.transform and getattr(options.transform, "__qualname__", "transform"),
         },
     }
