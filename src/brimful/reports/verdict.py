@@ -89,8 +89,8 @@ def _advice(stage: str, feeding: dict[str, Any]) -> tuple[str, str]:
         )
     if stage == "decode" and feeding.get("is_encoded"):
         return "decode", (
-            "pack the data decoded (brimful pack --decode, bf.pack(decode=True)): a larger store, whose batches "
-            "take no time to decode; or take a processor with more cores."
+            "pack the data decoded (brimful pack --decode, bf.pack(decode=True)): a larger store, but its "
+            "batches take no time to decode; or take a processor with more cores."
         )
     if whole is None and stage != "queue":
         return "pack", "pack the data, which are read and parsed anew in every epoch as they are."
