@@ -64,7 +64,7 @@ def test_what_is_not_clear_is_refused(tmp_path: Path, options: dict[str, Any], m
 
 
 def test_members_need_not_stand_together(tmp_path: Path) -> None:
-    """K73: images first, and labels behind, also in another archive."""
+    """Images first, and labels behind, also in another archive."""
     members = {number: sample(number) for number in range(30)}
     images = {f"{number}.npy": parts["npy"] for number, parts in members.items()}
     labels = {f"{number}.cls": parts["cls"] for number, parts in members.items()}
@@ -78,7 +78,7 @@ def test_members_need_not_stand_together(tmp_path: Path) -> None:
 
 
 def test_names_with_dots_are_noticed(tmp_path: Path) -> None:
-    """K74: a field for nearly every sample means that names are cut at the wrong dot."""
+    """A field for nearly every sample means that names are cut at the wrong dot."""
     members: dict[str, bytes] = {}
     for number in range(30):
         members |= {f"22.{number:02d}.npy": sample(number)["npy"], f"22.{number:02d}.cls": b"1"}
@@ -91,7 +91,7 @@ def test_names_with_dots_are_noticed(tmp_path: Path) -> None:
 
 
 def test_samples_without_a_member_are_problems(tmp_path: Path) -> None:
-    """K75: an input that lacks is a fault of that sample, a label that lacks a missing label; never data."""
+    """An input that lacks is a fault of that sample, a label that lacks a missing label; never data."""
     members: dict[str, bytes] = {}
     for number in range(30):
         parts = sample(number)
@@ -112,7 +112,7 @@ def test_samples_without_a_member_are_problems(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cut", [700, 20_000, 5])
 def test_an_archive_that_is_cut_is_refused(tmp_path: Path, cut: int) -> None:
-    """K76: in a member, in a header, or before its end."""
+    """In a member, in a header, or before its end."""
     path = write_tar(tmp_path / "a.tar", {f"{n}.npy": sample(n)["npy"] for n in range(30)})
     content = path.read_bytes()
     end = len(content.rstrip(b"\0"))
@@ -126,7 +126,7 @@ def test_an_archive_that_is_cut_is_refused(tmp_path: Path, cut: int) -> None:
 
 
 def test_a_member_that_is_there_twice_is_refused(tmp_path: Path) -> None:
-    """K76: with both places."""
+    """With both places."""
     path = write_tar(tmp_path / "a.tar", [("1.npy", npy(np.ones(3))), ("1.npy", npy(np.zeros(3)))])
     with pytest.raises(bf.SourceError, match=r"'1.npy' is there twice, first in .*byte 512"):
         bf.scan(path)
@@ -142,7 +142,7 @@ def test_archives_joined_by_cat_are_noticed(tmp_path: Path) -> None:
 
 
 def test_a_missing_shard_is_named(tmp_path: Path) -> None:
-    """K76: a gap in their numbers."""
+    """A gap in their numbers."""
     write_shards(tmp_path / "shards")
     (tmp_path / "shards/train-000001.tar").unlink()
     (gap,) = (each for each in bf.scan(tmp_path / "shards").findings if each.kind == "missing_shard")

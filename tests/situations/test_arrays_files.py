@@ -43,7 +43,7 @@ def test_a_file_of_numpy_is_inputs(tmp_path: Path) -> None:
 
 
 def test_fortran_order_is_said(tmp_path: Path) -> None:
-    """K72: reading it shuffled reads a page for each value."""
+    """Reading it shuffled reads a page for each value."""
     np.save(tmp_path / "x.npy", np.asfortranarray(inputs(n=5000)))
     source = bf.scan(tmp_path / "x.npy")
     assert any("Fortran order: read shuffled, 1,024 bytes" in fact for fact in source.facts)
@@ -78,7 +78,7 @@ def test_a_damaged_file_is_named(content: bytes, words: list[str], tmp_path: Pat
 
 @pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
 def test_an_archive_is_read(save: Any, tmp_path: Path) -> None:
-    """K69: stored members are mapped; compressed ones take memory, which is said."""
+    """Stored members are mapped; compressed ones take memory, which is said."""
     save(tmp_path / "data.npz", x=inputs(">f4"[1:]), y=labels().astype(">i2"), other=inputs())
     source = bf.scan(tmp_path / "data.npz")
     assert_holds(source, inputs(), labels())
@@ -179,7 +179,7 @@ def test_other_folders_of_zarr_are_read(tmp_path: Path) -> None:
 
 
 def test_a_chunk_that_is_not_there_is_said(tmp_path: Path) -> None:
-    """K65: a warning, since Zarr does not write chunks of zeros; an array that was never written, too."""
+    """A warning, since Zarr does not write chunks of zeros; an array that was never written, too."""
     path = write_zarr(tmp_path / "data.zarr", x=inputs(), y=labels())
     shutil.rmtree(path / "x" / "c" / "2")
     source = bf.scan(path)

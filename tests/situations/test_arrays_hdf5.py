@@ -89,7 +89,7 @@ def test_other_arrays_are_said_to_be_unused(folder: Path) -> None:
 
 
 def test_chunks_that_were_never_written_are_no_zeros(folder: Path) -> None:
-    """K65: a problem, with the samples in them; left out, or taken for the fill value, if asked for."""
+    """A problem, with the samples in them; left out, or taken for the fill value, if asked for."""
     with h5py.File(folder / "data.h5", "w") as file:
         x = file.create_dataset("x", (N, 4), "f4", chunks=(8, 4))
         x[:16] = 1
@@ -135,7 +135,7 @@ def test_labels_that_were_never_written_are_refused(folder: Path) -> None:
 
 
 def test_a_virtual_dataset_needs_its_sources(folder: Path) -> None:
-    """K64: a source that is gone, one that is not whole, and a place without a source."""
+    """A source that is gone, one that is not whole, and a place without a source."""
     write_hdf5(folder / "part.h5", d=inputs())
     layout = h5py.VirtualLayout((N, 4, 3), "f4")
     layout[:] = h5py.VirtualSource("part.h5", "d", (N, 4, 3))
@@ -158,7 +158,7 @@ def test_a_virtual_dataset_needs_its_sources(folder: Path) -> None:
 
 
 def test_an_external_file_must_be_whole(folder: Path) -> None:
-    """K64: HDF5 gives zeros for what was cut off."""
+    """HDF5 gives zeros for what was cut off."""
     with h5py.File(folder / "data.h5", "w") as file:
         file.create_dataset("x", (N, 4), "f4", external=[("raw.bin", 0, N * 16)])[:] = 1
     assert_holds(bf.scan("data.h5"), np.ones((N, 4), "f4"), None)
@@ -177,7 +177,7 @@ def test_an_external_file_must_be_whole(folder: Path) -> None:
     ],
 )
 def test_numbers_that_mean_others_are_refused(attributes: Any, words: list[str], folder: Path) -> None:
-    """K66: with both readings; given as an open dataset, they are raw, and the user is warned."""
+    """With both readings; given as an open dataset, they are raw, and the user is warned."""
     path = write_hdf5(folder / "data.h5", x=inputs("int16"))
     with h5py.File(path, "r+") as file:
         file["x"].attrs.update(attributes)
@@ -192,7 +192,7 @@ def test_numbers_that_mean_others_are_refused(attributes: Any, words: list[str],
 
 
 def test_files_of_matlab_are_turned(folder: Path) -> None:
-    """K62: axes come in reverse; the samples, which are last in MATLAB, first; the user is told."""
+    """Axes come in reverse; the samples, which are last in MATLAB, first; the user is told."""
     x = np.random.default_rng(0).random((4, 3, 2, N))  # height, width, channels, samples
     path = write_matlab(folder / "data.mat", x=x, y=labels().astype(float)[np.newaxis])
     source = bf.scan(path, classes=[0, 1, 2])
@@ -212,7 +212,7 @@ def test_older_files_of_matlab_are_refused(folder: Path) -> None:
 
 
 def test_reading_goes_chunk_by_chunk_in_rising_order(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """K63, K68: each chunk once, x and y by the same index, repeats allowed, in the order asked for."""
+    """Each chunk once, x and y by the same index, repeats allowed, in the order asked for."""
     source = bf.scan(write_hdf5(folder / "data.h5", x=inputs(), y=labels()))
     samples = source._reader.format
     asked = counting(monkeypatch)
@@ -223,7 +223,7 @@ def test_reading_goes_chunk_by_chunk_in_rising_order(folder: Path, monkeypatch: 
 
 
 def test_packing_reads_each_chunk_about_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """K63: not once for each sample in it, and with masks as targets likewise."""
+    """Not once for each sample in it, and with masks as targets likewise."""
     n = 3000
     x = np.arange(n * 12, dtype="f4").reshape(n, 12)
     source = bf.scan(write_hdf5(folder / "data.h5", (100, 12), x=x, y=x.astype("i8")))
@@ -236,7 +236,7 @@ def test_packing_reads_each_chunk_about_once(folder: Path, monkeypatch: pytest.M
 
 
 def test_text_labels_are_decoded(folder: Path) -> None:
-    """K70: of any length and of a fixed one, padded by blanks or not."""
+    """Of any length and of a fixed one, padded by blanks or not."""
     words = np.array(["cat", "dög", "emu"])[labels()]
     for name, y in (
         ("any", np.array(list(words), h5py.string_dtype())),
@@ -251,7 +251,7 @@ def test_text_labels_are_decoded(folder: Path) -> None:
 
 
 def test_a_process_of_its_own_opens_the_file_anew(folder: Path) -> None:
-    """K67: handles of before a fork give wrong numbers."""
+    """Handles of before a fork give wrong numbers."""
     source = bf.scan(write_hdf5(folder / "data.h5", x=inputs(), y=labels()))
     samples = source._reader.format
     mine = samples.read(np.arange(N)).x

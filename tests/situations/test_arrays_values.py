@@ -36,7 +36,7 @@ def test_every_dtype_is_kept(dtype: str, tmp_path: Any) -> None:
 
 @pytest.mark.parametrize("dtype", [">f4", ">i2", ">u2", ">f8", ">i8"])
 def test_another_byte_order_is_made_native(dtype: str) -> None:
-    """K72: bit for bit, in C order or not."""
+    """Bit for bit, in C order or not."""
     for order in (np.ascontiguousarray, np.asfortranarray):
         x = order(inputs("float64") * 100).astype(dtype)
         assert_holds(bf.scan({"x": x}), x, None)
@@ -91,7 +91,7 @@ def test_a_value_that_does_not_fit_is_refused(value: float, given: str, dtype: s
 
 
 def test_text_is_classes() -> None:
-    """K70: bytes, strings and objects, padded or not, are the same words."""
+    """Bytes, strings and objects, padded or not, are the same words."""
     words = np.array(["cat", "dog", "emu"])[labels()]
     for y in (words, words.astype("S"), words.astype(object), np.char.add(words, "  ").astype("S5")):
         source = bf.scan({"x": inputs(), "y": y})
@@ -100,14 +100,14 @@ def test_text_is_classes() -> None:
 
 
 def test_text_that_is_not_utf8_is_refused() -> None:
-    """K70: with its place."""
+    """With its place."""
     y = np.array([b"cat"] * N)
     y[5] = b"\xff\xfe"
     refused("y[5]", "UTF-8", data={"x": inputs(), "y": y})
 
 
 def test_one_column_of_targets_is_squeezed() -> None:
-    """K71: (n, 1) is delivered as (n,), and the user is told."""
+    """(n, 1) is delivered as (n,), and the user is told."""
     source = bf.scan({"x": inputs(), "y": labels()[:, np.newaxis]})
     assert source.schema.target is not None
     assert any("(60, 1)" in fact for fact in source.facts)
@@ -115,7 +115,7 @@ def test_one_column_of_targets_is_squeezed() -> None:
 
 
 def test_one_row_of_targets_is_refused() -> None:
-    """K71: (1, n)."""
+    """(1, n)."""
     refused("x has 60 samples, y has 1", "Axis 1 of y", data={"x": inputs(), "y": labels()[np.newaxis]})
 
 

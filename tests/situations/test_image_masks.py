@@ -55,7 +55,7 @@ def test_masks_are_targets_by_name(folders: Path) -> None:
 
 @pytest.mark.parametrize("options", [{}, {"crop_to_aspect_ratio": True}, {"pad_to_aspect_ratio": True}])
 def test_masks_are_resized_without_new_numbers(folders: Path, options: dict[str, Any]) -> None:
-    """K25: to the nearest pixel, cropped and padded as the images are."""
+    """To the nearest pixel, cropped and padded as the images are."""
     source = bf.scan(folders / "images", y=str(folders / "masks"), image_size=(7, 7), **options)
     for x, y in source.batches(30):
         assert x.shape == (30, 7, 7, 3)
@@ -64,7 +64,7 @@ def test_masks_are_resized_without_new_numbers(folders: Path, options: dict[str,
 
 
 def test_a_palette_is_its_indices(folders: Path) -> None:
-    """K27: not the colours that they stand for."""
+    """Not the colours that they stand for."""
     for path in (folders / "masks").rglob("*.png"):
         image = Image.open(path).copy()
         image.putpalette([255, 0, 0, 0, 255, 0] * 128)
@@ -74,7 +74,7 @@ def test_a_palette_is_its_indices(folders: Path) -> None:
 
 
 def test_names_with_an_affix_are_paired(folders: Path) -> None:
-    """K28: 3_mask.png is the mask of 3.png, whatever the order of the listings."""
+    """3_mask.png is the mask of 3.png, whatever the order of the listings."""
     for path in list((folders / "masks").rglob("*.png")):
         path.rename(folders / "masks" / f"{path.stem}_mask.png")
     source = bf.scan(folders / "images", y=str(folders / "masks"))
@@ -86,7 +86,7 @@ def test_names_with_an_affix_are_paired(folders: Path) -> None:
 
 
 def test_what_has_no_partner_is_named(folders: Path) -> None:
-    """K28: an image without mask is a problem, a mask without image a warning."""
+    """An image without mask is a problem, a mask without image a warning."""
     (folders / "masks/a/4.png").unlink()
     (folders / "images/b/5.png").unlink()
     source = bf.scan(folders / "images", y=str(folders / "masks"))
@@ -98,7 +98,7 @@ def test_what_has_no_partner_is_named(folders: Path) -> None:
 
 
 def test_doubtful_masks_are_named(folders: Path) -> None:
-    """K26: 0 and 255, scattered numbers, another size."""
+    """0 and 255, scattered numbers, another size."""
     masks = sorted((folders / "masks").rglob("*.png"))
     for path in masks:
         Image.fromarray(mask_of(1).astype(bool).astype(np.uint8) * 255).save(path)

@@ -63,7 +63,7 @@ def test_every_value_is_that_of_its_row(tmp_path: Path, suffix: str) -> None:
 
 
 def test_a_missing_number_is_said_by_column(tmp_path: Path) -> None:
-    """K58: with its places; skipped or filled if that is asked for, and never 0."""
+    """With its places; skipped or filled if that is asked for, and never 0."""
     rows = people(50, size=pa.array([None if n in (7, 30) else n * 2**40 for n in range(50)]))
     path = save(tmp_path / "t.parquet", rows)
     source = bf.scan(path)
@@ -129,7 +129,7 @@ def test_words_are_numbered_as_in_other_samples(tmp_path: Path) -> None:
 
 
 def test_categories_are_texts(tmp_path: Path) -> None:
-    """K57: each row group with a dictionary of its own; the codes are never data."""
+    """Each row group with a dictionary of its own; the codes are never data."""
     path = tmp_path / "t.parquet"
     parts = [
         pa.table({"c": pa.array(words * 20).dictionary_encode(), "y": [0.5, 1.5] * 20})
@@ -170,7 +170,7 @@ def test_several_targets_weights_and_regression(tmp_path: Path) -> None:
 
 
 def test_an_integer_label_with_nulls(tmp_path: Path) -> None:
-    """K58: a row without label is a problem of its own, and no class."""
+    """A row without label is a problem of its own, and no class."""
     labels = pa.array([None if n % 10 == 0 else n % 3 for n in range(50)])
     path = save(tmp_path / "t.parquet", people(50).set_column(3, "label", labels))
     source = bf.scan(path)
@@ -182,7 +182,7 @@ def test_an_integer_label_with_nulls(tmp_path: Path) -> None:
 
 
 def test_integers_that_lose_digits_are_warned_of(tmp_path: Path) -> None:
-    """K37: as float32; float64 keeps them."""
+    """As float32; float64 keeps them."""
     rows = people(20, big=np.arange(20) + 2**24 + 1)
     path = save(tmp_path / "t.parquet", rows)
     assert "lost_digits" in kinds(bf.scan(path).findings)

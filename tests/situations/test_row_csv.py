@@ -39,14 +39,14 @@ def inputs(source: Any) -> Any:
 
 
 def test_ids_are_text_to_the_byte(tmp_path: Path) -> None:
-    """K37, K34: nineteen digits, leading zeros, one that looks like a float: nothing is made a number."""
+    """Nineteen digits, leading zeros, one that looks like a float: nothing is made a number."""
     ids = [f"{9007199254740993000 + n:020d}" for n in range(ROWS - 1)] + ["1e3"]
     text = "id,v,label\n" + "".join(f"{key},{n},{n % 2}\n" for n, key in enumerate(ids))
     assert sorted(bf.scan(write(tmp_path / "t.csv", text), inputs="v").keys) == sorted(ids)
 
 
 def test_a_repeated_id_is_refused_with_both_places(tmp_path: Path) -> None:
-    """K38: if the user has named it; or else rows are numbered, which is a warning."""
+    """If the user has named it; or else rows are numbered, which is a warning."""
     path = write(tmp_path / "t.csv", table("{v},{v},{y}\n").replace("a,b", "v,w"))
     text = path.read_text().splitlines()
     text = ["id," + text[0], *(f"p{n % 30}," + line for n, line in enumerate(text[1:]))]
@@ -63,7 +63,7 @@ def test_a_repeated_id_is_refused_with_both_places(tmp_path: Path) -> None:
 
 
 def test_words_like_na_are_words_of_a_feature(tmp_path: Path) -> None:
-    """K39: and the warning says so; in a column of numbers they are missing."""
+    """And the warning says so; in a column of numbers they are missing."""
     text = table("{n},{y},{y}\n", "word,number,label\n")
     for n in range(ROWS):
         text = text.replace(f"\n{n},", f"\n{('NA', 'None', 'x')[n % 3]},", 1)
@@ -76,7 +76,7 @@ def test_words_like_na_are_words_of_a_feature(tmp_path: Path) -> None:
 
 
 def test_a_class_called_na_is_not_lost_quietly(tmp_path: Path) -> None:
-    """K39: it is a warning and a problem until the classes are named."""
+    """It is a warning and a problem until the classes are named."""
     text = (
         table("{n}.5,{v},{y}\n").replace(",0\n", ",NA\n").replace(",1\n", ",yes\n").replace(",2\n", ",no\n")
     )
@@ -89,7 +89,7 @@ def test_a_class_called_na_is_not_lost_quietly(tmp_path: Path) -> None:
 
 
 def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
-    """K40: also before a quoted header; UTF-16 is named, and refused."""
+    """Also before a quoted header; UTF-16 is named, and refused."""
     text = '"id","v","label"\r\n' + "".join(f'"k{n}",{n * 2},{n % 2}\r\n' for n in range(ROWS))
     source = bf.scan(write(tmp_path / "t.csv", text.encode("utf-8-sig")), id="id")
     assert "k0" in source.keys
@@ -98,7 +98,7 @@ def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path: Path) -> None:
 
 
 def test_a_type_is_that_of_the_whole_column(tmp_path: Path) -> None:
-    """K42: one odd value far down is a problem with its line, and the others stay as they were."""
+    """One odd value far down is a problem with its line, and the others stay as they were."""
     lines = table("{v},{n},{y}\n", rows=90_000).splitlines()
     lines[80_000] = "oops,5,1"
     source = bf.scan(write(tmp_path / "t.csv", "\n".join(lines)), inputs=["a", "b"])
@@ -112,7 +112,7 @@ def test_a_type_is_that_of_the_whole_column(tmp_path: Path) -> None:
 
 
 def test_no_row_is_dropped_when_a_column_changes_late(tmp_path: Path) -> None:
-    """K43: versions that look like numbers for long are words, all of them; fractions may come late."""
+    """Versions that look like numbers for long are words, all of them; fractions may come late."""
     path = tmp_path / "t.csv"
     with path.open("w") as file:
         file.write("version,zero,label\n")
@@ -134,7 +134,7 @@ def test_no_row_is_dropped_when_a_column_changes_late(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
 def test_the_delimiter_fits_all_lines(tmp_path: Path, mark: str) -> None:
-    """K44: a cell may hold the others; a change of width is an error with its line."""
+    """A cell may hold the others; a change of width is an error with its line."""
     other = ";" if mark != ";" else "|"
     lines = [
         mark.join(cells)
@@ -152,7 +152,7 @@ def test_the_delimiter_fits_all_lines(tmp_path: Path, mark: str) -> None:
 
 
 def test_a_change_of_width_far_down(tmp_path: Path) -> None:
-    """K44: in the second megabyte, too."""
+    """In the second megabyte, too."""
     lines = table("{v},{v},{y}\n", rows=120_000).splitlines()
     lines[110_000] += ",9"
     with pytest.raises(bf.SourceError, match=r"t\.csv:110001: expected 3 cells, got 4"):
@@ -160,7 +160,7 @@ def test_a_change_of_width_far_down(tmp_path: Path) -> None:
 
 
 def test_the_header_is_told_by_the_columns(tmp_path: Path) -> None:
-    """K45: words over numbers are one; numbers over numbers are a sample; words over words may be either."""
+    """Words over numbers are one; numbers over numbers are a sample; words over words may be either."""
     assert len(bf.scan(write(tmp_path / "t.csv", table("{v},{n},{y}\n")))) == ROWS
     bare = bf.scan(write(tmp_path / "t.csv", table("{v},{v},{y}\n", "")), target="3")
     assert len(bare) == ROWS
@@ -178,7 +178,7 @@ def test_the_header_is_told_by_the_columns(tmp_path: Path) -> None:
 
 
 def test_quoted_cells_may_hold_lines(tmp_path: Path) -> None:
-    """K46: as many samples as a slow reader of the standard library finds, at every line its own."""
+    """As many samples as a slow reader of the standard library finds, at every line its own."""
     path = tmp_path / "t.csv"
     random = np.random.default_rng(1)
     with path.open("w", newline="") as file:
@@ -207,7 +207,7 @@ def test_quoted_cells_may_hold_lines(tmp_path: Path) -> None:
 
 
 def test_a_lone_quote_swallows_no_rows(tmp_path: Path) -> None:
-    """K47: within a cell it is a letter; at its beginning it must be closed, and end the cell."""
+    """Within a cell it is a letter; at its beginning it must be closed, and end the cell."""
     lines = table("{v},pipe{y},{y}\n").splitlines()
     path = tmp_path / "t.csv"
     source = bf.scan(write(path, "\n".join([*lines[:10], '1.5,20" pipe,0', *lines[10:]])))
@@ -223,7 +223,7 @@ def test_a_lone_quote_swallows_no_rows(tmp_path: Path) -> None:
 
 
 def test_a_delimiter_at_the_end_of_lines_shifts_nothing(tmp_path: Path) -> None:
-    """K48: an empty last column is dropped with a word; a header that lacks a name is refused."""
+    """An empty last column is dropped with a word; a header that lacks a name is refused."""
     path = write(tmp_path / "t.csv", table("{v},{n},{y},\n"))
     source = bf.scan(path, inputs=["a", "b"])
     assert by_key(source)["7"][0].tolist() == pytest.approx([7 * 0.37 - 3, 7])
@@ -233,7 +233,7 @@ def test_a_delimiter_at_the_end_of_lines_shifts_nothing(tmp_path: Path) -> None:
 
 
 def test_a_column_that_counts_the_rows_is_no_feature(tmp_path: Path) -> None:
-    """K49: nameless or not, from 0 or from 1; it is one if it is named."""
+    """Nameless or not, from 0 or from 1; it is one if it is named."""
     for header, form in ((",v,label\n", "{n},{v},{y}\n"), ("number,v,label\n", "{n},{v},{y}\n")):
         path = write(tmp_path / "t.csv", table(form, header))
         source = bf.scan(path)
@@ -244,7 +244,7 @@ def test_a_column_that_counts_the_rows_is_no_feature(tmp_path: Path) -> None:
 
 
 def test_decimal_commas_are_found_over_the_whole_column(tmp_path: Path) -> None:
-    """K51: between semicolons, in quotes, or only far down; thousands, and what is not clear, are refused."""
+    """Between semicolons, in quotes, or only far down; thousands, and what is not clear, are refused."""
     path = tmp_path / "t.csv"
     text = "a;label\n" + "".join(f"{n},5;{n % 2}\n" for n in range(ROWS))
     source = bf.scan(write(path, text))
@@ -266,7 +266,7 @@ def test_decimal_commas_are_found_over_the_whole_column(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("form", ["[{n}, 2.5, 3]", "({n};2.5;3)", "{n} 2.5 3", "[ {n}  2.5\n 3. ]"])
 def test_cells_of_numbers_are_vectors(tmp_path: Path, form: str) -> None:
-    """K52: if all are; refused where lengths differ, or numbers were cut short when written."""
+    """If all are; refused where lengths differ, or numbers were cut short when written."""
     text = "v,label\n" + "".join(f'"{form.format(n=n)}",{n % 2}\n' for n in range(ROWS))
     source = bf.scan(write(tmp_path / "t.csv", text))
     assert inputs(source).shape == (3,)
@@ -281,7 +281,7 @@ def test_cells_of_numbers_are_vectors(tmp_path: Path, form: str) -> None:
 
 
 def test_pixels_in_a_cell_and_a_split_of_the_users(tmp_path: Path) -> None:
-    """K53: a vector, a square proposed; Usage is the split, and no feature."""
+    """A vector, a square proposed; Usage is the split, and no feature."""
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (ROWS, 36))
     usage = ["Training", "PublicTest", "PrivateTest"]
@@ -298,3 +298,15 @@ def test_pixels_in_a_cell_and_a_split_of_the_users(tmp_path: Path) -> None:
     sides = source._reader.sides
     assert sides is not None
     assert len(sides.present) == 3
+
+
+def test_codes_with_leading_zeros_are_not_numbers_quietly(tmp_path: Path) -> None:
+    """A zip code is delivered as a number, with a warning; other numbers are none, and ids stay text."""
+    form = "{n:05d},{n},{v:.2f},{y}\n"
+    path = write(tmp_path / "t.csv", table(form, "zip,count,b,label\n"))
+    (warning,) = (each for each in bf.scan(path, target="label").findings if each.kind == "leading_zeros")
+    assert warning.examples == (f"{path}: the column 'zip' holds '00000', which is delivered as 0",)
+    assert "leading_zeros" not in kinds(bf.scan(path, id="zip", target="label").findings)
+    assert "leading_zeros" not in kinds(
+        bf.scan(write(tmp_path / "u.csv", table("{n},{v:.2f},{y}\n"))).findings
+    )

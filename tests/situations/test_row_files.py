@@ -40,7 +40,7 @@ def test_a_folder_is_one_table(tmp_path: Path) -> None:
 
 
 def test_partition_folders_are_texts(tmp_path: Path) -> None:
-    """K54: 04 stays 04; a folder named like a column of the files is refused."""
+    """04 stays 04; a folder named like a column of the files is refused."""
     for code in ("04", "2A001", "7"):
         (tmp_path / "d" / f"code={code}").mkdir(parents=True)
         save(tmp_path / "d" / f"code={code}" / "part-0.parquet", people(20))
@@ -57,7 +57,7 @@ def test_partition_folders_are_texts(tmp_path: Path) -> None:
 
 
 def test_files_of_other_columns_are_refused(tmp_path: Path) -> None:
-    """K55: with the columns and the files; their order does not matter."""
+    """With the columns and the files; their order does not matter."""
     rows = people(30)
     turned = rows.select(["label", "color", "height", "age"])
     source = bf.scan(folder(tmp_path / "a", rows, turned))
@@ -67,7 +67,7 @@ def test_files_of_other_columns_are_refused(tmp_path: Path) -> None:
 
 
 def test_empty_files_and_columns_have_no_vote(tmp_path: Path) -> None:
-    """K56: integers and floats go together; text against numbers is refused, naming both files."""
+    """Integers and floats go together; text against numbers is refused, naming both files."""
     rows = people(30, size=pa.nulls(30))
     floats = people(30, size=np.arange(30) * 0.5)
     whole = people(30, size=np.arange(30) * 3)
@@ -107,7 +107,7 @@ def lists(cells: Any, dtype: Any = None) -> pa.Table:
     "dtype", [pa.list_(pa.float32()), pa.large_list(pa.int16()), pa.list_(pa.float64(), 4)]
 )
 def test_lists_of_equal_length_are_vectors(tmp_path: Path, dtype: pa.DataType) -> None:
-    """K60: also of a slice, and below a null list, which is missing; unequal ones are refused by name."""
+    """Also of a slice, and below a null list, which is missing; unequal ones are refused by name."""
     cells = [[n, n + 1, n + 2, n + 3] for n in range(60)]
     source = bf.scan(save(tmp_path / "t.parquet", lists(cells, dtype)[7:], row_group_size=11))
     assert inputs(source).shape == (4,)
@@ -123,7 +123,7 @@ def test_lists_of_equal_length_are_vectors(tmp_path: Path, dtype: pa.DataType) -
 
 
 def test_lists_of_unequal_lengths_are_refused(tmp_path: Path) -> None:
-    """K60: with how often each length occurs; one far down is a problem with its place."""
+    """With how often each length occurs; one far down is a problem with its place."""
     with pytest.raises(
         bf.SourceError, match=r"'v' holds lists of different lengths \(2 of \(3,\), 1 of \(2,\)\)"
     ):
@@ -139,7 +139,7 @@ def test_lists_of_unequal_lengths_are_refused(tmp_path: Path) -> None:
 
 
 def test_lists_of_lists_are_matrices(tmp_path: Path) -> None:
-    """K60: beside numbers, by their own name."""
+    """Beside numbers, by their own name."""
     rows = lists([[[n, 1, 2], [3, 4, n]] for n in range(20)]).append_column(
         "a", pa.array(np.arange(20) * 0.5)
     )
@@ -160,7 +160,7 @@ def test_lists_of_lists_are_matrices(tmp_path: Path) -> None:
     ],
 )
 def test_columns_that_are_no_input_are_refused(tmp_path: Path, column: pa.Array, said: str) -> None:
-    """K61, K50: by name and type, with the way out, which works."""
+    """By name and type, with the way out, which works."""
     path = save(tmp_path / "t.parquet", people(20, other=column))
     with pytest.raises(
         bf.SourceError, match=rf"'other' holds {said}.*\n.*inputs=\['age', 'height', 'color'\]"

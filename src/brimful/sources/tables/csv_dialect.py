@@ -83,6 +83,7 @@ def detect_dialect(path: Path, head: bytes, options: ScanOptions, *, is_whole: b
     decimal = options.decimal or _decimal(path, records)
     has_header, doubts = _has_header(path, records, options, decimal)
     names, width = _names(path, records, has_header=has_header)
+    doubts += _leading_zeros(path, dict(enumerate(names)), records[has_header:], options)
     return CsvDialect(delimiter, names, has_header, skipped, decimal, width, (*findings, *doubts))
 
 
@@ -251,6 +252,23 @@ def _counting(path: Path, first: list[str]) -> list[Finding]:
         return []
     hint = "It is taken for a sample. If it numbers the columns, leave it out: skip_lines=1, --skip-lines 1."
     return [Finding("doubtful_header", 1, (f"{path}:1: {', '.join(first[:6])}, ...",), False, hint)]
+
+
+def _leading_zeros(
+    path: Path, names: dict[int, str], records: list[list[str]], options: ScanOptions
+) -> list[Finding]:
+    """The warning that a column may be of codes: as many digits in each cell, and a 0 in front of some."""
+    found = []
+    for at, name in names.items():
+        cells = [record[at].strip() for record in records if len(record) > at and record[at].strip()]
+        is_code = len({len(cell) for cell in cells}) == 1 and all(map(str.isdecimal, cells))
+        zero = next((cell for cell in cells if len(cell) > 1 and cell.startswith("0")), None)
+        if is_code and zero and name not in options.table_columns:
+            found.append(f"{path}: the column {name!r} holds {zero!r}, which is delivered as {int(zero)}")
+    if not found:
+        return []
+    hint = "If these are codes, leave the column out (inputs=, --inputs), or write letters in front of them."
+    return [Finding("leading_zeros", len(found), tuple(found[:10]), is_problem=False, hint=hint)]
 
 
 def _names(path: Path, records: list[list[str]], *, has_header: bool) -> tuple[tuple[str, ...], int]:
