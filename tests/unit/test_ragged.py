@@ -201,3 +201,16 @@ def test_like_others_means_padded_like_them(recordings: tuple[Path, Recordings])
     assert bf.scan(root, like=bf.pack(source, root.with_suffix(".brim"))).schema == source.schema
     with pytest.raises(bf.ArgumentError, match="maxlen"):
         bf.scan(root, like=source, maxlen=5)
+
+
+def test_lines_that_end_otherwise_do_not_shift_the_samples_behind_them(tmp_path: Path) -> None:
+    """Blank lines in one file and the ends of lines of another must not make up for one another."""
+    texts = {"a": b"1\n\n\n\n2\n", "b": b"3\r4\r5\r6\n", "c": b"7\r\n8\r\n", "d": b"9\n10"}
+    for key, text in texts.items():
+        (tmp_path / f"{key}.csv").write_bytes(text)
+    source = bf.scan(tmp_path, maxlen=4, padding="post", labels=False)
+    found = {
+        key: x[x > 0].tolist()
+        for x, key in zip(*next(iter(source.batches(4, include_keys=True))), strict=True)
+    }
+    assert found == {"a": [1, 2], "b": [3, 4, 5, 6], "c": [7, 8], "d": [9, 10]}

@@ -134,7 +134,7 @@ class RaggedText(BaseFormat):
         """The numbers of some files: parsed as one file or, where that fails, each by itself."""
         columns, dtype = self._dialect.columns, self._encoding.field.dtype
         counts = [text.count(b"\n") + (not text.endswith(b"\n")) for text in texts]
-        if not self._dialect.skip:
+        if not self._dialect.skip and all(text.count(b"\r") == text.count(b"\r\n") for text in texts):
             joined = b"\n".join(text.removesuffix(b"\n") for text in texts) + b"\n"
             try:
                 whole = replace(self._dialect, rows=sum(counts))
