@@ -1,5 +1,6 @@
 """Situations with tar archives: each is read right, or refused by name."""
 
+import io
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -190,3 +191,72 @@ def test_a_compressed_archive_is_refused(tmp_path: Path) -> None:
     (tmp_path / "a.tar.gz").write_bytes(b"x")
     with pytest.raises(bf.SourceError, match="compressed archive"):
         bf.scan(tmp_path / "a.tar.gz")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"PK\x03\x04junk",
+        b"\x93NUMPY\x01\x00\x14\x00{'shape': (3L,), \n      ",
+        npy(np.ones(3, np.longdouble)),
+    ],
+)
+def test_what_is_no_array_is_a_problem_of_its_sample(tmp_path: Path, content: bytes) -> None:
+    """Whatever its parser meets."""
+    members = {f"{n}.npy": sample(n)["npy"] for n in range(30)}
+    source = bf.scan(write_tar(tmp_path / "a.tar", {**members, "4.npy": content}))
+    assert [(each.kind, each.count) for each in source.audit().problems] == [("malformed", 1)]
+
+
+def test_odd_archives_are_refused_by_name(tmp_path: Path) -> None:
+    """Arrays without values, names that clash, names and labels that are no text."""
+    for name, members, message in (
+        ("empty", {"1.npy": npy(np.zeros((0, 3)))}, "no values"),
+        ("clash", {"1.a.b.npy": npy(np.ones(2)), "1.a_b.npy": npy(np.ones(2))}, "the same name"),
+        ("name", {"b\udce4r.npy": npy(np.ones(2))}, "not UTF-8"),
+    ):
+        with pytest.raises(bf.BrimfulError, match=message):
+            bf.scan(write_tar(tmp_path / f"{name}.tar", members))
+    half = write_tar(tmp_path / "half.tar", {"1.npy": npy(np.ones(2)), "1.json": b'{"a": "\\ud800"}'})
+    with pytest.raises(bf.BrimfulError, match="no label can be read"):
+        bf.scan(half, y="json.a")
+
+
+def test_members_with_holes_are_refused(tmp_path: Path) -> None:
+    """Their bytes do not lie there as they are."""
+    path = tmp_path / "a.tar"
+    with tarfile.open(path, "w") as archive:
+        info = tarfile.TarInfo("1.npy")
+        info.type, info.size = tarfile.GNUTYPE_SPARSE, 512
+        archive.addfile(info, io.BytesIO(bytes(512)))
+    with pytest.raises(bf.SourceError, match="kept with holes"):
+        bf.scan(path)
+
+
+def test_links_are_followed_however_they_are_spelt(tmp_path: Path) -> None:
+    """With `./` in front or not; one that leads nowhere here is a problem."""
+    path = write_tar(tmp_path / "a.tar", {"./1.npy": npy(np.full(3, 7.0))})
+    with tarfile.open(path, "a") as archive:
+        for name, kind, target in (
+            ("./2.npy", tarfile.LNKTYPE, "1.npy"),
+            ("3.npy", tarfile.SYMTYPE, "1.npy"),
+        ):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = kind, target
+            archive.addfile(link)
+    source = bf.scan(path)
+    assert set(source.keys) == {"1", "2"}
+    assert [(each.kind, each.count) for each in source.audit().problems] == [("lost_link", 1)]
+
+
+def test_a_sample_in_several_archives_changes_with_each(tmp_path: Path) -> None:
+    """Its fingerprint is that of all of them."""
+    write_tar(tmp_path / "a.tar", {f"{n}.npy": npy(np.full(3, float(n))) for n in range(6)})
+    write_tar(tmp_path / "b.tar", {f"{n}.b.npy": npy(np.full(3, float(n))) for n in range(6)})
+    samples = bf.scan(tmp_path)._reader.format
+    before = samples.fingerprints(np.arange(6))
+    write_tar(tmp_path / "b.tar", {f"{n}.b.npy": npy(np.full(3, n + 100.0)) for n in range(6)})
+    after = samples.fingerprints(np.arange(6))
+    assert before is not None
+    assert after is not None
+    assert (before != after).any(axis=1).all()

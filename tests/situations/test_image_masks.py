@@ -1,5 +1,7 @@
 """Situations with masks: an image whose target is another image."""
 
+import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -155,3 +157,24 @@ def test_a_changed_mask_is_packed_again(folders: Path) -> None:
     after = source._reader.fingerprints(np.arange(30))
     changed = (before != after).any(axis=1)
     assert [key for key, is_changed in zip(source.keys, changed, strict=True) if is_changed] == ["a/2"]
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_grey_of_few_bits_keeps_its_numbers(folders: Path, bits: int) -> None:
+    """A decoder stretches them to 0 to 255."""
+    numbers = np.arange(SIDES[0] * SIDES[1]).reshape(SIDES) % 2**bits
+    rows = np.packbits(
+        ((numbers[..., None] >> np.arange(bits)[::-1]) & 1).reshape(SIDES[0], -1).astype(np.uint8), axis=1
+    )
+    parts = [b"\x89PNG\r\n\x1a\n"]
+    for name, content in (
+        (b"IHDR", struct.pack(">IIBBBBB", SIDES[1], SIDES[0], bits, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(b"".join(b"\0" + row.tobytes() for row in rows))),
+        (b"IEND", b""),
+    ):
+        checksum = zlib.crc32(name + content)
+        parts += [struct.pack(">I", len(content)), name, content, struct.pack(">I", checksum)]
+    for path in (folders / "masks").rglob("*.png"):
+        path.write_bytes(b"".join(parts))
+    for _, y in bf.scan(folders / "images", y=str(folders / "masks")).batches(30):
+        assert all(np.array_equal(mask, numbers) for mask in y)

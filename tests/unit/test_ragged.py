@@ -214,3 +214,50 @@ def test_lines_that_end_otherwise_do_not_shift_the_samples_behind_them(tmp_path:
         for x, key in zip(*next(iter(source.batches(4, include_keys=True))), strict=True)
     }
     assert found == {"a": [1, 2], "b": [3, 4, 5, 6], "c": [7, 8], "d": [9, 10]}
+
+
+@pytest.mark.parametrize(
+    ("texts", "options", "expected"),
+    [
+        (("1,,3", "4,5", "6,7,8,9"), {"missing": "0"}, ([1, 0, 3], [4, 5], [6, 7, 8, 9])),
+        (("1\t\t3", "4\t5", "6\t7\t8"), {"missing": "mean"}, ([1, 2, 3], [4, 5], [6, 7, 8])),
+        (('"1,5","2"', '"4,5","5","6"', '"7"'), {"decimal": ","}, ([1.5, 2], [4.5, 5, 6], [7])),
+        (("# a\n1,2", "# a\n3", "# a\n4,5,6"), {}, ([1, 2], [3], [4, 5, 6])),
+        (("0;1;2", "0;3", "0;4;5;6"), {"columns": "2-"}, ([1, 2], [3], [4, 5, 6])),
+    ],
+)
+def test_single_lines_are_read_as_files_of_several_are(
+    tmp_path: Path, texts: tuple[str, ...], options: dict[str, Any], expected: tuple[list[float], ...]
+) -> None:
+    """With their empty cells, quotes, comments and columns."""
+    for number, text in enumerate(texts):
+        (tmp_path / f"{number}.csv").write_text(text + "\n")
+    source = bf.scan(tmp_path, maxlen=4, padding="post", value=-1, labels=False, **options)
+    x, keys = next(iter(source.batches(9, include_keys=True)))
+    assert {key: row[row >= 0].tolist() for key, row in zip(keys, x, strict=True)} == {
+        str(number): values for number, values in enumerate(expected)
+    }
+
+
+def test_an_empty_cell_in_a_single_line_is_an_error(tmp_path: Path) -> None:
+    """It moves nothing up."""
+    for number, text in enumerate(("1,,3", "4,5", "6,7,8,9")):
+        (tmp_path / f"{number}.csv").write_text(text)
+    (problem,) = bf.scan(tmp_path, maxlen=4, labels=False).audit(cached=False).problems
+    assert (problem.kind, problem.count) == ("malformed", 1)
+
+
+@pytest.mark.parametrize("behind", [b"", b"\0" * 512])
+def test_a_gz_of_several_parts_is_read_to_its_end(tmp_path: Path, behind: bytes) -> None:
+    """As `cat a.gz b.gz` makes them; zeros behind them are no matter, all else is refused."""
+    for number in range(3):
+        packed = gzip.compress(b"1,2\n") + gzip.compress(b"3,4\n") + behind
+        (tmp_path / f"{number}.csv.gz").write_bytes(packed)
+    for options, shape in (({}, (2, 2)), ({"maxlen": 2}, (2, 2))):
+        source = bf.scan(tmp_path, labels=False, **options)  # type: ignore[arg-type]
+        assert source.schema.inputs.shape == shape  # type: ignore[union-attr]
+        assert all((x == [[1, 2], [3, 4]]).all() for (x,) in source.batches(1))
+    (tmp_path / "1.csv.gz").write_bytes(gzip.compress(b"1,2\n3,4\n") + b"junk")
+    assert [each.kind for each in bf.scan(tmp_path, labels=False).audit(cached=False).problems] == [
+        "malformed"
+    ]

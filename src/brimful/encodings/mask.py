@@ -13,13 +13,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from brimful.encodings.base import UndecodableError
-from brimful.encodings.containers import refuse_cut
+from brimful.encodings.containers import kind_of, refuse_cut
 from brimful.encodings.image import FITS, ImageEncoding
 from brimful.encodings.pixels import DEEP, pixels_of
 from brimful.schema import Field
 
 NUMBERED = ("1", "L", "P", *DEEP)
 """Pillow's modes in which a pixel is one number."""
+
+
+STRETCHED = {2: 85, 4: 17}
+"""What Pillow multiplies grey of so many bits by."""
 
 
 @dataclass(frozen=True)
@@ -78,4 +82,10 @@ def numbers_in(encoded: Any) -> NDArray[np.int32]:
         kind = "RGB" if isinstance(pixels, np.ndarray) else pixels.mode
         message = f"a mask has the number of a class in each pixel, this one has colours ({kind})"
         raise UndecodableError(message, "colored_mask")
-    return np.asarray(pixels).astype(np.int32)
+    values = np.asarray(pixels).astype(np.int32)
+    return values // STRETCHED[encoded[24]] if _is_stretched(encoded) else values
+
+
+def _is_stretched(encoded: Any) -> bool:
+    """Whether it is a PNG of grey with 2 or 4 bits, whose numbers Pillow stretches to 0 to 255."""
+    return kind_of(encoded) == "png" and encoded[25] == 0 and encoded[24] in STRETCHED

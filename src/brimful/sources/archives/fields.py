@@ -67,6 +67,10 @@ class Roles:
             )
         if unread := [field for field in inputs if not is_image(field) and not is_array(field)]:
             raise ArgumentError(f"{name}: the field {unread[0]!r} cannot be an input: images and npy can.")
+        if len({field.replace(".", "_") for field in inputs}) < len(inputs):
+            raise ArgumentError(
+                f"{name}: two inputs would have the same name: {', '.join(inputs)}.", "Choose: x=."
+            )
         label = tuple(filter(None, (target[0], target[2]))) if target[0] in counts else ()
         used = {*inputs, *label[:1]}
         return cls(inputs, label, {field: n for field, n in counts.items() if field not in used})
@@ -95,11 +99,11 @@ def array_in(content: bytes, place: str) -> NDArray[Any]:
     """
     try:
         array = np.load(io.BytesIO(content), allow_pickle=False)
-    except (ValueError, OSError, EOFError, SyntaxError, TypeError, MemoryError) as error:
+    except Exception as error:  # damaged headers raise whatever their parser meets first
         raise MalformedFileError(
             f"{place}: this is no array: {error}.", "Write it with numpy.save."
         ) from error
-    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf":
+    if not isinstance(array, np.ndarray) or array.dtype.kind not in "biuf" or array.dtype.itemsize > 8:
         raise MalformedFileError(f"{place}: expected an array of numbers.", "Objects are not unpickled.")
     return np.ascontiguousarray(array, array.dtype.newbyteorder("="))
 
@@ -117,6 +121,7 @@ def label_in(content: bytes, path: Sequence[str], place: str) -> str:
         value = json.loads(text)
         for name in path[1:]:
             value = value.get(name)
+        str(value).encode()  # half a character cannot be written again
     except (ValueError, AttributeError, RecursionError) as error:
         raise MalformedFileError(
             f"{place}: no label can be read here: {error}.", "Repair the archive."

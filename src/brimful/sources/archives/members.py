@@ -13,6 +13,7 @@ from typing import BinaryIO
 from brimful.errors import MalformedFileError, ReadError, SourceNotFoundError
 from brimful.samples import EXAMPLES, Finding, Progress
 from brimful.sources.read_files import unreadable
+from brimful.sources.walk import is_utf8
 
 BLOCK = tarfile.BLOCKSIZE
 ENDING = 2 * BLOCK  # zeros at the end of an archive
@@ -115,7 +116,8 @@ def _add(found: Members, number: int, shard: Path, last_dot: bool) -> None:
                 member = _member(found, by_name, info, number)
                 if member is None:
                     continue
-                by_name[info.name] = member
+                _refuse_odd(found, member, info)
+                by_name[info.name.removeprefix("./")] = member
                 key, name = split_name(info.name, last_dot=last_dot)
                 if not name:
                     found.passed_over["hidden members and members without suffix"] += 1
@@ -142,11 +144,29 @@ def _member(found: Members, by_name: dict[str, Member], info: tarfile.TarInfo, n
     """Where the bytes of a member are; None for one that has none."""
     if info.isreg():
         return Member(number, info.offset_data, info.size)
-    if info.islnk() and info.linkname in by_name:  # a second name of a file that was there before
-        return by_name[info.linkname]
-    if not info.isdir():
-        found.passed_over["links and devices"] += 1
+    target = info.linkname.removeprefix("./")
+    if info.islnk() and target in by_name:  # a second name of a file that was there before
+        return by_name[target]
+    if info.islnk() or info.issym():
+        example = f"{found.shards[number]}: {info.name!r} is a link to {info.linkname!r}"
+        hint = "Hard links to members before them in the same archive are followed, and no others."
+        found.findings.append(Finding("lost_link", 1, (example,), is_problem=True, hint=hint))
+    elif not info.isdir():
+        found.passed_over["devices"] += 1
     return None
+
+
+def _refuse_odd(found: Members, member: Member, info: tarfile.TarInfo) -> None:
+    """Refuse a member whose bytes do not lie there as they are, or whose name is no text."""
+    if info.issparse():
+        raise MalformedFileError(
+            f"{found.place(member)}: {info.name!r} is kept with holes (tar --sparse).",
+            "Write the archive without --sparse.",
+        )
+    if not is_utf8(info.name):
+        raise MalformedFileError(
+            f"{found.place(member)}: the name of a member is not UTF-8: {info.name!r}.", "Rename it."
+        )
 
 
 def split_name(name: str, *, last_dot: bool = False) -> tuple[str, str]:

@@ -4,6 +4,8 @@ import io
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import xor
 from pathlib import Path
 from typing import Any
 
@@ -83,17 +85,17 @@ class TarFormat(BaseFormat):
         """The bytes of the members, times and inode of the archive."""
         prints, of_shard = np.full((len(numbers), len(FINGERPRINT)), -1), dict[int, tuple[int, ...]]()
         for at, number in enumerate(numbers.tolist()):
-            members = [
-                self._members[number][name] for name in self._roles.inputs if name in self._members[number]
-            ]
-            if not members:
-                continue
-            shard = members[0].shard
-            if shard not in of_shard:
+            have = self._members[number]
+            members = [have[name] for name in self._roles.inputs if name in have]
+            shards = {member.shard for member in members}
+            for shard in shards - set(of_shard):
                 path = self._found.shards[shard]
                 of_shard[shard] = fingerprint(path.parent, path.name)
-            if of_shard[shard][0] >= 0:
-                prints[at] = (sum(member.size for member in members), *of_shard[shard][1:])
+            known = [of_shard[shard] for shard in sorted(shards)]  # a sample may lie in several archives
+            if known and min(each[0] for each in known) >= 0:
+                _, changed, states, inodes = zip(*known, strict=True)
+                size, inode = sum(member.size for member in members), reduce(xor, inodes)
+                prints[at] = (size, max(changed), max(states), inode)
         return prints
 
     def natural_order(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -189,7 +191,10 @@ class TarFormat(BaseFormat):
                 first_error = first_error or error
         if first_error and not found:
             raise first_error
-        return Field(*found.most_common(1)[0][0])
+        shape, dtype = found.most_common(1)[0][0]
+        if 0 in shape:
+            raise MalformedFileError(f"{self.name}: the arrays have no values: {shape}.", kind="empty")
+        return Field(shape, dtype)
 
     def _mean_bytes(self, first: list[int]) -> int:
         """Mean bytes of the encoded members of the first samples."""

@@ -182,6 +182,8 @@ def _scan_ragged(root: Path, options: ScanOptions, said: TextOptions) -> Index:
     folder = label_folder(root, options, list_folder, partial(infer, options=said))
     listing, dialects = folder.listing, folder.inferred.dialects
     dialect = usual_steps(listing, dialects)
+    if dialect.rows == 1:
+        options.refuse(("columns",), "single lines, of which each number is a step")
     alike = [each for each in dialects.values() if each.is_steps_of(dialect)]
     lengths = Lengths(tuple(each.columns if dialect.rows == 1 else each.rows for each in alike))
     if not isinstance(options.maxlen, int):

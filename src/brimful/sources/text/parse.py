@@ -15,6 +15,7 @@ import csv
 import math
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -140,6 +141,23 @@ def parse_one(text: bytes, dialect: Dialect, dtype: str = "float64") -> NDArray[
         cell = cells[column].decode()
         raise TextError("non_finite", f"{cell} is not finite as {dtype}", number, column + 1)
     return array.ravel()
+
+
+def line_dialect(text: bytes, dialect: Dialect) -> Dialect:
+    """The dialect of a file of one line, which may have any number of values.
+
+    Raises:
+        TextError: It has no line, or several.
+    """
+    _refuse_binary(text)
+    any_width = replace(dialect, rows=1, width=0)
+    rows = list(_rows(text, any_width))
+    if not rows:
+        raise TextError("empty", "there is no number in this file")
+    if len(rows) > 1:
+        found = f"expected one line, as the other files have, found {len(rows):,}"
+        raise TextError("wrong_shape", found, rows[1][0])
+    return replace(any_width, columns=len(rows[0][1]))
 
 
 def _filled(array: NDArray[Any], is_missing: NDArray[np.bool_], missing: Missing) -> NDArray[Any]:

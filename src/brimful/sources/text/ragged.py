@@ -17,7 +17,7 @@ from brimful.sources.listing import Listing, counted, strings
 from brimful.sources.read_files import fingerprint, read_print
 from brimful.sources.text.contents import FileContents
 from brimful.sources.text.dialect import Dialect, TextError, malformed
-from brimful.sources.text.parse import parse, parse_one
+from brimful.sources.text.parse import line_dialect, parse, parse_one
 from brimful.sources.text.unpack import unpacked
 
 TOGETHER = 128  # files per native call
@@ -63,7 +63,7 @@ class RaggedText(BaseFormat):
     ) -> None:
         self._listing = listing
         self._is_line = dialect.rows == 1  # of which each number is a step
-        self._dialect = replace(dialect, rows=0, columns=1 if self._is_line else dialect.columns)
+        self._dialect = replace(dialect, rows=0)
         self._encoding = encoding
         self._mean_bytes = mean_bytes
         self.schema = Schema(replace(encoding.field, encoding=encoding.name))
@@ -76,11 +76,12 @@ class RaggedText(BaseFormat):
         self.findings = listing.findings
         self.nbytes = int(listing.paths.nbytes)
         others = [f"left out: {counted(listing.left_out)}"] if listing.left_out else []
+        width = 1 if self._is_line else dialect.columns
         text = f"{mean_bytes * len(listing) / 1e6:,.1f} MB of text"
         end = f"delivered with {encoding.field.shape[0]:,} steps"
         how = f"{end}, padded {encoding.padding}, cut {encoding.truncating}, value {encoding.value:g}"
         self.facts = (
-            f"{len(listing):,} files of {self._dialect.columns} numbers a step, {text}",
+            f"{len(listing):,} files of {width} numbers a step, {text}",
             f"the first {len(lengths.of_each):,} are {lengths}; {how}",
             *others,
         )
@@ -125,8 +126,7 @@ class RaggedText(BaseFormat):
 
     def _unpacked(self, path: str, text: bytes) -> bytes:
         try:
-            whole = unpacked(text, self._listing.suffix)
-            return _upright(whole, self._dialect.delimiter) if self._is_line else whole
+            return unpacked(text, self._listing.suffix)
         except TextError as error:
             raise self._malformed(path, error) from error
 
@@ -134,7 +134,9 @@ class RaggedText(BaseFormat):
         """The numbers of some files: parsed as one file or, where that fails, each by itself."""
         columns, dtype = self._dialect.columns, self._encoding.field.dtype
         counts = [text.count(b"\n") + (not text.endswith(b"\n")) for text in texts]
-        if not self._dialect.skip and all(text.count(b"\r") == text.count(b"\r\n") for text in texts):
+        if not (self._is_line or self._dialect.skip) and all(
+            text.count(b"\r") == text.count(b"\r\n") for text in texts
+        ):
             joined = b"\n".join(text.removesuffix(b"\n") for text in texts) + b"\n"
             try:
                 whole = replace(self._dialect, rows=sum(counts))
@@ -148,7 +150,8 @@ class RaggedText(BaseFormat):
 
     def _parsed_alone(self, path: str, text: bytes) -> NDArray[np.generic]:
         try:
-            return parse_one(text, self._dialect, self._encoding.field.dtype)
+            dialect = line_dialect(text, self._dialect) if self._is_line else self._dialect
+            return parse_one(text, dialect, self._encoding.field.dtype)
         except TextError as error:
             raise self._malformed(path, error) from error
 
@@ -160,16 +163,3 @@ def ragged_field(dialect: Dialect, maxlen: int, dtype: str) -> Field:
     """The field of recordings that are written in a dialect: a step is a line, or a number if it has one."""
     is_vector = dialect.columns == 1 or dialect.rows == 1
     return Field((maxlen,) if is_vector else (maxlen, dialect.columns), dtype)
-
-
-def _upright(text: bytes, delimiter: bytes) -> bytes:
-    """The numbers of a single line, each in a line of its own.
-
-    Raises:
-        TextError: There are several lines.
-    """
-    lines = [line for line in text.splitlines() if line.strip()]
-    if len(lines) > 1:
-        raise TextError("wrong_shape", f"expected one line, as the other files have, found {len(lines):,}", 2)
-    cells = lines[0].split(None if delimiter == b" " else delimiter) if lines else []
-    return b"\n".join(cells) + b"\n"

@@ -16,13 +16,16 @@ def unpacked(content: bytes, suffix: str, largest: int = LARGEST_UNPACKED) -> by
     """
     if not suffix.endswith(COMPRESSED):
         return content
-    unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-    try:
-        text = unpacking.decompress(content, largest + 1)
-    except zlib.error as error:
-        raise TextError("malformed", f"this is no intact .gz file ({error})") from error
-    if len(text) > largest:
-        raise TextError("wrong_shape", f"the text has more than {largest:,} bytes")
-    if not unpacking.eof:
-        raise TextError("malformed", "this .gz file is cut off")
-    return text
+    texts, left = list[bytes](), content
+    while not texts or left.strip(b"\0"):  # several of them in one file are one text, as for gzip itself
+        unpacking = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        try:
+            texts.append(unpacking.decompress(left, largest + 1))
+        except zlib.error as error:
+            raise TextError("malformed", f"this is no intact .gz file ({error})") from error
+        if sum(map(len, texts)) > largest:
+            raise TextError("wrong_shape", f"the text has more than {largest:,} bytes")
+        if not unpacking.eof:
+            raise TextError("malformed", "this .gz file is cut off")
+        left = unpacking.unused_data
+    return b"".join(texts)
