@@ -223,13 +223,12 @@ def test_lines_that_end_otherwise_do_not_shift_the_samples_behind_them(tmp_path:
         (("1\t\t3", "4\t5", "6\t7\t8"), {"missing": "mean"}, ([1, 2, 3], [4, 5], [6, 7, 8])),
         (('"1,5","2"', '"4,5","5","6"', '"7"'), {"decimal": ","}, ([1.5, 2], [4.5, 5, 6], [7])),
         (("# a\n1,2", "# a\n3", "# a\n4,5,6"), {}, ([1, 2], [3], [4, 5, 6])),
-        (("0;1;2", "0;3", "0;4;5;6"), {"columns": "2-"}, ([1, 2], [3], [4, 5, 6])),
     ],
 )
 def test_single_lines_are_read_as_files_of_several_are(
     tmp_path: Path, texts: tuple[str, ...], options: dict[str, Any], expected: tuple[list[float], ...]
 ) -> None:
-    """With their empty cells, quotes, comments and columns."""
+    """With their empty cells, quotes and comments."""
     for number, text in enumerate(texts):
         (tmp_path / f"{number}.csv").write_text(text + "\n")
     source = bf.scan(tmp_path, maxlen=4, padding="post", value=-1, labels=False, **options)
@@ -245,6 +244,8 @@ def test_an_empty_cell_in_a_single_line_is_an_error(tmp_path: Path) -> None:
         (tmp_path / f"{number}.csv").write_text(text)
     (problem,) = bf.scan(tmp_path, maxlen=4, labels=False).audit(cached=False).problems
     assert (problem.kind, problem.count) == ("malformed", 1)
+    with pytest.raises(bf.ArgumentError, match="columns"):
+        bf.scan(tmp_path, maxlen=4, labels=False, columns="2-")
 
 
 @pytest.mark.parametrize("behind", [b"", b"\0" * 512])
