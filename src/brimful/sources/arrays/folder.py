@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from brimful.errors import LabelError, MalformedFileError, SourceNotFoundError
 from brimful.options import ScanOptions
-from brimful.samples import FINGERPRINT, INFERRED_FROM, Samples
+from brimful.samples import INFERRED_FROM, Samples
 from brimful.schema import Classes, Field, Schema
 from brimful.sources.arrays.dtypes import cast
 from brimful.sources.arrays.file_readers import REPAIR, FileArrays, FileReader, FunctionFiles, NpyFiles
@@ -20,11 +19,11 @@ from brimful.sources.arrays.inferred import FIRST_BYTES, Inferred, infer, reshap
 from brimful.sources.arrays.npy import MOST_HEADER
 from brimful.sources.arrays.suffix import NPY, array_suffix, second_suffix, usual_suffix
 from brimful.sources.audit import findings_in
-from brimful.sources.base import BaseFormat
+from brimful.sources.folder_format import FolderFormat
 from brimful.sources.index import Index, RowOrder
 from brimful.sources.labelled_folder import LabelledFolder, label_folder
-from brimful.sources.listing import Listing, counted, list_folder, strings
-from brimful.sources.read_files import OPEN_AHEAD, OPEN_FILE_BYTES, fingerprint
+from brimful.sources.listing import Listing, counted, list_folder
+from brimful.sources.read_files import OPEN_AHEAD, OPEN_FILE_BYTES
 
 UNKNOWN_SIZE = 2**62  # bytes: as large as a file may be while nothing is known of it
 TAKEN = (
@@ -33,7 +32,7 @@ TAKEN = (
 )
 
 
-class ArrayFolder(BaseFormat):
+class ArrayFolder(FolderFormat):
     """A folder with an array per file, numbered in row order.
 
     Args:
@@ -55,36 +54,16 @@ class ArrayFolder(BaseFormat):
         is_targeted: bool,
         classes: Classes | None = None,
     ) -> None:
+        super().__init__(listing)
         self._listing, self._reader, self._inferred = listing, reader, inferred
         self.schema = Schema(inputs, inferred.target if is_targeted else None, classes)
-        self.root = listing.root
-        self.name = str(listing.root)
         self.identity = f"{reader.identity} {inferred} {self.schema}"
-        self.findings = listing.findings
-        self.nbytes = int(listing.paths.nbytes)
         given = inferred.inputs
         how = "" if isinstance(reader, NpyFiles) else f", {reader.identity}"
         others = [f"left out: {counted(listing.left_out)}"] if listing.left_out else []
         if inferred.target and not is_targeted:
             others.append("y in the files is not used: labels were given")
         self.facts = (f"{len(listing):,} {listing.suffix} files of {given.shape} {given.dtype}{how}", *others)
-
-    def __len__(self) -> int:
-        return len(self._listing)
-
-    def keys(self, numbers: NDArray[np.int64]) -> pa.LargeStringArray:
-        """Paths of some files without suffix."""
-        return self._listing.keys_of(self._listing.paths_of(numbers))
-
-    def place(self, number: int) -> str:
-        """The file."""
-        return str(self._listing.root / self._listing.paths[number].as_py())
-
-    def fingerprints(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Size, times and inode of some files."""
-        paths = strings(self._listing.paths_of(numbers))
-        prints = [fingerprint(self._listing.root, path) for path in paths]
-        return np.array(prints, np.int64).reshape(len(numbers), len(FINGERPRINT))
 
     def natural_order(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """By inode."""

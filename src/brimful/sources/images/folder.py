@@ -4,21 +4,20 @@ from collections import Counter
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from brimful.encodings.image import ImageEncoding
-from brimful.samples import FINGERPRINT, Samples
+from brimful.samples import Samples
 from brimful.schema import Schema
-from brimful.sources.base import BaseFormat
+from brimful.sources.folder_format import FolderFormat
 from brimful.sources.images.first_images import FirstImages
 from brimful.sources.listing import Listing, counted, strings
-from brimful.sources.read_files import fingerprint, read_print
+from brimful.sources.read_files import read_print
 
 DECODING = 16  # bytes of memory per pixel that decoding an image takes at the most; seen with WebP
 
 
-class ImageFolder(BaseFormat):
+class ImageFolder(FolderFormat):
     """A folder of image files, numbered in row order; a sample is given as the file's bytes.
 
     Args:
@@ -28,15 +27,12 @@ class ImageFolder(BaseFormat):
     """
 
     def __init__(self, listing: Listing, encoding: ImageEncoding, first: FirstImages) -> None:
-        self._listing = listing
+        super().__init__(listing)
         self.encoded_bytes, self._most_pixels = first.mean_bytes, first.most_pixels
         field = replace(encoding.field, encoding=encoding.name)
         self.schema = Schema(field)
-        self.root = listing.root
-        self.name = str(listing.root)
         self.identity = f"{encoding.name} {field.shape} {field.dtype}"
         self.findings = (*listing.findings, *first.findings)
-        self.nbytes = int(listing.paths.nbytes)
         suffixes = Counter(path.rpartition(".")[2].lower() for path in strings(listing.paths))
         kinds = ", ".join(f"{count:,} {suffix}" for suffix, count in suffixes.most_common())
         size = f"{self.encoded_bytes * len(listing) / 1e6:,.1f} MB of files"
@@ -49,23 +45,6 @@ class ImageFolder(BaseFormat):
             *first.facts,
             *others,
         )
-
-    def __len__(self) -> int:
-        return len(self._listing)
-
-    def keys(self, numbers: NDArray[np.int64]) -> pa.LargeStringArray:
-        """Paths of some files without suffix."""
-        return self._listing.keys_of(self._listing.paths_of(numbers))
-
-    def place(self, number: int) -> str:
-        """The path of a file."""
-        return self._listing.places(np.array([number]))[0]
-
-    def fingerprints(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Size, times and inode of some files."""
-        paths = strings(self._listing.paths_of(numbers))
-        prints = [fingerprint(self._listing.root, path) for path in paths]
-        return np.array(prints, np.int64).reshape(len(numbers), len(FINGERPRINT))
 
     def read(self, numbers: NDArray[np.int64], prints: NDArray[np.int64] | None = None) -> Samples:
         """The bytes of some files."""

@@ -7,20 +7,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from brimful.encodings.ragged import ENDS, RaggedEncoding
 from brimful.errors import ArgumentError, SourceNotFoundError
 from brimful.options import ScanOptions, check_choice, check_int
-from brimful.samples import FINGERPRINT, INFERRED_FROM, Samples
+from brimful.samples import INFERRED_FROM, Samples
 from brimful.schema import Field, Schema
 from brimful.sources.audit import findings_in
-from brimful.sources.base import BaseFormat
+from brimful.sources.folder_format import FolderFormat
 from brimful.sources.index import Index, RowOrder
 from brimful.sources.labelled_folder import label_folder
-from brimful.sources.listing import Listing, counted, list_folder, strings
-from brimful.sources.read_files import OPEN_AHEAD, OPEN_FILE_BYTES, fingerprint, read_files
+from brimful.sources.listing import Listing, counted, list_folder
+from brimful.sources.read_files import OPEN_AHEAD, OPEN_FILE_BYTES, read_files
 from brimful.sources.text.contents import FileContents
 from brimful.sources.text.dialect import Dialect, TextError, TextOptions, malformed
 from brimful.sources.text.doubts import doubts
@@ -44,7 +43,7 @@ RAGGED = ("padding", "truncating", "value")
 MARKS = {b" ": "blanks", b"\t": "tabs", b",": "commas", b";": "semicolons"}
 
 
-class TextFolder(BaseFormat):
+class TextFolder(FolderFormat):
     """A folder of text files, one per sample, numbered in row order.
 
     The numbers of a file are delivered in the shape and dtype of `inputs`; `mean_file_bytes` is the mean size
@@ -52,16 +51,12 @@ class TextFolder(BaseFormat):
     """
 
     def __init__(self, listing: Listing, dialect: Dialect, inputs: Field, mean_file_bytes: int) -> None:
-        self._listing = listing
+        super().__init__(listing)
         self._dialect = dialect
         self._inputs = inputs
         self._mean_file_bytes = mean_file_bytes
         self.schema = Schema(inputs)
-        self.root = root = listing.root
-        self.name = str(root)
         self.identity = f"{dialect.identity} {inputs.dtype}"  # inodes tell a folder from a copy of it
-        self.findings = listing.findings
-        self.nbytes = int(listing.paths.nbytes)  # the hashes are those of the index
         grid = f"{dialect.rows} x {dialect.columns} numbers between {MARKS[dialect.delimiter]}"
         text = f"{mean_file_bytes * len(listing) / 1e6:,.1f} MB of text"
         others = [f"left out: {counted(listing.left_out)}"] if listing.left_out else []
@@ -69,19 +64,6 @@ class TextFolder(BaseFormat):
             which = "the mean of their column in the file" if dialect.missing == "mean" else dialect.missing
             others.append(f"missing values (empty cells, NA, nan, ?) are delivered as {which}")
         self.facts = (f"{len(listing):,} files of {grid}, {text}", *others)
-
-    def __len__(self) -> int:
-        return len(self._listing)
-
-    def keys(self, numbers: NDArray[np.int64]) -> pa.LargeStringArray:
-        """Paths of some files without suffix."""
-        return self._listing.keys_of(self._listing.paths_of(numbers))
-
-    def fingerprints(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Size, times and inode of some files."""
-        paths = strings(self._listing.paths_of(numbers))
-        prints = [fingerprint(self._listing.root, path) for path in paths]
-        return np.array(prints, np.int64).reshape(len(numbers), len(FINGERPRINT))
 
     def natural_order(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
         """By inode."""

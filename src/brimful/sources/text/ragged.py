@@ -5,16 +5,15 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from brimful.encodings.ragged import RaggedEncoding
 from brimful.errors import SourceError
-from brimful.samples import EXAMPLES, FINGERPRINT, Finding, Samples
+from brimful.samples import EXAMPLES, Finding, Samples
 from brimful.schema import Field, Schema
-from brimful.sources.base import BaseFormat
+from brimful.sources.folder_format import FolderFormat
 from brimful.sources.listing import Listing, counted, strings
-from brimful.sources.read_files import fingerprint, read_print
+from brimful.sources.read_files import read_print
 from brimful.sources.text.contents import FileContents
 from brimful.sources.text.dialect import Dialect, TextError, malformed
 from brimful.sources.text.parse import line_dialect, parse, parse_one
@@ -47,7 +46,7 @@ class Lengths:
         return (Finding("cut_sample", len(longer), examples, is_problem=False, hint=hint),)
 
 
-class RaggedText(BaseFormat):
+class RaggedText(FolderFormat):
     """A folder of text files, one per sample, numbered in row order; a line of a file is a step.
 
     Args:
@@ -61,7 +60,7 @@ class RaggedText(BaseFormat):
     def __init__(
         self, listing: Listing, dialect: Dialect, encoding: RaggedEncoding, lengths: Lengths, mean_bytes: int
     ) -> None:
-        self._listing = listing
+        super().__init__(listing)
         self._is_line = dialect.rows == 1  # of which each number is a step
         self._dialect = replace(dialect, rows=0)
         self._encoding = encoding
@@ -70,11 +69,7 @@ class RaggedText(BaseFormat):
         step = encoding.field.nbytes // encoding.field.shape[0]
         self.encoded_bytes = int(np.mean(lengths.of_each) * step)
         self._longest = max(lengths.of_each) * step
-        self.root = listing.root
-        self.name = str(listing.root)
         self.identity = f"ragged {self._dialect.identity} {encoding.name} {encoding.field}"
-        self.findings = listing.findings
-        self.nbytes = int(listing.paths.nbytes)
         others = [f"left out: {counted(listing.left_out)}"] if listing.left_out else []
         width = 1 if self._is_line else dialect.columns
         text = f"{mean_bytes * len(listing) / 1e6:,.1f} MB of text"
@@ -85,23 +80,6 @@ class RaggedText(BaseFormat):
             f"the first {len(lengths.of_each):,} are {lengths}; {how}",
             *others,
         )
-
-    def __len__(self) -> int:
-        return len(self._listing)
-
-    def keys(self, numbers: NDArray[np.int64]) -> pa.LargeStringArray:
-        """Paths of some files without suffix."""
-        return self._listing.keys_of(self._listing.paths_of(numbers))
-
-    def place(self, number: int) -> str:
-        """The path of a file."""
-        return self._listing.places(np.array([number]))[0]
-
-    def fingerprints(self, numbers: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Size, times and inode of some files."""
-        paths = strings(self._listing.paths_of(numbers))
-        prints = [fingerprint(self._listing.root, path) for path in paths]
-        return np.array(prints, np.int64).reshape(len(numbers), len(FINGERPRINT))
 
     def read(self, numbers: NDArray[np.int64], prints: NDArray[np.int64] | None = None) -> Samples:
         """Read some samples, many files in one native call."""
