@@ -260,3 +260,13 @@ def test_a_sample_in_several_archives_changes_with_each(tmp_path: Path) -> None:
     assert before is not None
     assert after is not None
     assert (before != after).any(axis=1).all()
+
+
+def test_an_archive_beside_text_files_is_left_out(tmp_path: Path) -> None:
+    """Someone's backup does not make a folder one of archives."""
+    for number in range(12):
+        (tmp_path / f"{number}.csv").write_text(f"{number},1\n")
+    write_tar(tmp_path / "old.tar", {"1.npy": npy(np.ones(3))})
+    source = bf.scan(tmp_path, labels=False)
+    assert len(source) == 12
+    assert any("1 .tar" in fact for fact in source.facts)

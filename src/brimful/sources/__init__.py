@@ -11,6 +11,7 @@ objects     a format: any object with `len` and `[i] -> (x, y)`
 detect      a path or an object -> the index of its samples: tries each format in turn
 index       Index: the rows of any format: hashes, order, labels, what was left out
 listing     a folder -> the paths of its sample files, in row order (walk, _getdents)
+peek             the first names in a folder, to see what it holds
 folder_format    what the formats of folders with a file per sample have in common
 labelled_folder  a folder -> the paths of its sample files and their labels, whatever the files hold
 labels      a label table, or the folders' names -> a label for every row, joined by key (label_table)

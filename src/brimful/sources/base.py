@@ -117,13 +117,9 @@ class BaseFormat:
     encoded_bytes: int = 0
     is_sequential: bool = False
 
-    def place(self, number: int) -> str:
+    def place(self: Format, number: int) -> str:
         """The name of the format and the key."""
         return f"{self.name}: {self.keys(np.array([number]))[0].as_py()!r}"
-
-    def keys(self, numbers: NDArray[np.int64]) -> pa.LargeStringArray:
-        """Keys of some samples."""
-        raise NotImplementedError
 
     def working_bytes(self, n: int) -> int:
         """The arrays handed out, and those that they are made of."""

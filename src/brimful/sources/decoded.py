@@ -13,6 +13,17 @@ from brimful.schema import Schema, map_structure
 from brimful.sources.base import BaseFormat, Format
 
 
+def undecodable(
+    samples: Format, numbers: NDArray[np.int64], error: UndecodableSampleError
+) -> MalformedFileError:
+    """The error for one of some samples that cannot be decoded, with its place."""
+    return MalformedFileError(
+        f"{samples.place(int(numbers[error.at]))}: {error}.",
+        "Repair the file, or take it out of the folder.",
+        kind=error.kind,
+    )
+
+
 class DecodedFormat(BaseFormat):
     """The samples of a format whose fields have encodings, as arrays."""
 
@@ -42,11 +53,7 @@ class DecodedFormat(BaseFormat):
         try:
             return decoded(samples, self._encoded.schema)
         except UndecodableSampleError as error:
-            raise MalformedFileError(
-                f"{self.place(int(numbers[error.at]))}: {error}.",
-                "Repair the file, or take it out of the folder.",
-                kind=error.kind,
-            ) from error
+            raise undecodable(self, numbers, error) from error
 
     def working_bytes(self, n: int) -> int:
         """What reading takes, and the arrays."""

@@ -11,13 +11,13 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from brimful.encodings.samples import UndecodableSampleError, check_encoded, decoded
-from brimful.errors import LabelError, MalformedFileError, SourceError
+from brimful.errors import LabelError, SourceError
 from brimful.keys import DRAW_SEED, KEYS_PER_PIECE, hash_keys, row_order
 from brimful.samples import FINGERPRINT, Fault, Finding, Samples
 from brimful.schema import Classes, Field, Schema
 from brimful.sides import Sides
 from brimful.sources.base import Format
-from brimful.sources.decoded import DecodedFormat
+from brimful.sources.decoded import DecodedFormat, undecodable
 from brimful.sources.labels import FAULTS, FIT, Labels
 
 NO_NUMBERS = np.empty(0, np.int64)
@@ -230,11 +230,7 @@ class Index:
                 return decoded(samples, self.format.schema)
             check_encoded(samples, self.format.schema)
         except UndecodableSampleError as error:
-            raise MalformedFileError(
-                f"{self.format.place(int(numbers[error.at]))}: {error}.",
-                "Repair the file, or take it out of the folder.",
-                kind=error.kind,
-            ) from error
+            raise undecodable(self.format, numbers, error) from error
         return samples
 
     def working_bytes(self, n: int) -> int:

@@ -1,7 +1,8 @@
 """Layout: how samples are divided into chunks and shards, and where the columns of a chunk are.
 
 The number, the sizes and the places of all columns follow from the manifest, and nothing of that from the
-bytes of a chunk. So wrong bytes are wrong values at most, which the checksums show.
+bytes of a chunk, but for encoded values: their bounds are in the chunk, and are checked before they are
+believed. So wrong bytes are wrong values at most, which the checksums show.
 """
 
 import json
@@ -109,6 +110,8 @@ class Layout:
                 columns.append(column)
             else:
                 size = n * codec.kept.nbytes
+                if at + size > len(data):  # what is encoded before may say that it takes all of it
+                    raise DamagedStoreError("A chunk ends before its last column.", "Pack the source again.")
                 columns.append(np.frombuffer(data, np.uint8, size, at).reshape(n, -1))
             at += padded(size)
         return columns

@@ -12,6 +12,7 @@ from typing import BinaryIO
 
 from brimful.errors import MalformedFileError, ReadError, SourceNotFoundError
 from brimful.samples import EXAMPLES, Finding, Progress
+from brimful.sources.peek import first_names
 from brimful.sources.read_files import unreadable
 from brimful.sources.walk import is_utf8
 
@@ -68,17 +69,20 @@ def archives_in(path: Path) -> list[Path]:
 
 
 def holds_archives(path: Path) -> bool:
-    """Whether a path is a tar archive, or a folder with any."""
-    return is_archive(path) or (
-        os.path.isdir(path)  # noqa: PTH112 (pathlib raises where a name is too long)
-        and any(map(is_archive, path.iterdir()))
-    )
+    """Whether a path is a tar archive, or a folder of which most files are, judging by the first ones."""
+    if is_archive(path):
+        return True
+    are_archives = [_is_named(name) for name in first_names(path, below=False)]
+    return sum(are_archives) * 2 > len(are_archives)
 
 
 def is_archive(path: Path) -> bool:
     """Whether a path is a tar archive by its name."""
-    name = path.name.lower()
-    return name.endswith((".tar", *COMPRESSED)) and not name.startswith(".") and path.is_file()
+    return _is_named(path.name) and not path.name.startswith(".") and path.is_file()
+
+
+def _is_named(name: str) -> bool:
+    return name.lower().endswith((".tar", *COMPRESSED))
 
 
 def members_of(shards: Sequence[Path], *, last_dot: bool, progress: Progress | None = None) -> Members:

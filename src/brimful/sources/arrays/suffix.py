@@ -1,19 +1,16 @@
 """Suffix: which files of a folder hold an array each, by their suffixes."""
 
-import os
 from collections import Counter
-from collections.abc import Iterable
-from itertools import islice
 from pathlib import Path
 
 from brimful.errors import SourceError, SourceNotFoundError
 from brimful.samples import Finding
 from brimful.sources.label_table import FILE_NAMES
 from brimful.sources.listing import MORE_SUFFIXES, Listing, counted
-from brimful.sources.walk import NO_SAMPLE, SUFFIXES, suffix_of
+from brimful.sources.peek import first_names
+from brimful.sources.walk import SUFFIXES, suffix_of
 
 NPY = (".npy", ".npz")
-LOOKED_AT = 1000  # files, to see what a folder holds
 SECOND = 10  # one file in so many of another suffix is worth a remark
 NOT_DATA = (".csv", ".tsv", ".txt", ".md", ".json", ".yaml", ".yml", ".xml", ".py", ".pdf", "without suffix")
 """Suffixes of files that a function is not meant for, unless they are all there is."""
@@ -27,7 +24,7 @@ def array_suffix(root: Path) -> str | None:
     Raises:
         SourceError: There are files of NumPy and as many of text: either may be the samples.
     """
-    counts = Counter(suffix_of(name) for _, name in islice(_files(root), LOOKED_AT))
+    counts = _counts(root)
     usual = max(NPY, key=lambda suffix: counts[suffix])
     text = sum(counts[suffix] for suffix in (*SUFFIXES, *MORE_SUFFIXES))
     if not counts[usual] or counts[usual] * SECOND <= text:
@@ -41,13 +38,9 @@ def array_suffix(root: Path) -> str | None:
     return usual
 
 
-def _files(root: Path) -> Iterable[tuple[str, str]]:
-    """Files below a folder that may be samples, label tables left out."""
-    for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in names:
-            if name[0] not in NO_SAMPLE and name.lower() not in FILE_NAMES:
-                yield folder, name
+def _counts(root: Path) -> Counter[str]:
+    """The suffixes of the first files of a folder that may be samples; label tables are none."""
+    return Counter(suffix_of(name) for name in first_names(root) if name.lower() not in FILE_NAMES)
 
 
 def usual_suffix(root: Path) -> str:
@@ -56,7 +49,7 @@ def usual_suffix(root: Path) -> str:
     Raises:
         SourceNotFoundError: There are no files.
     """
-    counts = Counter(suffix_of(name) for _, name in islice(_files(root), LOOKED_AT))
+    counts = _counts(root)
     if not counts:
         raise SourceNotFoundError(f"{root}: the folder has no files.", "Check the path.")
     data = {suffix: count for suffix, count in counts.items() if suffix not in NOT_DATA} or counts

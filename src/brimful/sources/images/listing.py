@@ -1,6 +1,5 @@
 """Image listing: the image files of a folder, whichever suffixes they have."""
 
-import os
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -16,6 +15,7 @@ from brimful.keys import hash_keys
 from brimful.samples import EXAMPLES, Finding, Progress
 from brimful.sources.images.companions import texts_beside
 from brimful.sources.listing import ANY, Listing, counted, in_row_order, strings, tables_among
+from brimful.sources.peek import first_names
 from brimful.sources.walk import SUFFIXES, suffix_of, walk
 
 IMAGES = (".jpg", ".png", ".bmp", ".gif", ".tif", ".jpeg", ".webp", ".tiff")
@@ -24,33 +24,16 @@ IMAGES = (".jpg", ".png", ".bmp", ".gif", ".tif", ".jpeg", ".webp", ".tiff")
 UNREAD = (".heic", ".heif", ".avif", ".jp2", ".jxl", ".svg", ".psd", ".dng", ".cr2", ".nef", ".dcm", ".ico")
 """The suffixes of images that are not read."""
 
-SEEN = 1000  # entries of a folder, and of those below it, that are looked at to find out what it holds
-
 
 def holds_images(root: Path) -> bool:
     """Whether a folder holds images rather than text, judging by the names of its first files.
 
     There may be a text file for each image, and a few more: what is to be predicted of it.
     """
-    counts = Counter(suffix_of(name) for name in islice(_names(root), SEEN))
+    counts = Counter(map(suffix_of, first_names(root)))
     images = sum(counts[suffix] for suffix in IMAGES)
     notes = counts[".txt"]
     return images > sum(counts[suffix] for suffix in SUFFIXES) - notes and images * 2 > notes
-
-
-def _names(root: Path) -> Iterator[str]:
-    """The names of the files of a folder and of those below it; a large folder is not read to its end."""
-    folders = [os.fspath(root)]
-    while folders:
-        try:
-            with os.scandir(folders.pop()) as entries:
-                for entry in islice(entries, SEEN):
-                    if entry.is_dir(follow_symlinks=False) and not entry.name.startswith("."):
-                        folders.append(entry.path)
-                    elif not entry.name.startswith("."):
-                        yield entry.name
-        except OSError:  # a folder that cannot be listed is an error when it is walked
-            continue
 
 
 def list_images(
