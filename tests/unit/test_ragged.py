@@ -147,6 +147,7 @@ def test_a_bad_recording_is_named(
         ({"maxlen": 5, "padding": "both"}, "padding"),
         ({"maxlen": 5, "shape": (5, 3)}, "shape"),
         ({"padding": "post"}, "padding"),
+        ({"maxlen": 5, "value": 70_000.0, "dtype": "float16"}, "value"),
         ({"maxlen": 5, "image_size": (4, 4)}, "no `maxlen` for a folder of images"),
     ],
 )

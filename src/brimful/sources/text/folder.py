@@ -178,7 +178,10 @@ def _scan_ragged(root: Path, options: ScanOptions, said: TextOptions) -> Index:
         check_choice(name, end, ENDS)
     listing = replace(listing, findings=(*listing.findings, *lengths.findings(options.maxlen)))
     field = ragged_field(dialect, check_int("maxlen", options.maxlen, 1), options.floats)
-    encoding = RaggedEncoding(field, *ends, float(options.value or 0))
+    value = float(options.value or 0)
+    if abs(value) > np.finfo(field.dtype).max:  # NaN is welcome, for a mask
+        raise ArgumentError(f"Expected `value` as a {field.dtype}. Received: value={value:g}")
+    encoding = RaggedEncoding(field, *ends, value)
     samples = RaggedText(listing, dialect, encoding, lengths, folder.inferred.mean_bytes)
     index = Index(samples, RowOrder(listing.hashes), folder.labels)
     index.sampled_findings = findings_in(index, np.arange(min(INFERRED_FROM, len(index))))
