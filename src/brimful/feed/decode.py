@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from brimful.encodings.samples import UndecodableSampleError
 from brimful.feed.chunk_cache import ChunkCache
 from brimful.store.codecs.base import Codec
-from brimful.store.codecs.encoded import EncodedCodec, EncodedColumn
+from brimful.store.codecs.encoded import EncodedColumn, PlacedColumn
 from brimful.store.layout import Layout
 
 MIXED_BYTES = 1 << 17  # of rows decoded at a time, where they go to places that are not consecutive
@@ -50,10 +50,8 @@ class ChunkDecoder:
         """Decode n rows of the cache, `places` of shape `(columns, n)`, into an array per column."""
         for codec, rows, out in zip(self._columns, places, outs, strict=True):
             column = cache.rows(codec.kept.nbytes)
-            if isinstance(codec, EncodedCodec):
-                codec.decode_at(cache.rows(1)[:, 0], column, rows, out)
-            else:
-                codec.decode(column, rows, out)
+            is_encoded = codec.field.encoding is not None
+            codec.decode(PlacedColumn(cache.rows(1)[:, 0], column) if is_encoded else column, rows, out)
 
 
 def decode_mixed(

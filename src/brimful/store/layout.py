@@ -15,7 +15,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from brimful.encodings.samples import decode_values
 from brimful.errors import DamagedStoreError
 from brimful.samples import Samples
 from brimful.schema import Field, Fields, Schema
@@ -138,10 +137,7 @@ class Layout:
                 arrays.append(column.take(rows))
                 continue
             out = np.empty((len(rows), *codec.field.shape), codec.field.dtype)
-            if isinstance(column, EncodedColumn):
-                decode_values(codec.field, column.take(rows), out)
-            else:
-                codec.decode(column, rows, out)
+            codec.decode(column, rows, out)
             arrays.append(out)
         return Samples(*self.schema.structured(arrays))
 

@@ -47,11 +47,12 @@ class Codec(Protocol):
             Of shape `(n, *kept.shape)` and the kept dtype; None unless each value comes back bit for bit.
         """
 
-    def decode(self, column: NDArray[np.uint8], rows: NDArray[np.int64], out: NDArray[Any]) -> None:
+    def decode(self, column: Any, rows: NDArray[np.int64], out: NDArray[Any]) -> None:
         """Decode some rows, in the order given.
 
         Args:
-            column: Rows as they are kept, shape `(any, kept.nbytes)`, of one chunk or of memory for many.
+            column: Rows as they are kept, bytes of shape `(any, kept.nbytes)`, of one chunk or of memory for
+                many; encoded values are something of which rows can be taken.
             rows: The rows of it to decode, shape `(n,)`.
             out: The array to decode into, shape `(n, *field.shape)`, the field's dtype, C-contiguous.
         """

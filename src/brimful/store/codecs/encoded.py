@@ -35,6 +35,27 @@ class EncodedColumn(NamedTuple):
         return values
 
 
+class PlacedColumn(NamedTuple):
+    """The values of a column that lie anywhere in memory.
+
+    Attributes:
+        memory: The memory.
+        places: The PLACE of each value in it, as bytes, shape `(any, 16)`.
+    """
+
+    memory: NDArray[np.uint8]
+    places: NDArray[np.uint8]
+
+    def take(self, rows: NDArray[np.int64]) -> list[memoryview]:
+        """The values of some rows, where they lie."""
+        places = self.places.take(rows, 0).view(np.int64).reshape(-1, 2).tolist()
+        return [self.memory[first : first + size].data for first, size in places]
+
+
+Values = EncodedColumn | PlacedColumn
+"""Encoded values, of which rows can be taken."""
+
+
 @dataclass(frozen=True)
 class EncodedCodec:
     """Keeps encoded values as they are. In memory, a row is the PLACE of its bytes."""
@@ -84,13 +105,6 @@ class EncodedCodec:
         items = pa.Array.from_buffers(item, int(bounds[-1]), [None, content])
         return pa.LargeListArray.from_buffers(self.arrow, len(values), [None, offsets], children=[items])
 
-    def decode(self, column: NDArray[np.uint8], rows: NDArray[np.int64], out: NDArray[Any]) -> None:
-        """Not for this codec: places mean nothing without the memory that they are in."""
-        raise NotImplementedError
-
-    def decode_at(
-        self, memory: NDArray[np.uint8], column: NDArray[np.uint8], rows: NDArray[np.int64], out: NDArray[Any]
-    ) -> None:
-        """Decode some rows of a column of places in memory; UndecodableSampleError if one is no value."""
-        places = column.take(rows, 0).view(np.int64).reshape(-1, 2).tolist()
-        decode_values(self.field, [memory[first : first + size].data for first, size in places], out)
+    def decode(self, column: Values, rows: NDArray[np.int64], out: NDArray[Any]) -> None:
+        """Decode some rows; UndecodableSampleError if one is no value."""
+        decode_values(self.field, column.take(rows), out)
